@@ -1,0 +1,97 @@
+"""The notebook's generator: noise to a 28 x 28 image."""
+
+from collections import OrderedDict
+from collections.abc import Sequence
+
+import torch
+from torch import Tensor, nn
+
+from dcgan_lightning.networks.initialization import Initialization, initialize
+from dcgan_lightning.networks.layers import SameConvTranspose2d
+
+START_SIZE = 7  # pixels a side after the dense layer; two layers of stride 2 make it 28
+
+# Keras' BatchNormalization defaults; PyTorch's momentum is 1 minus Keras' (0.99).
+BATCHNORM_EPS = 1e-3
+BATCHNORM_MOMENTUM = 0.01
+
+
+class Generator(nn.Module):
+    """Turn noise vectors into images: 7 x 7 from a dense layer, then 14 x 14, then 28 x 28.
+
+    Without arguments it is exactly the notebook's network with Keras' defaults: 2,305,472 trainable
+    parameters and 25,472 BatchNorm statistics.
+
+    Args:
+        latent_dim: Length of a noise vector, >= 1.
+        channels: Channels of the three inner layers, at 7 x 7, 7 x 7 and 14 x 14.
+        image_channels: Channels of the image, 1 for grey.
+        negative_slope: Slope of the leaky rectifiers for negative inputs, >= 0.
+        initialization: How the weights start (see `initialize`).
+        generator: Source of the random numbers for the weights; PyTorch's default one if not given.
+
+    Shape:
+        z (N, latent_dim), any scale, standard normal in training; images (N, image_channels, 28, 28) in
+        [-1, 1]. In training mode N must be at least 2 (BatchNorm).
+
+    Raises:
+        ValueError: A size is below 1, or ``channels`` does not have three entries.
+
+    Source:
+        ``make_generator_model`` of the notebook; Radford et al. 2015, https://arxiv.org/abs/1511.06434.
+    """
+
+    def __init__(
+        self,
+        latent_dim: int = 100,
+        channels: Sequence[int] = (256, 128, 64),
+        image_channels: int = 1,
+        negative_slope: float = 0.3,
+        initialization: Initialization = "glorot_uniform",
+        generator: torch.Generator | None = None,
+    ) -> None:
+        super().__init__()
+        if len(channels) != 3:
+            raise ValueError(f"channels must have 3 entries, got {list(channels)}")
+        if min(latent_dim, image_channels, *channels) < 1:
+            raise ValueError(
+                f"sizes must be at least 1, got latent_dim={latent_dim}, channels={list(channels)}, "
+                f"image_channels={image_channels}"
+            )
+        self.latent_dim = latent_dim
+        first, second, third = channels
+
+        def norm(layer: type[nn.BatchNorm1d] | type[nn.BatchNorm2d], features: int) -> nn.Module:
+            return layer(features, eps=BATCHNORM_EPS, momentum=BATCHNORM_MOMENTUM)
+
+        def rectifier() -> nn.Module:
+            return nn.LeakyReLU(negative_slope)
+
+        start = (first, START_SIZE, START_SIZE)
+        features = first * START_SIZE**2
+        self.layers = nn.Sequential(
+            OrderedDict[str, nn.Module](
+                dense=nn.Linear(latent_dim, features, bias=False),
+                batch_normalization=norm(nn.BatchNorm1d, features),
+                leaky_re_lu=rectifier(),
+                reshape=nn.Unflatten(1, start),  # (N, 256, 7, 7)
+                conv2d_transpose=SameConvTranspose2d(
+                    first, second, 5, stride=1, bias=False
+                ),  # (N, 128, 7, 7)
+                batch_normalization_1=norm(nn.BatchNorm2d, second),
+                leaky_re_lu_1=rectifier(),
+                conv2d_transpose_1=SameConvTranspose2d(
+                    second, third, 5, stride=2, bias=False
+                ),  # (N, 64, 14, 14)
+                batch_normalization_2=norm(nn.BatchNorm2d, third),
+                leaky_re_lu_2=rectifier(),
+                conv2d_transpose_2=SameConvTranspose2d(third, image_channels, 5, stride=2, bias=False),
+                tanh=nn.Tanh(),  # (N, 1, 28, 28); part of the layer before it in Keras
+            )
+        )
+        initialize(self, initialization, generator)
+
+    def forward(self, z: Tensor) -> Tensor:
+        """Return one image for each noise vector (shapes: see the class)."""
+        images: Tensor = self.layers(z)
+        return images

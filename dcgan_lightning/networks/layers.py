@@ -1,0 +1,66 @@
+"""Convolutions with TensorFlow's ``padding="same"``.
+
+With an even input, kernel 5 and stride 2, TensorFlow pads one pixel before and two after.
+``nn.Conv2d(padding=2)`` gives the same shape from pixels that are shifted by one, so weights trained on one
+side would not fit on the other. Source: https://www.tensorflow.org/api_docs/python/tf/nn#notes_on_padding_2
+"""
+
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+
+def same_padding(kernel_size: int, stride: int) -> tuple[int, int]:
+    """Return the pixels that "same" adds (before, after) to a side that is a multiple of the stride.
+
+    Raises:
+        ValueError: The kernel is smaller than the stride, where "same" would have to crop.
+    """
+    total = kernel_size - stride
+    if total < 0:
+        raise ValueError(f"kernel_size ({kernel_size}) must be at least stride ({stride})")
+    return total // 2, total - total // 2
+
+
+class SameConv2d(nn.Conv2d):
+    """A square convolution that turns a side of S pixels into S / stride.
+
+    Shape:
+        (N, in_channels, S, S) to (N, out_channels, S / stride, S / stride); S a multiple of the stride.
+    """
+
+    def __init__(
+        self, in_channels: int, out_channels: int, kernel_size: int, stride: int, bias: bool = True
+    ) -> None:
+        before, after = same_padding(kernel_size, stride)
+        symmetric = before == after
+        super().__init__(
+            in_channels, out_channels, kernel_size, stride, padding=before if symmetric else 0, bias=bias
+        )
+        self._pad = None if symmetric else (before, after, before, after)
+
+    def forward(self, input: Tensor) -> Tensor:
+        """Pad unevenly where "same" asks for it, then convolve."""
+        return super().forward(input if self._pad is None else F.pad(input, self._pad))
+
+
+class SameConvTranspose2d(nn.ConvTranspose2d):
+    """A square transposed convolution that turns a side of S pixels into S * stride.
+
+    It is the gradient of `SameConv2d` with respect to its input, as Keras' ``Conv2DTranspose`` is of
+    ``Conv2D``.
+
+    Shape:
+        (N, in_channels, S, S) to (N, out_channels, S * stride, S * stride).
+    """
+
+    def __init__(
+        self, in_channels: int, out_channels: int, kernel_size: int, stride: int, bias: bool = True
+    ) -> None:
+        before, after = same_padding(kernel_size, stride)
+        super().__init__(in_channels, out_channels, kernel_size, stride, padding=before, bias=bias)
+        self._crop = after - before  # padding=before already drops this many on both sides
+
+    def forward(self, input: Tensor, output_size: list[int] | None = None) -> Tensor:
+        """Convolve, then drop the last rows and columns that "same" does not have."""
+        output = super().forward(input, output_size)
+        return output[..., : -self._crop, : -self._crop] if self._crop else output
