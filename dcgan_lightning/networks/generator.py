@@ -7,13 +7,9 @@ import torch
 from torch import Tensor, nn
 
 from dcgan_lightning.networks.initialization import Initialization, initialize
-from dcgan_lightning.networks.layers import SameConvTranspose2d
+from dcgan_lightning.networks.layers import KerasBatchNorm1d, KerasBatchNorm2d, SameConvTranspose2d
 
 START_SIZE = 7  # pixels a side after the dense layer; two layers of stride 2 make it 28
-
-# Keras' BatchNormalization defaults; PyTorch's momentum is 1 minus Keras' (0.99).
-BATCHNORM_EPS = 1e-3
-BATCHNORM_MOMENTUM = 0.01
 
 
 class Generator(nn.Module):
@@ -61,9 +57,6 @@ class Generator(nn.Module):
         self.latent_dim = latent_dim
         first, second, third = channels
 
-        def norm(layer: type[nn.BatchNorm1d] | type[nn.BatchNorm2d], features: int) -> nn.Module:
-            return layer(features, eps=BATCHNORM_EPS, momentum=BATCHNORM_MOMENTUM)
-
         def rectifier() -> nn.Module:
             return nn.LeakyReLU(negative_slope)
 
@@ -72,18 +65,18 @@ class Generator(nn.Module):
         self.layers = nn.Sequential(
             OrderedDict[str, nn.Module](
                 dense=nn.Linear(latent_dim, features, bias=False),
-                batch_normalization=norm(nn.BatchNorm1d, features),
+                batch_normalization=KerasBatchNorm1d(features),
                 leaky_re_lu=rectifier(),
                 reshape=nn.Unflatten(1, start),  # (N, 256, 7, 7)
                 conv2d_transpose=SameConvTranspose2d(
                     first, second, 5, stride=1, bias=False
                 ),  # (N, 128, 7, 7)
-                batch_normalization_1=norm(nn.BatchNorm2d, second),
+                batch_normalization_1=KerasBatchNorm2d(second),
                 leaky_re_lu_1=rectifier(),
                 conv2d_transpose_1=SameConvTranspose2d(
                     second, third, 5, stride=2, bias=False
                 ),  # (N, 64, 14, 14)
-                batch_normalization_2=norm(nn.BatchNorm2d, third),
+                batch_normalization_2=KerasBatchNorm2d(third),
                 leaky_re_lu_2=rectifier(),
                 conv2d_transpose_2=SameConvTranspose2d(third, image_channels, 5, stride=2, bias=False),
                 tanh=nn.Tanh(),  # (N, 1, 28, 28); part of the layer before it in Keras

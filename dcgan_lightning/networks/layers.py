@@ -1,9 +1,4 @@
-"""Convolutions with TensorFlow's ``padding="same"``.
-
-With an even input, kernel 5 and stride 2, TensorFlow pads one pixel before and two after.
-``nn.Conv2d(padding=2)`` gives the same shape from pixels that are shifted by one, so weights trained on one
-side would not fit on the other. Source: https://www.tensorflow.org/api_docs/python/tf/nn#notes_on_padding_2
-"""
+"""Layers where Keras differs from PyTorch: ``padding="same"`` and BatchNorm's moving variance."""
 
 from torch import Tensor, nn
 from torch.nn import functional as F
@@ -12,8 +7,14 @@ from torch.nn import functional as F
 def same_padding(kernel_size: int, stride: int) -> tuple[int, int]:
     """Return the pixels that "same" adds (before, after) to a side that is a multiple of the stride.
 
+    With kernel 5 and stride 2, TensorFlow pads one pixel before and two after. ``nn.Conv2d(padding=2)`` gives
+    the same shape from pixels that are shifted by one, so weights of one side would not fit on the other.
+
     Raises:
         ValueError: The kernel is smaller than the stride, where "same" would have to crop.
+
+    Source:
+        https://www.tensorflow.org/api_docs/python/tf/nn#notes_on_padding_2
     """
     total = kernel_size - stride
     if total < 0:
@@ -64,3 +65,41 @@ class SameConvTranspose2d(nn.ConvTranspose2d):
         """Convolve, then drop the last rows and columns that "same" does not have."""
         output = super().forward(input, output_size)
         return output[..., : -self._crop, : -self._crop] if self._crop else output
+
+
+class _KerasBatchNorm(nn.modules.batchnorm._BatchNorm):
+    """BatchNorm with Keras' defaults and Keras' moving variance.
+
+    The moving variance averages sum / n over a batch of n values, as Keras does. PyTorch averages
+    sum / (n - 1), which shows in inference mode after small batches. PyTorch's momentum is 1 minus Keras'
+    (0.99).
+
+    Source:
+        ``keras.layers.BatchNormalization``: momentum 0.99, epsilon 1e-3.
+    """
+
+    def __init__(self, num_features: int, eps: float = 1e-3, momentum: float = 0.01) -> None:
+        super().__init__(num_features, eps, momentum)
+        self._step = momentum
+
+    def forward(self, input: Tensor) -> Tensor:
+        """Normalise, and in training move the statistics."""
+        if not self.training or self.running_var is None:
+            return super().forward(input)
+        # PyTorch moves a copy, so that autograd never sees the correction.
+        moved = self.running_var.clone()
+        output = F.batch_norm(
+            input, self.running_mean, moved, self.weight, self.bias, True, self._step, self.eps
+        )
+        count = input.numel() // input.shape[1]
+        kept = self.running_var * (1 - self._step)
+        self.running_var.copy_(kept + (moved - kept) * ((count - 1) / count))
+        return output
+
+
+class KerasBatchNorm1d(_KerasBatchNorm, nn.BatchNorm1d):
+    """Keras' BatchNorm for (N, C)."""
+
+
+class KerasBatchNorm2d(_KerasBatchNorm, nn.BatchNorm2d):
+    """Keras' BatchNorm for (N, C, H, W)."""

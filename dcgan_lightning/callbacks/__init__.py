@@ -1,0 +1,9 @@
+"""What a run leaves behind and shows: one callback, one file, each can be left out."""
+
+from dcgan_lightning.callbacks.checkpoints import AtomicCheckpointIO, Checkpoints
+from dcgan_lightning.callbacks.film import Film
+from dcgan_lightning.callbacks.history import History
+from dcgan_lightning.callbacks.progress import Progress
+from dcgan_lightning.callbacks.sample_grid import SampleGrid
+
+__all__ = ["AtomicCheckpointIO", "Checkpoints", "Film", "History", "Progress", "SampleGrid"]

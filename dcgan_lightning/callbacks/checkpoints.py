@@ -1,0 +1,91 @@
+"""Saving a run so that it can go on."""
+
+import io
+from pathlib import Path
+from typing import Any
+
+import pytorch_lightning as pl
+import torch
+from pytorch_lightning.callbacks import Checkpoint
+from pytorch_lightning.plugins.io import CheckpointIO
+
+from dcgan_lightning.checkpoints import read_checkpoint
+from dcgan_lightning.files import write_atomic
+
+
+class Checkpoints(Checkpoint):
+    """Save ``checkpoints/last.ckpt`` after every epoch and ``checkpoints/epoch_0005.ckpt`` every few.
+
+    Lightning's own ModelCheckpoint counts optimizer steps (two an iteration here), picks "last" by the
+    clock, and overwrites files in place; this one counts epochs and iterations and never removes a file.
+
+    Args:
+        every_n_epochs: Keep a checkpoint every n epochs, >= 1; the notebook has 5.
+        every_n_iterations: Also renew ``last.ckpt`` within an epoch, every n iterations. ``None`` for never.
+
+    Source:
+        ``train`` of the notebook.
+    """
+
+    def __init__(self, every_n_epochs: int = 5, every_n_iterations: int | None = None) -> None:
+        self.every_n_epochs = every_n_epochs
+        self.every_n_iterations = every_n_iterations
+
+    def on_train_batch_end(
+        self,
+        trainer: pl.Trainer,
+        pl_module: pl.LightningModule,
+        outputs: object,
+        batch: object,
+        batch_idx: int,
+    ) -> None:
+        """Save within the epoch where asked to."""
+        iteration = batch_idx + 1
+        # Not at the epoch's last iteration: Lightning would then skip the end of this epoch on resuming,
+        # and the epoch's own checkpoint comes anyway.
+        is_last = iteration == trainer.num_training_batches
+        if self.every_n_iterations and iteration % self.every_n_iterations == 0 and not is_last:
+            trainer.save_checkpoint(checkpoints_folder(trainer) / "last.ckpt")
+
+    def on_train_epoch_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
+        """Save the finished epoch."""
+        folder = checkpoints_folder(trainer)
+        epoch = trainer.current_epoch + 1
+        if epoch % self.every_n_epochs == 0:
+            trainer.save_checkpoint(folder / f"epoch_{epoch:04d}.ckpt")
+        trainer.save_checkpoint(folder / "last.ckpt")
+
+
+def checkpoints_folder(trainer: pl.Trainer) -> Path:
+    """Return the folder of a run's checkpoints."""
+    return Path(trainer.default_root_dir) / "checkpoints"
+
+
+class AtomicCheckpointIO(CheckpointIO):
+    """Write checkpoints whole or not at all, and read none that is damaged or could run code.
+
+    Args:
+        fingerprint: Settings that a resumed run must share; kept in each checkpoint (see
+            `dcgan_lightning.config.fingerprint`).
+    """
+
+    def __init__(self, fingerprint: dict[str, Any] | None = None) -> None:
+        self.fingerprint = fingerprint or {}
+
+    def save_checkpoint(
+        self, checkpoint: dict[str, Any], path: str | Path, storage_options: Any | None = None
+    ) -> None:
+        """Write a checkpoint atomically (see `write_atomic` for the errors)."""
+        buffer = io.BytesIO()
+        torch.save(checkpoint | {"fingerprint": self.fingerprint}, buffer)
+        write_atomic(path, buffer.getbuffer())
+
+    def load_checkpoint(
+        self, path: str | Path, map_location: Any | None = None, weights_only: bool | None = None
+    ) -> dict[str, Any]:
+        """Read and check a checkpoint (see `read_checkpoint` for the errors)."""
+        return read_checkpoint(Path(path))
+
+    def remove_checkpoint(self, path: str | Path) -> None:
+        """Refuse: the project never removes a checkpoint."""
+        raise NotImplementedError("checkpoints are never removed")

@@ -1,0 +1,67 @@
+"""The training as a film."""
+
+from pathlib import Path
+from typing import Any
+
+import pytorch_lightning as pl
+from pytorch_lightning.callbacks import Callback
+
+from dcgan_lightning.files import write_atomic
+from dcgan_lightning.pictures import decode_png, encode_gif, is_film_frame
+
+
+class Film(Callback):
+    """Make a GIF of the sample grids when training ends or is stopped.
+
+    The frames are chosen while they are drawn and travel in the checkpoint, so the film of a resumed run has
+    no gap and no doubled frame, whatever lies in the samples folder. They are chosen as the notebook does:
+    densely at first, then ever more rarely, and the last grid once more.
+
+    Args:
+        file_name: Name of the film in the run folder.
+        frame_ms: How long each frame is shown, in milliseconds.
+
+    Source:
+        The last cell of the notebook.
+    """
+
+    def __init__(self, file_name: str = "fashion_mnist_dcgan.gif", frame_ms: int = 200) -> None:
+        self.file_name = file_name
+        self.frame_ms = frame_ms
+        self._frames: list[bytes] = []
+        self._last: bytes | None = None
+        self._count = 0  # grids seen, shown or not
+
+    def on_sample_grid(self, png: bytes) -> None:
+        """Keep a grid if the film shows it."""
+        if is_film_frame(self._count):
+            self._frames.append(png)
+        self._last = png
+        self._count += 1
+
+    def on_fit_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
+        """Write the film; also when a finished run is started again."""
+        self._write(trainer)
+
+    def on_exception(
+        self, trainer: pl.Trainer, pl_module: pl.LightningModule, exception: BaseException
+    ) -> None:
+        """Write the film so far."""
+        self._write(trainer)
+
+    def state_dict(self) -> dict[str, Any]:
+        """Return the frames as PNG bytes."""
+        return {"frames": list(self._frames), "last": self._last, "count": self._count}
+
+    def load_state_dict(self, state_dict: dict[str, Any]) -> None:
+        """Take up the frames of a checkpoint."""
+        self._frames = list(state_dict["frames"])
+        self._last = state_dict["last"]
+        self._count = state_dict["count"]
+
+    def _write(self, trainer: pl.Trainer) -> None:
+        if self._last is None or not trainer.is_global_zero:
+            return
+        # A GIF holds a repeated picture once, for twice the time.
+        frames = [decode_png(png) for png in [*self._frames, self._last]]
+        write_atomic(Path(trainer.default_root_dir) / self.file_name, encode_gif(frames, self.frame_ms))

@@ -1,0 +1,127 @@
+"""All four figures of every iteration, as a table and as curves."""
+
+import io
+import time
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytorch_lightning as pl
+import torch
+from pytorch_lightning.callbacks import Callback
+from torch import Tensor
+
+from dcgan_lightning.files import write_atomic
+from dcgan_lightning.pictures import draw_curves
+from dcgan_lightning.systems import METRIC_NAMES
+
+COLUMNS = ("epoch", "iteration", "seconds", *METRIC_NAMES)
+
+
+class History(Callback):
+    """Keep ``history/history.csv`` and draw ``history/train_history_0001.png`` after each epoch.
+
+    The figures stay on the training device until an epoch ends, so collecting them makes no device wait. The
+    finished rows travel in the checkpoint: a resumed run's table has no gap and no doubled row.
+
+    Args:
+        plot_every_n_epochs: Draw the curves after every n-th epoch and at the end; 0 draws them at the end only.
+
+    Source:
+        ``train`` and ``draw_train_history`` of the notebook.
+    """
+
+    def __init__(self, plot_every_n_epochs: int = 1) -> None:
+        self.plot_every_n_epochs = plot_every_n_epochs
+        self._rows = torch.empty(0, len(COLUMNS), dtype=torch.float64)
+        self._figures: list[Tensor] = []  # of the unfinished epoch, each (4,), on the device
+        self._counters: list[tuple[int, int, float]] = []
+        self._seconds_before = 0.0
+        self._started = 0.0
+
+    def on_train_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
+        """Start the clock, which goes on where the checkpoint's stood."""
+        self._seconds_before = float(self._rows[-1, 2]) if len(self._rows) else 0.0
+        self._started = time.perf_counter()
+
+    def on_train_batch_end(
+        self, trainer: pl.Trainer, pl_module: pl.LightningModule, outputs: Any, batch: object, batch_idx: int
+    ) -> None:
+        """Note the figures of an iteration."""
+        seconds = self._seconds_before + time.perf_counter() - self._started
+        self._counters.append((trainer.current_epoch + 1, batch_idx + 1, seconds))
+        self._figures.append(torch.stack([outputs[name] for name in METRIC_NAMES]))
+
+    def on_train_epoch_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
+        """Write the table and, where due, the curves."""
+        self._collect()
+        epoch = trainer.current_epoch + 1
+        if trainer.is_global_zero:
+            self._write_table(trainer)
+            if self.plot_every_n_epochs and epoch % self.plot_every_n_epochs == 0:
+                self._write_curves(trainer, epoch)
+
+    def on_fit_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
+        """Write what the last epoch did not; also when a finished run is started again."""
+        if trainer.is_global_zero and len(self._rows):
+            self._write_table(trainer)
+            epoch = int(self._rows[-1, 0])
+            if not self._curves_path(trainer, epoch).exists():
+                self._write_curves(trainer, epoch)
+
+    def on_exception(
+        self, trainer: pl.Trainer, pl_module: pl.LightningModule, exception: BaseException
+    ) -> None:
+        """Write table and curves so far."""
+        self._collect()
+        if trainer.is_global_zero and len(self._rows):
+            self._write_table(trainer)
+            self._write_curves(trainer, int(self._rows[-1, 0]))
+
+    def state_dict(self) -> dict[str, Any]:
+        """Return all rows, (iterations, columns) in float64, in the order of `COLUMNS`."""
+        self._collect()
+        return {"rows": self._rows}
+
+    def load_state_dict(self, state_dict: dict[str, Any]) -> None:
+        """Take up the rows of a checkpoint."""
+        self._rows = state_dict["rows"]
+
+    def column(self, name: str) -> np.ndarray:
+        """Return one column of the finished rows, (iterations,)."""
+        array: np.ndarray = self._rows[:, COLUMNS.index(name)].numpy()
+        return array
+
+    def _collect(self) -> None:
+        """Bring the noted figures from the device: one wait for all of them."""
+        if not self._figures:
+            return
+        figures = torch.stack(self._figures).double().cpu()
+        counters = torch.tensor(self._counters, dtype=torch.float64)
+        self._rows = torch.cat([self._rows, torch.cat([counters, figures], dim=1)])
+        self._figures, self._counters = [], []
+
+    def _write_table(self, trainer: pl.Trainer) -> None:
+        text = io.StringIO()
+        # Nine digits tell all float32 numbers apart.
+        np.savetxt(
+            text,
+            self._rows.numpy(),
+            fmt=["%d", "%d", "%.3f", *["%.9g"] * len(METRIC_NAMES)],
+            delimiter=",",
+            header=",".join(COLUMNS),
+            comments="",
+        )
+        write_atomic(_history_folder(trainer) / "history.csv", text.getvalue().encode())
+
+    def _write_curves(self, trainer: pl.Trainer, epoch: int) -> None:
+        history = {name: self.column(name) for name in METRIC_NAMES}
+        iterations_per_epoch = int(self.column("iteration").max())
+        write_atomic(self._curves_path(trainer, epoch), draw_curves(history, iterations_per_epoch))
+
+    def _curves_path(self, trainer: pl.Trainer, epoch: int) -> Path:
+        return _history_folder(trainer) / f"train_history_{epoch:04d}.png"
+
+
+def _history_folder(trainer: pl.Trainer) -> Path:
+    return Path(trainer.default_root_dir) / "history"

@@ -1,0 +1,104 @@
+"""The same noise vectors as images, again and again while the generator learns."""
+
+from pathlib import Path
+from typing import Protocol, runtime_checkable
+
+import pytorch_lightning as pl
+import torch
+from pytorch_lightning.callbacks import Callback
+from pytorch_lightning.loggers import TensorBoardLogger
+from torch import Tensor
+
+from dcgan_lightning.data import InMemoryDataModule
+from dcgan_lightning.files import write_atomic
+from dcgan_lightning.networks.modes import inference
+from dcgan_lightning.pictures import decode_png, encode_png, make_grid, to_uint8
+from dcgan_lightning.randomness import stream_generator
+from dcgan_lightning.systems import DCGAN
+
+
+@runtime_checkable
+class GridListener(Protocol):
+    """A callback that wants each sample grid."""
+
+    def on_sample_grid(self, png: bytes) -> None:
+        """Take the bytes of the grid's PNG file."""
+
+
+class SampleGrid(Callback):
+    """Draw sample grids into ``samples/`` without touching the training.
+
+    Grids are drawn at iterations 1, 1 + n, 1 + 2n, ... of every epoch and at its end, as
+    ``sample_epoch_0001_iter_001.png``. Beside them stand ``real.png`` (the first training images) and
+    ``untrained.png``. The noise follows from the run's seed alone.
+
+    Args:
+        every_n_iterations: n above, >= 1; the notebook has 50.
+        rows: Rows of the grid.
+        columns: Columns of the grid.
+        scale: Side of the square that each pixel becomes.
+
+    Source:
+        ``generate_and_save_images`` and ``train`` of the notebook.
+    """
+
+    def __init__(self, every_n_iterations: int = 50, rows: int = 4, columns: int = 4, scale: int = 4) -> None:
+        self.every_n_iterations = every_n_iterations
+        self.rows = rows
+        self.columns = columns
+        self.scale = scale
+
+    def noise(self, system: DCGAN) -> Tensor:
+        """Return the grid's noise vectors, (rows * columns, latent_dim), always the same for a seed."""
+        shape = (self.rows * self.columns, system.generator.latent_dim)
+        return torch.randn(shape, generator=stream_generator(system.seed, "sample_grid")).to(system.device)
+
+    def draw(self, system: DCGAN) -> bytes:
+        """Return the current grid as the bytes of a PNG file; nothing in the system changes."""
+        with inference(system.generator):
+            images = system(self.noise(system))
+        return self._encode(to_uint8(images))
+
+    def on_train_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
+        """Show real images and what the untrained generator makes."""
+        assert isinstance(pl_module, DCGAN)
+        if not trainer.is_global_zero:
+            return
+        folder = _samples_folder(trainer)
+        datamodule = getattr(trainer, "datamodule", None)
+        if isinstance(datamodule, InMemoryDataModule):
+            write_atomic(folder / "real.png", self._encode(datamodule.images[: self.rows * self.columns]))
+        is_new = trainer.current_epoch == 0 and trainer.fit_loop.epoch_loop.batch_progress.current.ready == 0
+        if is_new:
+            write_atomic(folder / "untrained.png", self.draw(pl_module))
+
+    def on_train_batch_end(
+        self,
+        trainer: pl.Trainer,
+        pl_module: pl.LightningModule,
+        outputs: object,
+        batch: object,
+        batch_idx: int,
+    ) -> None:
+        """Draw a grid where one is due, and hand it to the callbacks and loggers that want it."""
+        assert isinstance(pl_module, DCGAN)
+        is_last = batch_idx + 1 == trainer.num_training_batches
+        if not trainer.is_global_zero or (batch_idx % self.every_n_iterations != 0 and not is_last):
+            return
+        png = self.draw(pl_module)
+        name = f"sample_epoch_{trainer.current_epoch + 1:04d}_iter_{batch_idx + 1:03d}.png"
+        write_atomic(_samples_folder(trainer) / name, png)
+        for callback in trainer.callbacks:  # type: ignore[attr-defined]
+            if isinstance(callback, GridListener):
+                callback.on_sample_grid(png)
+        for logger in trainer.loggers:
+            if isinstance(logger, TensorBoardLogger):
+                iteration = trainer.current_epoch * int(trainer.num_training_batches) + batch_idx + 1
+                logger.experiment.add_image("samples", decode_png(png), iteration, dataformats="HW")
+
+    def _encode(self, images: Tensor) -> bytes:
+        return encode_png(make_grid(images, self.columns, self.scale))
+
+
+def _samples_folder(trainer: pl.Trainer) -> Path:
+    return Path(trainer.default_root_dir) / "samples"

@@ -1,0 +1,15 @@
+"""Finding, verifying and serving the images."""
+
+from dcgan_lightning.data.batches import Position, ShuffledBatches
+from dcgan_lightning.data.datamodules import FashionMNISTDataModule, InMemoryDataModule, SyntheticDataModule
+from dcgan_lightning.data.images import check_images, normalize
+
+__all__ = [
+    "FashionMNISTDataModule",
+    "InMemoryDataModule",
+    "Position",
+    "ShuffledBatches",
+    "SyntheticDataModule",
+    "check_images",
+    "normalize",
+]

@@ -1,0 +1,64 @@
+"""Batches from one tensor: no worker processes, no per-image work, and any position can be taken up again."""
+
+from collections.abc import Callable, Iterator
+from typing import Any, NamedTuple
+
+import torch
+from torch import Tensor
+
+from dcgan_lightning.data.images import normalize
+from dcgan_lightning.randomness import stream_generator
+
+
+class Position(NamedTuple):
+    """Where training stands: both counted from 0."""
+
+    epoch: int
+    batch: int
+
+
+class ShuffledBatches:
+    """All images once an epoch, in an order that is a function of (seed, epoch).
+
+    Args:
+        images: uint8 (N, C, H, W), on the device that trains.
+        batch_size: Images a batch; the last one holds the remainder.
+        seed: The run's seed.
+        position: Asked at the first ``next()`` of each epoch, when Lightning has restored its counters, so a
+            resumed run goes on with the very batch that follows its checkpoint.
+
+    Shape:
+        Each batch: float32 (batch_size, C, H, W) in [-1, 1].
+    """
+
+    def __init__(
+        self,
+        images: Tensor,
+        batch_size: int,
+        seed: int,
+        position: Callable[[], Position] = lambda: Position(0, 0),
+    ) -> None:
+        self.images = images
+        self.batch_size = batch_size
+        self.seed = seed
+        self.position = position
+
+    def __len__(self) -> int:
+        return -(-len(self.images) // self.batch_size)
+
+    def __iter__(self) -> Iterator[Tensor]:
+        epoch, first = self.position()
+        order = torch.randperm(len(self.images), generator=stream_generator(self.seed, "order", epoch))
+        order = order.to(self.images.device)
+        for batch in range(first, len(self)):
+            rows = order[batch * self.batch_size : (batch + 1) * self.batch_size]
+            yield normalize(self.images[rows])
+
+    # The position follows from Lightning's own counters; having these two methods tells it that the loader
+    # can be resumed.
+    def state_dict(self) -> dict[str, Any]:
+        """Return nothing: there is no state besides Lightning's counters."""
+        return {}
+
+    def load_state_dict(self, state_dict: dict[str, Any]) -> None:
+        """Take nothing up (see `state_dict`)."""

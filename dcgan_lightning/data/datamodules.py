@@ -1,0 +1,176 @@
+"""What Lightning gets its batches from."""
+
+import logging
+from abc import abstractmethod
+from pathlib import Path
+
+import pytorch_lightning as pl
+import torch
+from torch import Tensor
+
+from dcgan_lightning.data.batches import Position, ShuffledBatches
+from dcgan_lightning.data.images import IMAGE_SIZE, check_images
+from dcgan_lightning.data.sources import load_images, locate
+from dcgan_lightning.errors import DataError
+from dcgan_lightning.randomness import stream_generator
+
+log = logging.getLogger(__name__)
+
+
+class InMemoryDataModule(pl.LightningDataModule):
+    """Images that fit into memory, held as one uint8 tensor on the device that trains.
+
+    Args:
+        batch_size: Images an iteration, >= 2.
+        seed: The run's seed; the order of each epoch follows from it.
+
+    Attributes:
+        images: uint8 (N, C, 28, 28), there after ``setup``.
+    """
+
+    images: Tensor
+
+    def __init__(self, batch_size: int, seed: int) -> None:
+        super().__init__()
+        self.batch_size = batch_size
+        self.seed = seed
+
+    @abstractmethod
+    def load_images(self) -> Tensor:
+        """Return all training images as uint8 (N, C, 28, 28)."""
+
+    @property
+    @abstractmethod
+    def source(self) -> str:
+        """Where the images come from, for messages."""
+
+    def setup(self, stage: str | None = None) -> None:
+        """Load and check the images, once.
+
+        Raises:
+            DataError: The images cannot be trained on, or the batch size does not fit their number.
+        """
+        if hasattr(self, "images"):
+            return
+        images = self.load_images()
+        check_images(images, self.source)
+        check_batch_size(len(images), self.batch_size)
+        self.images = images
+
+    def train_dataloader(self) -> ShuffledBatches:
+        """Return the batches, placed on the trainer's device."""
+        trainer = self.trainer
+        assert trainer is not None
+
+        def position() -> Position:
+            fit_loop = trainer.fit_loop
+            return Position(
+                epoch=fit_loop.epoch_progress.current.processed,
+                batch=fit_loop.epoch_loop.batch_progress.current.ready,
+            )
+
+        images = self.images.to(trainer.strategy.root_device)
+        return ShuffledBatches(images, self.batch_size, self.seed, position)
+
+
+def check_batch_size(count: int, batch_size: int) -> None:
+    """Refuse a batch size that does not suit the number of images.
+
+    Raises:
+        DataError: It is larger than the data set or leaves a last batch of one image.
+    """
+    if batch_size > count:
+        raise DataError(
+            f"data.batch_size is {batch_size}, but there are only {count} images; use at most {count}"
+        )
+    if count % batch_size == 1:
+        raise DataError(
+            f"data.batch_size={batch_size} leaves a last batch of 1 image out of {count}, which is too few to "
+            f"train on; use {batch_size + 1} or {batch_size - 1}"
+        )
+
+
+class FashionMNISTDataModule(InMemoryDataModule):
+    """The 60,000 training images of Fashion-MNIST, or another set of 28 x 28 IDX files.
+
+    Args:
+        batch_size: Images an iteration, >= 2. The notebook's 256 make 235 iterations an epoch, the last of 96
+            images.
+        seed: The run's seed.
+        root: Folder with the four files, in torchvision's layout or bare, gzipped or not. Without it they are
+            found (see `dcgan_lightning.data.sources.locate`).
+        verify: Compare the content with Fashion-MNIST's SHA-256 sums. Off, ``root`` may hold any 28 x 28 IDX
+            set, such as MNIST or KMNIST.
+        cache_dir: Where verified files are kept; ``DCGAN_DATA_DIR`` or the user's cache folder if not given.
+
+    Source:
+        Xiao et al. 2017, https://arxiv.org/abs/1708.07747.
+    """
+
+    def __init__(
+        self,
+        batch_size: int = 256,
+        seed: int = 0,
+        root: str | None = None,
+        verify: bool = True,
+        cache_dir: str | None = None,
+    ) -> None:
+        super().__init__(batch_size, seed)
+        self.root = root
+        self.verify = verify
+        self.cache_dir = Path(cache_dir) if cache_dir else None
+
+    @property
+    def source(self) -> str:
+        """Where the images come from, for messages."""
+        return f"data.root={self.root}" if self.root else "Fashion-MNIST"
+
+    def prepare_data(self) -> None:
+        """Find, fetch and verify the files, on one process only.
+
+        Raises:
+            DataError: No source has them, or a file is damaged.
+        """
+        if hasattr(self, "images"):
+            return
+        locate(self.root, self.verify, self.cache_dir, report=log.info)
+
+    def load_images(self) -> Tensor:
+        """Return the training images as uint8 (60000, 1, 28, 28)."""
+        located = locate(self.root, self.verify, self.cache_dir, report=lambda sentence: None)
+        return load_images(located, "train", self.verify).unsqueeze(1)
+
+
+class SyntheticDataModule(InMemoryDataModule):
+    """Made-up images for tests and smoke runs: one bright rectangle or ellipse each, on black.
+
+    Args:
+        batch_size: Images an iteration, >= 2.
+        seed: The run's seed; the images follow from it too.
+        count: Number of images, >= 2.
+        image_channels: Channels of the images.
+    """
+
+    source = "synthetic data"
+
+    def __init__(
+        self, batch_size: int = 32, seed: int = 0, count: int = 512, image_channels: int = 1
+    ) -> None:
+        super().__init__(batch_size, seed)
+        self.count = count
+        self.image_channels = image_channels
+
+    def load_images(self) -> Tensor:
+        """Return the made-up images as uint8 (count, image_channels, 28, 28)."""
+        generator = stream_generator(self.seed, "synthetic_data")
+
+        def uniform(low: float, high: float, channels: int = 1) -> Tensor:
+            return low + (high - low) * torch.rand(self.count, channels, 1, 1, generator=generator)
+
+        vertical = torch.arange(IMAGE_SIZE).view(1, 1, IMAGE_SIZE, 1) - uniform(10, 17)
+        horizontal = torch.arange(IMAGE_SIZE).view(1, 1, 1, IMAGE_SIZE) - uniform(10, 17)
+        vertical, horizontal = (vertical / uniform(4, 10)).abs(), (horizontal / uniform(4, 10)).abs()
+        rectangle = torch.maximum(vertical, horizontal) <= 1
+        ellipse = vertical**2 + horizontal**2 <= 1
+        shape = torch.where(uniform(0, 1) < 0.5, rectangle, ellipse)
+        return (shape * uniform(120, 255, self.image_channels)).round().to(torch.uint8)

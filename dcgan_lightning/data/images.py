@@ -1,0 +1,51 @@
+"""From bytes to the range the networks work in, exactly once."""
+
+import torch
+from torch import Tensor
+
+from dcgan_lightning.errors import DataError
+
+IMAGE_SIZE = 28
+MINIMUM_SPREAD = 0.1  # of normalised data; Fashion-MNIST has 0.71, the notebook's doubly normalised one 0.006
+
+
+def normalize(images: Tensor) -> Tensor:
+    """Map bytes 0..255 to float32 in [-1, 1]: (x - 127.5) / 127.5, as in the notebook.
+
+    Only bytes are taken. The notebook ran this cell twice by accident and so fed its networks a constant
+    image; here a second time is an error.
+
+    Shape:
+        Any; the result has the same.
+
+    Raises:
+        TypeError: The images are not uint8.
+    """
+    if images.dtype != torch.uint8:
+        raise TypeError(f"only uint8 images can be normalised, and only once; got {images.dtype}")
+    return images.float().sub_(127.5).div_(127.5)
+
+
+def check_images(images: Tensor, source: str) -> None:
+    """Refuse data that cannot be trained on.
+
+    Args:
+        images: uint8 (N, C, 28, 28).
+        source: Where they come from, for the message.
+
+    Raises:
+        DataError: The type or shape is wrong, or the images hardly differ from one constant.
+    """
+    if images.dtype != torch.uint8 or images.ndim != 4 or images.shape[-2:] != (IMAGE_SIZE, IMAGE_SIZE):
+        raise DataError(
+            f"{source}: expected uint8 images of {IMAGE_SIZE} x {IMAGE_SIZE} pixels, "
+            f"got {images.dtype} {tuple(images.shape)}"
+        )
+    if len(images) == 0:
+        raise DataError(f"{source}: holds no images")
+    spread = float(normalize(images[:10_000]).std()) if images.numel() > 1 else 0.0
+    if not spread > MINIMUM_SPREAD:
+        raise DataError(
+            f"{source}: the images are (nearly) constant: standard deviation {spread:.4f} in [-1, 1], "
+            f"expected above {MINIMUM_SPREAD}; check the files"
+        )

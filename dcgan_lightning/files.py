@@ -1,0 +1,81 @@
+"""Files that are either whole or not there.
+
+Everything the project keeps is written through `write_atomic`, so a run that is killed at any moment leaves
+the previous version of each file or the new one, and nothing in between.
+"""
+
+import contextlib
+import os
+import shutil
+import tempfile
+from pathlib import Path
+
+from dcgan_lightning.errors import RunFolderError
+
+TEMPORARY_PREFIX = ".tmp-"
+
+
+def write_atomic(path: Path | str, data: bytes | memoryview) -> None:
+    """Write a file so that readers see the old content or the new, also after a crash.
+
+    The data goes to a temporary file in the target's own folder (a rename across file systems would be a
+    copy), is flushed to the disk and then renamed.
+
+    Args:
+        path: Target; its folder is made if missing.
+        data: The whole content.
+
+    Raises:
+        RunFolderError: The folder cannot be written, or the disk is too full. The previous file is intact
+            and no temporary file is left.
+    """
+    path = Path(path)
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        handle, name = tempfile.mkstemp(prefix=f"{TEMPORARY_PREFIX}{path.name}-", dir=path.parent)
+        try:
+            with os.fdopen(handle, "wb") as file:
+                file.write(data)
+                file.flush()
+                os.fsync(file.fileno())
+            os.chmod(name, 0o666 & ~_umask())  # mkstemp's files are private
+            os.replace(name, path)
+        except BaseException:
+            with contextlib.suppress(OSError):
+                os.unlink(name)
+            raise
+        _sync_folder(path.parent)
+    except OSError as error:
+        raise RunFolderError(
+            f"cannot write {path}: {error.strerror or error} ({len(data):,} bytes needed, "
+            f"{_free_bytes(path.parent):,} free); free some space or choose another folder"
+        ) from error
+
+
+def remove_stale_temporaries(folder: Path) -> None:
+    """Delete what a killed process left of its temporary files in a folder (not in folders below it)."""
+    for path in folder.glob(f"{TEMPORARY_PREFIX}*"):
+        if path.is_file() and not path.is_symlink():
+            path.unlink(missing_ok=True)
+
+
+def _umask() -> int:
+    current = os.umask(0o022)
+    os.umask(current)
+    return current
+
+
+def _sync_folder(folder: Path) -> None:
+    if os.name == "nt":  # Windows cannot open folders; its rename is durable enough
+        return
+    handle = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)
+
+
+def _free_bytes(folder: Path) -> int:
+    while not folder.exists() and folder != folder.parent:
+        folder = folder.parent
+    return shutil.disk_usage(folder).free

@@ -1,0 +1,61 @@
+"""The notebook's ``model.summary()``: layers, output shapes, parameters."""
+
+from torch import Tensor, nn
+from torch.utils.hooks import RemovableHandle
+
+from dcgan_lightning.networks.modes import inference
+
+_LINE = "{:<46}{:<24}{:>12}"
+_WIDTH = 82
+
+
+def count_parameters(network: nn.Module) -> tuple[int, int]:
+    """Return (trainable, non-trainable) parameters, counted as Keras does: moving statistics are parameters."""
+    trainable = sum(parameter.numel() for parameter in network.parameters() if parameter.requires_grad)
+    frozen = sum(parameter.numel() for parameter in network.parameters() if not parameter.requires_grad)
+    statistics = sum(buffer.numel() for buffer in network.buffers() if buffer.is_floating_point())
+    return trainable, frozen + statistics
+
+
+def summarize(network: nn.Module, example: Tensor) -> str:
+    """Return a table of a network's layers, as the notebook prints it.
+
+    Args:
+        network: Left as it is.
+        example: An input with a batch of any size.
+    """
+    rows: list[tuple[str, str, int]] = []
+    hooks: list[RemovableHandle] = []
+
+    for name, layer in network.named_modules():
+        if any(layer.children()):
+            continue
+
+        def record(layer: nn.Module, _: object, output: Tensor, name: str = name) -> None:
+            shape = ", ".join(["None", *map(str, output.shape[1:])])
+            label = f"{name.rpartition('.')[2]} ({type(layer).__name__})"
+            rows.append((label, f"({shape})", sum(count_parameters(layer))))
+
+        hooks.append(layer.register_forward_hook(record))
+    try:
+        with inference(network):
+            network(example)
+    finally:
+        for hook in hooks:
+            hook.remove()
+
+    trainable, fixed = count_parameters(network)
+    return "\n".join(
+        [
+            f"Network: {type(network).__name__}",
+            "_" * _WIDTH,
+            _LINE.format("Layer (type)", "Output shape", "Parameters"),
+            "=" * _WIDTH,
+            *(_LINE.format(label, shape, f"{count:,}") for label, shape, count in rows),
+            "=" * _WIDTH,
+            f"Total parameters: {trainable + fixed:,}",
+            f"Trainable parameters: {trainable:,}",
+            f"Non-trainable parameters: {fixed:,}",
+            "_" * _WIDTH,
+        ]
+    )

@@ -1,0 +1,52 @@
+"""Grids of images, with one grey range for all of them."""
+
+import imageio.v3 as imageio
+import numpy as np
+import torchvision
+from numpy.typing import NDArray
+from torch import Tensor
+
+
+def to_uint8(images: Tensor) -> Tensor:
+    """Map [-1, 1] to bytes 0..255, rounding; what lies outside is clipped.
+
+    The range is fixed. The notebook scaled every image to its own range, which hides a generator whose
+    contrast collapses.
+    """
+    return (images.detach().float() * 127.5 + 127.5).round().clamp(0, 255).byte()
+
+
+def make_grid(images: Tensor, columns: int, scale: int = 1, padding: int = 2) -> NDArray[np.uint8]:
+    """Lay images out row by row.
+
+    Args:
+        images: uint8 (N, C, H, W) with C 1 or 3.
+        columns: Images a row.
+        scale: Each pixel becomes a square of this side, so that a person can see it.
+        padding: Pixels between images and around them, before scaling; mid-grey, to tell them from the
+            images' black and white.
+
+    Returns:
+        (rows, columns) for grey images and (rows, columns, 3) for colour.
+
+    Raises:
+        TypeError: The images are not uint8.
+    """
+    if str(images.dtype) != "torch.uint8":
+        raise TypeError(f"expected uint8 images (see to_uint8), got {images.dtype}")
+    grid = torchvision.utils.make_grid(images.cpu(), nrow=columns, padding=padding, pad_value=128)
+    grid = grid.repeat_interleave(scale, dim=1).repeat_interleave(scale, dim=2)
+    array: NDArray[np.uint8] = grid[0].numpy() if images.shape[1] == 1 else grid.permute(1, 2, 0).numpy()
+    return array
+
+
+def encode_png(array: NDArray[np.uint8]) -> bytes:
+    """Return a picture as the bytes of a PNG file."""
+    data: bytes = imageio.imwrite("<bytes>", array, extension=".png")
+    return data
+
+
+def decode_png(data: bytes) -> NDArray[np.uint8]:
+    """Return the picture in the bytes of a PNG file."""
+    array: NDArray[np.uint8] = imageio.imread(data, extension=".png")
+    return array
