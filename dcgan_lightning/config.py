@@ -138,7 +138,7 @@ RULES: dict[str, Check] = {
     "model.adam_eps": _positive,
     "model.accuracy_threshold": number("a number", lambda value: True),
     "model.batch_size": whole(2),
-    "trainer.accelerator": one_of("auto", "cpu", "gpu", "cuda", "mps"),
+    "trainer.accelerator": one_of("auto", "cpu", "gpu", "cuda"),
     "trainer.devices": _one_device,
     "trainer.precision": one_of("32-true", "bf16-mixed", "16-mixed", "64-true", 32, 64, "32", "64"),
     "trainer.max_epochs": whole(1),
@@ -171,10 +171,23 @@ REQUIRED = ("seed", "run_name", "data.batch_size", "trainer.max_epochs", "model.
 
 
 def validate(cfg: DictConfig) -> None:
-    """Check every value and how they fit together.
+    """Check every value of the main job's configuration and how they fit together.
 
-    Args:
-        cfg: The composed configuration of the main job.
+    Raises:
+        ConfigError: The first thing that is wrong, with its key and the remedy.
+    """
+    values = check_values(cfg)
+    if unknown := sorted(values.keys() - TOP_LEVEL):
+        raise ConfigError(f"unknown key {unknown[0]!r}; --help lists all keys")
+    flat = dict(flatten(values))
+    for key in REQUIRED:
+        if flat.get(key) is None:
+            raise ConfigError(f"{key} is missing; set it with {key}=...")
+    _check_combinations(values, flat)
+
+
+def check_values(cfg: DictConfig) -> dict[str, Any]:
+    """Check each value by itself, and the batch size against the data; return the plain values.
 
     Raises:
         ConfigError: The first thing that is wrong, with its key and the remedy.
@@ -182,19 +195,14 @@ def validate(cfg: DictConfig) -> None:
     try:
         values = plain(cfg)
     except OmegaConfBaseException as error:
-        raise ConfigError(f"{error.full_key}: {_first_line(error)}") from error
+        raise ConfigError(f"{error.full_key}: {str(error).partition(chr(10))[0]}") from error
     flat = dict(flatten(values))
-    if unknown := sorted(values.keys() - TOP_LEVEL):
-        raise ConfigError(f"unknown key {unknown[0]!r}; --help lists all keys")
-    for key in REQUIRED:
-        if flat.get(key) is None:
-            raise ConfigError(f"{key} is missing; set it with {key}=...")
     for key, check in RULES.items():
         if key in flat and (wanted := check(flat[key])):
             raise ConfigError(f"{key} must be {wanted}; got {flat[key]!r}")
     _check_targets(flat)
     _check_batches(values["data"])
-    _check_combinations(values, flat)
+    return values
 
 
 def plain(cfg: DictConfig, resolve: bool = True) -> dict[str, Any]:
@@ -212,7 +220,7 @@ def flatten(values: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str, 
 
 
 def _check_targets(flat: Mapping[str, Any]) -> None:
-    """Allow the classes of this project and of Lightning to be built from the configuration, and no others."""
+    """Let the configuration build classes of this project and of Lightning, and nothing else."""
     for key, value in flat.items():
         is_target = key.rpartition(".")[2] == "_target_"
         if is_target and not (isinstance(value, str) and value.startswith(ALLOWED_TARGETS)):
@@ -284,6 +292,26 @@ def check_fingerprint(saved: Mapping[str, Any], current: Mapping[str, Any], path
         )
 
 
+def build(part: DictConfig, **others: Any) -> Any:
+    """Return the object that a part of the configuration describes.
+
+    Raises:
+        ConfigError: Its class does not take the values.
+    """
+    from hydra.errors import InstantiationException
+    from hydra.utils import instantiate
+    from lightning_fabric.utilities.exceptions import MisconfigurationException
+
+    try:
+        return instantiate(part, _convert_="all", **others)
+    except InstantiationException as error:
+        if isinstance(error.__cause__, (TypeError, ValueError, MisconfigurationException)):
+            key = part._get_full_key(None)
+            reason = " ".join(str(error.__cause__).split())
+            raise ConfigError(f"{key}: {reason}; --help lists all keys") from error
+        raise
+
+
 def one_line(error: Exception, config_name: str = "train") -> str:
     """Return what is wrong and what to do about it, in one line.
 
@@ -340,7 +368,3 @@ def refuse(error: Exception, config_name: str = "train") -> NoReturn:
         raise error
     print(f"error: {one_line(error, config_name)}", file=sys.stderr)
     sys.exit(1)
-
-
-def _first_line(error: Exception) -> str:
-    return str(error).partition("\n")[0]

@@ -59,6 +59,15 @@ def remove_stale_temporaries(folder: Path) -> None:
             path.unlink(missing_ok=True)
 
 
+def remove_if_empty(folder: Path) -> None:
+    """Remove a folder, and the one above it, if there is nothing in them."""
+    for path in (folder, folder.parent):
+        try:
+            path.rmdir()
+        except OSError:
+            return
+
+
 def _umask() -> int:
     current = os.umask(0o022)
     os.umask(current)

@@ -11,8 +11,17 @@ from hydra.core.hydra_config import HydraConfig
 from hydra.types import RunMode
 from omegaconf import DictConfig, OmegaConf
 
-from dcgan_lightning.config import CONF_DIR, check_fingerprint, fingerprint, refuse, run_command, validate
+from dcgan_lightning.config import (
+    CONF_DIR,
+    build,
+    check_fingerprint,
+    fingerprint,
+    refuse,
+    run_command,
+    validate,
+)
 from dcgan_lightning.errors import ConfigError, DCGANError, RunFolderError
+from dcgan_lightning.files import remove_if_empty, remove_stale_temporaries, write_atomic
 
 if TYPE_CHECKING:  # PyTorch takes seconds to import, and a refusal needs none of it
     import pytorch_lightning as pl
@@ -61,7 +70,7 @@ def train(cfg: DictConfig) -> RunResult:
     import torch
 
     started = time.monotonic()
-    check_accelerator(cfg.trainer.accelerator)
+    accelerator = choose_accelerator(cfg.trainer.accelerator)
     if cfg.threads is not None:
         torch.set_num_threads(cfg.threads)
     if ckpt_path is not None:
@@ -70,7 +79,7 @@ def train(cfg: DictConfig) -> RunResult:
     datamodule.prepare_data()
     datamodule.setup()
     system = build(cfg.model)
-    trainer = build_trainer(cfg)
+    trainer = build_trainer(cfg, accelerator)
 
     describe_run(cfg, folder, trainer, system, datamodule.source)
     fit(trainer, system, datamodule, ckpt_path)
@@ -96,7 +105,8 @@ def find_checkpoint(ckpt_path: str | None, folder: Path) -> Path | None:
     run = folder if ckpt_path == "last" else Path(ckpt_path)
     if not (run / "checkpoints").is_dir():
         raise ConfigError(
-            f"ckpt_path={ckpt_path}: {run} holds no run to go on with; give its run_name, or leave ckpt_path out"
+            f"ckpt_path={ckpt_path}: {run} holds no run to go on with; give its run_name, or leave "
+            "ckpt_path out"
         )
     from dcgan_lightning.checkpoints import newest_checkpoint
 
@@ -116,20 +126,19 @@ def check_folder(folder: Path, ckpt_path: Path | None) -> None:
         )
 
 
-def check_accelerator(accelerator: str) -> None:
-    """Refuse an accelerator that is not there."""
+def choose_accelerator(accelerator: str) -> str:
+    """Return "cuda" or "cpu": what was asked for, or with "auto" the better one that is there."""
     import torch
 
-    if accelerator in ("gpu", "cuda") and not torch.cuda.is_available():
-        other = accelerator == "gpu" and torch.backends.mps.is_available()
-        if not other:
-            raise ConfigError(
-                f"trainer.accelerator={accelerator}: PyTorch finds no CUDA device; use trainer=auto or trainer=cpu"
-            )
-    if accelerator == "mps" and not torch.backends.mps.is_available():
-        raise ConfigError(
-            "trainer.accelerator=mps: PyTorch finds no Apple GPU; use trainer=auto or trainer=cpu"
-        )
+    if accelerator == "cpu":
+        return "cpu"
+    if torch.cuda.is_available():
+        return "cuda"
+    if accelerator == "auto":
+        return "cpu"
+    raise ConfigError(
+        f"trainer.accelerator={accelerator}: PyTorch finds no CUDA device; use trainer=auto or trainer=cpu"
+    )
 
 
 def check_resumable(cfg: DictConfig, ckpt_path: Path) -> None:
@@ -150,27 +159,7 @@ def check_resumable(cfg: DictConfig, ckpt_path: Path) -> None:
         log.info("going on after epoch %d, iteration %d of %s", epochs, iterations, ckpt_path)
 
 
-def build(part: DictConfig, **others: Any) -> Any:
-    """Return the object that a part of the configuration describes.
-
-    Raises:
-        ConfigError: Its class does not take the values.
-    """
-    from hydra.errors import InstantiationException
-    from hydra.utils import instantiate
-    from pytorch_lightning.utilities.exceptions import MisconfigurationException
-
-    try:
-        return instantiate(part, _convert_="all", **others)
-    except InstantiationException as error:
-        if isinstance(error.__cause__, (TypeError, ValueError, MisconfigurationException)):
-            key = part._get_full_key(None)
-            reason = " ".join(str(error.__cause__).split())
-            raise ConfigError(f"{key}: {reason}; --help lists all keys") from error
-        raise
-
-
-def build_trainer(cfg: DictConfig) -> "pl.Trainer":
+def build_trainer(cfg: DictConfig, accelerator: str) -> "pl.Trainer":
     """Return Lightning's trainer with the configured callbacks and loggers."""
     from pytorch_lightning.callbacks import Checkpoint
 
@@ -179,11 +168,12 @@ def build_trainer(cfg: DictConfig) -> "pl.Trainer":
     # Lightning reports at length what the run's own summary says in a line.
     logging.getLogger("pytorch_lightning").setLevel(logging.WARNING)
     callbacks, loggers = (
-        [build(part) for part in (group or {}).values() if part is not None]
-        for group in (cfg.callbacks, cfg.logger)
+        [build(part) for part in (group or {}).values() if part and "_target_" in part]
+        for group in (cfg.callbacks, cfg.logger)  # null or without a target: left out
     )
     trainer: pl.Trainer = build(
         cfg.trainer,
+        accelerator=accelerator,
         callbacks=callbacks,
         logger=loggers,
         plugins=[AtomicCheckpointIO(fingerprint(cfg))],
@@ -196,7 +186,6 @@ def describe_run(cfg: DictConfig, folder: Path, trainer: "pl.Trainer", system: "
     """Keep settings and networks in the run's folder, and say what starts."""
     import torch
 
-    from dcgan_lightning.files import remove_stale_temporaries, write_atomic
     from dcgan_lightning.networks.summary import summarize
 
     if not trainer.is_global_zero:
@@ -257,15 +246,6 @@ def _command(cfg: DictConfig) -> None:
             refuse(error)
         raise  # in a sweep the other jobs go on
     log.info(summary(result, list(hydra_cfg.overrides.task), cfg.trainer.max_epochs))
-
-
-def remove_if_empty(folder: Path) -> None:
-    """Remove a run's folder, and the one above it, if nothing was put there."""
-    for path in (folder, folder.parent):
-        try:
-            path.rmdir()
-        except OSError:
-            return
 
 
 def main() -> None:

@@ -25,7 +25,7 @@ class History(Callback):
     finished rows travel in the checkpoint: a resumed run's table has no gap and no doubled row.
 
     Args:
-        plot_every_n_epochs: Draw the curves after every n-th epoch and at the end; 0 draws them at the end only.
+        plot_every_n_epochs: Draw the curves after every n-th epoch and at the end; 0: at the end only.
 
     Source:
         ``train`` and ``draw_train_history`` of the notebook.

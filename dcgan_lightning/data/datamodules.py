@@ -65,7 +65,7 @@ class InMemoryDataModule(pl.LightningDataModule):
         def position() -> Position:
             fit_loop = trainer.fit_loop
             return Position(
-                epoch=fit_loop.epoch_progress.current.processed,
+                epoch=fit_loop.epoch_progress.current.processed,  # type: ignore[attr-defined]
                 batch=fit_loop.epoch_loop.batch_progress.current.ready,
             )
 
@@ -80,13 +80,11 @@ def check_batch_size(count: int, batch_size: int) -> None:
         DataError: It is larger than the data set or leaves a last batch of one image.
     """
     if batch_size > count:
-        raise DataError(
-            f"data.batch_size is {batch_size}, but there are only {count} images; use at most {count}"
-        )
+        raise DataError(f"data.batch_size must be at most {count}, the number of images; got {batch_size}")
     if count % batch_size == 1:
         raise DataError(
-            f"data.batch_size={batch_size} leaves a last batch of 1 image out of {count}, which is too few to "
-            f"train on; use {batch_size + 1} or {batch_size - 1}"
+            f"data.batch_size={batch_size} leaves a last batch of 1 image out of {count}; "
+            f"use {batch_size - 1} or {batch_size + 1}"
         )
 
 

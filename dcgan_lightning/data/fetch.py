@@ -81,13 +81,15 @@ def download(url: str, target: Path, limit: int) -> None:
     except urllib.error.HTTPError as error:
         raise DataError(f"{url}: the server answers {error.code} {error.reason}") from error
     except (OSError, http.client.HTTPException) as error:
-        raise DataError(f"{url}: {getattr(error, 'reason', None) or error!r}") from error
+        reason = getattr(error, "reason", error)
+        text = getattr(reason, "strerror", None) or str(reason) or type(reason).__name__
+        raise DataError(f"{url}: {text}") from error
     if total is not None and received < total:
         raise DataError(f"{url}: the connection ended after {received:,} of {total:,} bytes")
 
 
 def _stream(response: http.client.HTTPResponse, target: Path, total: int | None, limit: int) -> int:
-    from tqdm import tqdm  # type: ignore[import-untyped]
+    from tqdm import tqdm
 
     received = 0
     show = {"desc": target.name, "unit": "B", "unit_scale": True, "disable": not _has_terminal()}

@@ -50,7 +50,7 @@ def default_cache_dir() -> Path:
         DataError: The user has no home folder.
     """
     if chosen := os.environ.get("DCGAN_DATA_DIR"):
-        return Path(chosen).expanduser().absolute()
+        return Path(os.path.expanduser(chosen)).absolute()
     if caches := os.environ.get("XDG_CACHE_HOME"):
         return Path(caches, "dcgan_lightning")
     try:
@@ -85,7 +85,7 @@ def locate(
     cache = cache_dir or default_cache_dir()
     _remove_stale(cache)
     if root:
-        folder = _only_folder(Path(root).expanduser(), [LAYOUT, Path()])
+        folder = _only_folder(_users_folder(root), [LAYOUT, Path()])
         return _keep(_read_all(folder), cache, f"the folder {folder}", report)
     try:
         return _from_cache(cache, report)
@@ -149,7 +149,7 @@ def _through_torchvision(
 def _locate_unverified(root: str | Path | None) -> Located:
     if not root:
         raise DataError("data.verify=false needs a folder to read; pass data.root=FOLDER")
-    root = Path(root).expanduser()
+    root = _users_folder(root)
     layouts = [Path(), *sorted(path.relative_to(root) for path in root.glob("*/raw"))]
     folder = _only_folder(root, layouts)
     for split in ("train", "test"):
@@ -163,9 +163,11 @@ def _from_cache(cache: Path, report: Report) -> Located:
     if not _holds_files(folder):
         raise DataError("empty")
     try:
-        _read_all(folder)
+        contents = _read_all(folder)
+        if any(is_gzipped(_path_in(folder, name)) for name in contents):  # a user put them there
+            _store(contents, cache)
     except DataError as error:
-        report(f"Fashion-MNIST: the data cache is damaged and will be mended: {error}")
+        report(f"Fashion-MNIST: the data cache is incomplete or damaged, looking elsewhere: {error}")
         raise
     report("Fashion-MNIST: found in the data cache, verified")
     return Located(folder, "the data cache")
@@ -209,10 +211,10 @@ def _debian_folder() -> Path:
 
 def _nothing_found(attempts: Iterable[str]) -> str:
     names = ", ".join(f"{file.name}.gz" for file in FASHION_MNIST.values())
-    return "\n  ".join(
+    return "\n".join(
         [
             "Fashion-MNIST was not found and could not be fetched:",
-            *attempts,
+            *(f"  {attempt}" for attempt in attempts),
             f"To mend it, install Debian's package {DEBIAN_PACKAGE}, or put the four files ({names}) into a "
             f"folder and pass data.root=FOLDER (or set DCGAN_DATA_DIR to a data cache that has them).",
         ]
@@ -264,7 +266,7 @@ def _unusable(cache: Path, error: Exception) -> DataError:
 
 def _remove_stale(cache: Path) -> None:
     """Delete the temporary files that a killed process left a day ago or longer."""
-    for folder in (cache, cache / LAYOUT):
+    for folder in filter(_can_be_listed, (cache, cache / LAYOUT)):
         for path in folder.glob(f"{TEMPORARY_PREFIX}*"):
             try:
                 if time.time() - path.lstat().st_mtime < STALE_AFTER:
@@ -284,6 +286,19 @@ def _read_all(folder: Path) -> dict[str, bytes]:
         The uncompressed content under each file's name.
     """
     return {file.name: read_idx_bytes(_path_in(folder, file.name), file) for file in FASHION_MNIST.values()}
+
+
+def _users_folder(root: str | Path) -> Path:
+    folder = Path(os.path.expanduser(root))
+    if not _can_be_listed(folder):
+        raise DataError(
+            f"data.root={root} is not a folder that can be read; pass the folder with the four files"
+        )
+    return folder
+
+
+def _can_be_listed(folder: Path) -> bool:
+    return os.path.isdir(folder) and os.access(folder, os.R_OK | os.X_OK)
 
 
 def _only_folder(root: Path, layouts: Iterable[Path]) -> Path:

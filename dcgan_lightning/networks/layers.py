@@ -1,5 +1,7 @@
 """Layers where Keras differs from PyTorch: ``padding="same"`` and BatchNorm's moving variance."""
 
+from typing import cast
+
 from torch import Tensor, nn
 from torch.nn import functional as F
 
@@ -80,7 +82,6 @@ class _KerasBatchNorm(nn.modules.batchnorm._BatchNorm):
 
     def __init__(self, num_features: int, eps: float = 1e-3, momentum: float = 0.01) -> None:
         super().__init__(num_features, eps, momentum)
-        self._step = momentum
 
     def forward(self, input: Tensor) -> Tensor:
         """Normalise, and in training move the statistics."""
@@ -88,12 +89,14 @@ class _KerasBatchNorm(nn.modules.batchnorm._BatchNorm):
             return super().forward(input)
         # PyTorch moves a copy, so that autograd never sees the correction.
         moved = self.running_var.clone()
+        momentum = cast(float, self.momentum)
         output = F.batch_norm(
-            input, self.running_mean, moved, self.weight, self.bias, True, self._step, self.eps
+            input, self.running_mean, moved, self.weight, self.bias, True, momentum, self.eps
         )
         count = input.numel() // input.shape[1]
-        kept = self.running_var * (1 - self._step)
+        kept = self.running_var * (1 - momentum)
         self.running_var.copy_(kept + (moved - kept) * ((count - 1) / count))
+        cast(Tensor, self.num_batches_tracked).add_(1)
         return output
 
 

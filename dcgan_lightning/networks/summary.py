@@ -10,7 +10,7 @@ _WIDTH = 82
 
 
 def count_parameters(network: nn.Module) -> tuple[int, int]:
-    """Return (trainable, non-trainable) parameters, counted as Keras does: moving statistics are parameters."""
+    """Return (trainable, non-trainable) parameters; as in Keras, moving statistics count as the latter."""
     trainable = sum(parameter.numel() for parameter in network.parameters() if parameter.requires_grad)
     frozen = sum(parameter.numel() for parameter in network.parameters() if not parameter.requires_grad)
     statistics = sum(buffer.numel() for buffer in network.buffers() if buffer.is_floating_point())

@@ -1,4 +1,4 @@
-"""Loss and accuracy curves, as the notebook draws them after each epoch."""
+"""Plots: loss and accuracy curves and the first images, as the notebook draws them."""
 
 import io
 from collections.abc import Mapping
@@ -7,6 +7,7 @@ import numpy as np
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 from numpy.typing import NDArray
+from torch import Tensor
 
 PANELS = {
     "loss": ("Model loss", "loss (nats)", ("gen_loss", "disc_loss")),
@@ -21,8 +22,7 @@ def draw_curves(history: Mapping[str, NDArray[np.floating]], iterations_per_epoc
         history: ``gen_loss``, ``disc_loss``, ``fake_accuracy`` and ``real_accuracy``, each (iterations,).
         iterations_per_epoch: For the second axis, which counts epochs.
     """
-    figure = Figure(figsize=(15, 8), layout="constrained")
-    FigureCanvasAgg(figure)
+    figure = _figure((15, 8))
     for axes, (title, unit, names) in zip(figure.subplots(2, 1), PANELS.values(), strict=True):
         for name in names:
             iterations = np.arange(1, len(history[name]) + 1)
@@ -36,6 +36,35 @@ def draw_curves(history: Mapping[str, NDArray[np.floating]], iterations_per_epoc
         )
         epochs.set_xlabel("epoch")
     figure.axes[1].set_ylim(-0.02, 1.02)
+    return _png(figure)
+
+
+def draw_examples(images: Tensor, columns: int = 5) -> bytes:
+    """Return images with their indices as titles, as the bytes of a PNG file.
+
+    Args:
+        images: uint8 (N, 1 or 3, H, W); shown with one grey range, 0 black and 255 white.
+        columns: Images a row.
+    """
+    rows = -(-len(images) // columns)
+    figure = _figure((2 * columns, 2.5 * rows))
+    panels = figure.subplots(rows, columns, squeeze=False).flat
+    for index, axes in enumerate(panels):
+        axes.axis("off")
+        if index < len(images):
+            axes.imshow(images[index].permute(1, 2, 0).squeeze(-1), cmap="gray", vmin=0, vmax=255)
+            axes.set_title(f"index: {index}")
+    return _png(figure)
+
+
+def _figure(size: tuple[float, float]) -> Figure:
+    """Return a figure that belongs to no window and no global list, so nothing piles up."""
+    figure = Figure(figsize=size, layout="constrained")
+    FigureCanvasAgg(figure)
+    return figure
+
+
+def _png(figure: Figure) -> bytes:
     buffer = io.BytesIO()
     figure.savefig(buffer, format="png", dpi=80)
     return buffer.getvalue()

@@ -1,0 +1,59 @@
+# Type "make" for the list of targets. ARGS="..." is passed on: make train ARGS="trainer.max_epochs=5"
+
+PYTHON ?= python3
+VENV ?= .venv
+ARGS ?=
+
+BIN := $(VENV)/bin
+INSTALLED := $(VENV)/.installed
+
+.DEFAULT_GOAL := help
+.PHONY: help setup data train first-look smoke test parity-golden lint format lock clean
+
+help: ## Show this list
+	@echo 'Usage: make TARGET [ARGS="key=value ..."]'
+	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 16
+
+setup: $(INSTALLED) ## Make the virtual environment in .venv (the other targets do it when needed)
+
+# The lock file holds exact versions as constraints, so it also serves where a platform lacks a package.
+$(INSTALLED): pyproject.toml requirements.lock
+	$(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install --constraint requirements.lock --editable ".[dev]"
+	@touch $@
+
+data: $(INSTALLED) ## Find or fetch Fashion-MNIST, verify and describe it
+	$(BIN)/python -m dcgan_lightning.data $(ARGS)
+
+train: $(INSTALLED) ## Train on the best device there is; outputs/<run_name>/ holds everything
+	$(BIN)/python -m dcgan_lightning.train $(ARGS)
+
+first-look: $(INSTALLED) ## Good pictures in minutes, also without a GPU
+	$(BIN)/python -m dcgan_lightning.train experiment=first_look $(ARGS)
+
+smoke: $(INSTALLED) ## A run of seconds on made-up data
+	$(BIN)/python -m dcgan_lightning.train experiment=smoke $(ARGS)
+
+test: $(INSTALLED) ## Run all tests; ARGS="-k grid" runs some
+	$(BIN)/python -m pytest $(ARGS)
+
+parity-golden: ## Compute the Keras values again that tests/parity compares with
+	$(PYTHON) -m venv .venv-keras
+	.venv-keras/bin/python -m pip install --requirement tests/parity/requirements-keras.txt
+	.venv-keras/bin/python tests/parity/make_golden.py
+
+lint: $(INSTALLED) ## Check style and types
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+
+format: $(INSTALLED) ## Format the code
+	$(BIN)/ruff check --fix .
+	$(BIN)/ruff format .
+
+lock: $(INSTALLED) ## Write the versions that are installed now to requirements.lock
+	$(BIN)/python -m pip freeze --exclude-editable > requirements.lock
+
+clean: ## Remove caches and builds; runs, data and the environment stay
+	rm -rf build dist .pytest_cache .mypy_cache .ruff_cache
+	find . -name __pycache__ -not -path './.venv*' -prune -exec rm -rf {} +

@@ -1,0 +1,59 @@
+"""Prepare and describe the images: ``python -m dcgan_lightning.data`` (see ``--help``)."""
+
+import logging
+from pathlib import Path
+
+import hydra
+from omegaconf import DictConfig
+
+from dcgan_lightning.config import CONF_DIR, build, check_values, refuse, run_command
+from dcgan_lightning.errors import DCGANError
+from dcgan_lightning.files import remove_if_empty, write_atomic
+
+log = logging.getLogger("dcgan_lightning.data")  # __name__ is "__main__" when run as a command
+EXAMPLES = 10
+
+
+def describe(cfg: DictConfig) -> Path:
+    """Print what the notebook prints of its data and draw the first ten images.
+
+    Args:
+        cfg: The composed configuration; ``paths.output_dir`` is where the picture goes.
+
+    Returns:
+        The picture's path.
+
+    Raises:
+        DCGANError: A setting is wrong or the images cannot be had.
+    """
+    check_values(cfg)
+
+    from dcgan_lightning.data.images import normalize
+    from dcgan_lightning.pictures import draw_examples
+
+    datamodule = build(cfg.data)
+    datamodule.prepare_data()
+    datamodule.setup()
+    images = datamodule.images
+    count, channels, height, width = images.shape
+    normalized = normalize(images)
+    log.info("%s images of %d x %d pixels, %d channel(s)", f"{count:,}", height, width, channels)
+    log.info("max pixel: %d\nmin pixel: %d", images.max(), images.min())
+    log.info("max pixel, normalised: %.1f\nmin pixel, normalised: %.1f", normalized.max(), normalized.min())
+    path = Path(cfg.paths.output_dir) / "first_images.png"
+    write_atomic(path, draw_examples(images[:EXAMPLES]))
+    log.info("the first %d images: %s", min(EXAMPLES, count), path)
+    return path
+
+
+@hydra.main(version_base="1.3", config_path=CONF_DIR, config_name="describe")
+def _command(cfg: DictConfig) -> None:
+    try:
+        describe(cfg)
+    except DCGANError as error:
+        remove_if_empty(Path(cfg.paths.output_dir))
+        refuse(error, "describe")
+
+
+if __name__ == "__main__":
+    run_command(_command, "describe")
