@@ -2,6 +2,7 @@
 
 import logging
 import time
+import warnings
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -165,8 +166,10 @@ def build_trainer(cfg: DictConfig, accelerator: str) -> "pl.Trainer":
 
     from dcgan_lightning.callbacks import AtomicCheckpointIO
 
-    # Lightning reports at length what the run's own summary says in a line.
+    # Lightning reports at length what the run's own summary says in a line, and uses a class that PyTorch
+    # deprecates.
     logging.getLogger("pytorch_lightning").setLevel(logging.WARNING)
+    warnings.filterwarnings("ignore", message=".*LeafSpec.*", category=FutureWarning)
     callbacks, loggers = (
         [build(part) for part in (group or {}).values() if part and "_target_" in part]
         for group in (cfg.callbacks, cfg.logger)  # null or without a target: left out

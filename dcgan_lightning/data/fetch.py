@@ -45,7 +45,7 @@ def from_mirror(mirror: str, folder: Path, report: Report) -> Path:
 
     Args:
         mirror: Address that file names are appended to.
-        folder: Where to put them.
+        folder: A new folder to put them in.
         report: Takes one sentence a file where there is no terminal for a progress bar.
 
     Returns:
@@ -54,6 +54,7 @@ def from_mirror(mirror: str, folder: Path, report: Report) -> Path:
     Raises:
         DataError: The mirror is out of reach or sends something else.
     """
+    folder.mkdir()
     for file in FASHION_MNIST.values():
         name = f"{file.name}.gz"
         download(f"{mirror}{name}", folder / name, limit=file.size + _GZIP_OVERHEAD)
@@ -111,7 +112,7 @@ def from_apt(folder: Path, report: Report) -> Path:
     """Download and unpack Debian's package; nothing is installed and root is not needed.
 
     Args:
-        folder: An empty folder to work in.
+        folder: A new folder to work in.
         report: Takes a sentence before each slow step.
 
     Returns:
@@ -123,6 +124,7 @@ def from_apt(folder: Path, report: Report) -> Path:
     for command in ("apt-get", "dpkg-deb"):
         if shutil.which(command) is None:
             raise DataError(f"{command} is not on this system")
+    folder.mkdir()
     report(f"Fashion-MNIST: fetching Debian's package {DEBIAN_PACKAGE} (31 MB) with apt-get")
     _apt_download(folder, report)
     package = next(folder.glob("*.deb"), None)

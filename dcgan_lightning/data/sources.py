@@ -6,9 +6,7 @@ with Fashion-MNIST's SHA-256 sums enter the cache, and each enters it whole or n
 """
 
 import os
-import shutil
 import tempfile
-import time
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from functools import partial
@@ -16,18 +14,15 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
 from dcgan_lightning.data import fetch
+from dcgan_lightning.data.cache import LAYOUT, can_be_listed, remove_stale, store, workshop
 from dcgan_lightning.data.fetch import DEBIAN_FOLDER, DEBIAN_PACKAGE, Report
 from dcgan_lightning.data.idx import FASHION_MNIST, check_pair, is_gzipped, read_idx_bytes
-from dcgan_lightning.errors import DataError, RunFolderError
-from dcgan_lightning.files import TEMPORARY_PREFIX, write_atomic
+from dcgan_lightning.errors import DataError
 
 if TYPE_CHECKING:
     from torch import Tensor
 
 Split = Literal["train", "test"]
-
-LAYOUT = Path("FashionMNIST", "raw")  # torchvision's, below its root
-STALE_AFTER = 24 * 3600  # seconds; a younger temporary file may belong to a process at work
 
 
 @dataclass(frozen=True)
@@ -83,7 +78,7 @@ def locate(
     if not verify:
         return _locate_unverified(root)
     cache = cache_dir or default_cache_dir()
-    _remove_stale(cache)
+    remove_stale(cache)
     if root:
         folder = _only_folder(_users_folder(root), [LAYOUT, Path()])
         return _keep(_read_all(folder), cache, f"the folder {folder}", report)
@@ -140,10 +135,13 @@ def _through_torchvision(
     content = read_idx_bytes(path, file if verify else None)
     if not is_gzipped(path):
         return read(str(path))
-    with tempfile.TemporaryDirectory() as folder:
-        unpacked = Path(folder, file.name)
-        unpacked.write_bytes(content)
-        return read(str(unpacked))
+    try:
+        with tempfile.TemporaryDirectory() as folder:
+            unpacked = Path(folder, file.name)
+            unpacked.write_bytes(content)
+            return read(str(unpacked))
+    except OSError as error:
+        raise DataError(f"{path}: cannot be unpacked ({error}); unpack it yourself, with gunzip") from error
 
 
 def _locate_unverified(root: str | Path | None) -> Located:
@@ -165,7 +163,7 @@ def _from_cache(cache: Path, report: Report) -> Located:
     try:
         contents = _read_all(folder)
         if any(is_gzipped(_path_in(folder, name)) for name in contents):  # a user put them there
-            _store(contents, cache)
+            store(contents, cache)
     except DataError as error:
         report(f"Fashion-MNIST: the data cache is incomplete or damaged, looking elsewhere: {error}")
         raise
@@ -174,11 +172,11 @@ def _from_cache(cache: Path, report: Report) -> Located:
 
 
 def _from_elsewhere(cache: Path, report: Report, download: bool, attempts: list[str]) -> Located:
-    with _workshop(cache) as workshop:
-        for source, bring in _sources(Path(workshop), report, download):
+    with workshop(cache) as folder:
+        for source, bring in _sources(Path(folder), report, download):
             try:
                 contents = _read_all(bring())
-            except DataError as error:
+            except (DataError, OSError) as error:  # OSError: no room to work in
                 attempts.append(f"{source}: {error}")
             else:
                 return _keep(contents, cache, source, report)
@@ -187,20 +185,16 @@ def _from_elsewhere(cache: Path, report: Report, download: bool, attempts: list[
     raise DataError(_nothing_found(attempts))
 
 
-def _sources(workshop: Path, report: Report, download: bool) -> Iterator[tuple[str, Callable[[], Path]]]:
+def _sources(work_folder: Path, report: Report, download: bool) -> Iterator[tuple[str, Callable[[], Path]]]:
     """Yield the name of each source and a function that returns a folder with its files."""
     yield f"Debian's package folder {DEBIAN_FOLDER}", _debian_folder
     if not download:
         return
     for number, mirror in enumerate(fetch.mirrors()):
-        folder = workshop / f"mirror_{number}"
-        folder.mkdir()
         name = f"download from {fetch.host(mirror)}"
         report(f"Fashion-MNIST: trying {name}")
-        yield name, partial(fetch.from_mirror, mirror, folder, report)
-    folder = workshop / "apt"
-    folder.mkdir()
-    yield "Debian's package, fetched with apt-get", partial(fetch.from_apt, folder, report)
+        yield name, partial(fetch.from_mirror, mirror, work_folder / f"mirror_{number}", report)
+    yield "Debian's package, fetched with apt-get", partial(fetch.from_apt, work_folder / "apt", report)
 
 
 def _debian_folder() -> Path:
@@ -222,61 +216,9 @@ def _nothing_found(attempts: Iterable[str]) -> str:
 
 
 def _keep(contents: dict[str, bytes], cache: Path, source: str, report: Report) -> Located:
-    _store(contents, cache)
+    store(contents, cache)
     report(f"Fashion-MNIST: taken from {source}, verified, kept in the data cache {cache}")
     return Located(cache / LAYOUT, source)
-
-
-def _store(contents: dict[str, bytes], cache: Path) -> None:
-    """Put verified content into the cache, except what it has already."""
-    for name, content in contents.items():
-        path = cache / LAYOUT / name
-        if _is_same(path, content):
-            continue
-        try:
-            write_atomic(path, content)
-        except RunFolderError as error:
-            raise _unusable(cache, error) from error
-
-
-def _is_same(path: Path, content: bytes) -> bool:
-    try:
-        return path.read_bytes() == content
-    except OSError:
-        return False
-
-
-def _workshop(cache: Path) -> tempfile.TemporaryDirectory[str]:
-    """Return a temporary folder in the cache; it is gone at the end, whatever the end."""
-    try:
-        cache.mkdir(parents=True, exist_ok=True)
-        return tempfile.TemporaryDirectory(
-            prefix=f"{TEMPORARY_PREFIX}fetch-", dir=cache, ignore_cleanup_errors=True
-        )
-    except OSError as error:
-        raise _unusable(cache, error) from error
-
-
-def _unusable(cache: Path, error: Exception) -> DataError:
-    return DataError(
-        f"the data cache {cache} cannot be written ({error}); "
-        f"choose a folder you can write with DCGAN_DATA_DIR=FOLDER or data.cache_dir=FOLDER"
-    )
-
-
-def _remove_stale(cache: Path) -> None:
-    """Delete the temporary files that a killed process left a day ago or longer."""
-    for folder in filter(_can_be_listed, (cache, cache / LAYOUT)):
-        for path in folder.glob(f"{TEMPORARY_PREFIX}*"):
-            try:
-                if time.time() - path.lstat().st_mtime < STALE_AFTER:
-                    continue
-                if path.is_dir() and not path.is_symlink():
-                    shutil.rmtree(path)
-                else:
-                    path.unlink()
-            except OSError:
-                continue  # another process was faster, or it is not ours to delete
 
 
 def _read_all(folder: Path) -> dict[str, bytes]:
@@ -290,15 +232,11 @@ def _read_all(folder: Path) -> dict[str, bytes]:
 
 def _users_folder(root: str | Path) -> Path:
     folder = Path(os.path.expanduser(root))
-    if not _can_be_listed(folder):
+    if not can_be_listed(folder):
         raise DataError(
             f"data.root={root} is not a folder that can be read; pass the folder with the four files"
         )
     return folder
-
-
-def _can_be_listed(folder: Path) -> bool:
-    return os.path.isdir(folder) and os.access(folder, os.R_OK | os.X_OK)
 
 
 def _only_folder(root: Path, layouts: Iterable[Path]) -> Path:

@@ -52,7 +52,7 @@ def draw_examples(images: Tensor, columns: int = 5) -> bytes:
     for index, axes in enumerate(panels):
         axes.axis("off")
         if index < len(images):
-            axes.imshow(images[index].permute(1, 2, 0).squeeze(-1), cmap="gray", vmin=0, vmax=255)
+            axes.imshow(images[index].permute(1, 2, 0).squeeze(-1).numpy(), cmap="gray", vmin=0, vmax=255)
             axes.set_title(f"index: {index}")
     return _png(figure)
 

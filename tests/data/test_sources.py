@@ -377,7 +377,22 @@ def test_damage_after_locating_is_seen_at_loading(cache):
         load_images(located, "train", verify=True)
 
 
+def test_no_room_to_unpack_for_loading_is_a_clear_error(cache, tmp_path, other_set, monkeypatch):
+    located = locate(put(tmp_path / "mine", True, other_set), verify=False)
+    monkeypatch.setattr(sources.tempfile, "tempdir", str(tmp_path / "gone"))
+    with pytest.raises(DataError, match=r"t10k-images-idx3-ubyte\.gz: cannot be unpacked \(.*with gunzip$"):
+        load_images(located, "test", verify=False)
+
+
 # Mirrors
+
+
+def test_no_room_to_work_in_is_a_reason_like_others(cache, monkeypatch):
+    def full(*args):
+        raise OSError(28, "No space left on device", "apt")
+
+    monkeypatch.setattr(fetch, "from_apt", full)
+    assert "fetched with apt-get: [Errno 28] No space left on device" in refusal()
 
 
 def test_a_mirror_fills_the_cache(cache, mirror):
@@ -572,9 +587,7 @@ def tools(cache, tmp_path, monkeypatch):
 
 @pytest.fixture
 def workshop(tmp_path):
-    folder = tmp_path / "workshop"
-    folder.mkdir()
-    return folder
+    return tmp_path / "workshop"
 
 
 UNPACK = 'mkdir -p "$3/usr/share/datasets/fashion-mnist"; cp {files}/* "$3/usr/share/datasets/fashion-mnist/"'

@@ -1,0 +1,67 @@
+"""What all tests share. Nothing here needs a network, a GPU or more than two cores."""
+
+import os
+import subprocess
+import sys
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+import pytest
+import torch
+from hydra import compose, initialize_config_dir
+from omegaconf import DictConfig
+
+from dcgan_lightning.config import CONF_DIR
+
+Compose = Callable[..., DictConfig]
+RunModule = Callable[..., subprocess.CompletedProcess[str]]
+
+
+def pytest_collection_modifyitems(items: Sequence[pytest.Item]) -> None:
+    if not torch.cuda.is_available():
+        for item in items:
+            if item.get_closest_marker("gpu"):
+                item.add_marker(pytest.mark.skip(reason="needs a CUDA device"))
+
+
+@pytest.fixture(autouse=True, scope="session")
+def _one_thread() -> None:
+    """Small tensors gain nothing from more threads, and results stay the same everywhere."""
+    torch.set_num_threads(1)
+
+
+@pytest.fixture
+def compose_cfg(tmp_path: Path) -> Compose:
+    """Return a function: overrides to the main job's configuration, with the run folder in tmp_path/run."""
+
+    def compose_with(*overrides: str, config_name: str = "train") -> DictConfig:
+        with initialize_config_dir(CONF_DIR, version_base="1.3"):
+            cfg = compose(config_name, overrides=list(overrides))
+        cfg.paths.output_dir = str(tmp_path / "run")
+        return cfg
+
+    return compose_with
+
+
+@pytest.fixture
+def run_module(tmp_path: Path) -> RunModule:
+    """Return a function that runs ``python -m module arguments`` in tmp_path, as a user would."""
+
+    def run(
+        module: str, *arguments: str, env: dict[str, str] | None = None
+    ) -> subprocess.CompletedProcess[str]:
+        return subprocess.run(
+            [sys.executable, "-m", module, *arguments],
+            cwd=tmp_path,
+            env=os.environ | {"OMP_NUM_THREADS": "1"} | (env or {}),
+            capture_output=True,
+            text=True,
+            timeout=300,
+        )
+
+    return run
+
+
+def files_below(folder: Path) -> set[str]:
+    """Return all files of a folder, with paths relative to it."""
+    return {str(path.relative_to(folder)) for path in folder.rglob("*") if path.is_file()}

@@ -1,0 +1,58 @@
+from pathlib import Path
+
+import pytest
+import torch
+
+from dcgan_lightning.data import FashionMNISTDataModule, SyntheticDataModule, normalize
+from dcgan_lightning.errors import DataError
+
+
+@pytest.mark.real_data
+def test_fashion_mnist() -> None:
+    datamodule = FashionMNISTDataModule()
+    datamodule.prepare_data()
+    datamodule.setup()
+    images = datamodule.images
+    assert images.shape == (60_000, 1, 28, 28)
+    assert images.dtype == torch.uint8
+    assert (int(images.min()), int(images.max())) == (0, 255)
+    # The data set's published mean and deviation in [0, 1] are 0.2860 and 0.3530.
+    normalized = normalize(images)
+    assert normalized.mean().item() == pytest.approx(2 * 0.2860 - 1, abs=1e-3)
+    assert normalized.std().item() == pytest.approx(2 * 0.3530, abs=1e-3)
+
+
+def test_synthetic_images_are_a_function_of_the_seed() -> None:
+    def images(seed: int) -> torch.Tensor:
+        datamodule = SyntheticDataModule(seed=seed, count=50, batch_size=8)
+        datamodule.setup()
+        return datamodule.images
+
+    assert images(0).shape == (50, 1, 28, 28)
+    assert torch.equal(images(0), images(0))
+    assert not torch.equal(images(0), images(1))
+    assert images(0).amax(dim=(1, 2, 3)).min() >= 120  # each has its shape
+    assert images(0).amin(dim=(1, 2, 3)).max() == 0  # on black
+
+
+def test_synthetic_colour() -> None:
+    datamodule = SyntheticDataModule(count=8, batch_size=4, image_channels=3)
+    datamodule.setup()
+    assert datamodule.images.shape == (8, 3, 28, 28)
+
+
+@pytest.mark.parametrize(
+    ("batch_size", "message"),
+    [
+        (51, "data.batch_size must be at most 50"),
+        (7, r"data.batch_size=7 leaves a last batch of 1 image out of 50"),
+    ],
+)
+def test_batch_sizes_that_do_not_fit(batch_size: int, message: str) -> None:
+    with pytest.raises(DataError, match=message):
+        SyntheticDataModule(count=50, batch_size=batch_size).setup()
+
+
+def test_a_folder_without_the_files_is_named(tmp_path: Path) -> None:
+    with pytest.raises(DataError, match=str(tmp_path)):
+        FashionMNISTDataModule(root=str(tmp_path)).prepare_data()

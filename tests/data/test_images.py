@@ -1,0 +1,43 @@
+import numpy as np
+import pytest
+import torch
+
+from dcgan_lightning.data import check_images, normalize
+from dcgan_lightning.errors import DataError
+
+
+def test_all_bytes_become_what_the_notebook_computes() -> None:
+    bytes_ = torch.arange(256, dtype=torch.uint8)
+    expected = ((np.arange(256) - 127.5) / 127.5).astype("float32")  # the notebook, in NumPy
+    assert np.array_equal(normalize(bytes_).numpy(), expected)
+    assert bytes_[255] == 255  # the input stays
+
+
+def test_normalising_twice_is_impossible() -> None:
+    once = normalize(torch.zeros(1, 1, 28, 28, dtype=torch.uint8))
+    with pytest.raises(TypeError, match="only once"):
+        normalize(once)
+
+
+def test_good_images_pass() -> None:
+    check_images(torch.randint(0, 256, (10, 1, 28, 28), dtype=torch.uint8), "test")
+
+
+@pytest.mark.parametrize(
+    ("images", "message"),
+    [
+        (torch.rand(4, 1, 28, 28), r"test: expected uint8 images of 28 x 28 pixels, got torch.float32"),
+        (torch.zeros(4, 28, 28, dtype=torch.uint8), r"got torch.uint8 \(4, 28, 28\)"),
+        (torch.zeros(4, 1, 14, 56, dtype=torch.uint8), r"\(4, 1, 14, 56\)"),
+        (torch.zeros(0, 1, 28, 28, dtype=torch.uint8), "test: holds no images"),
+        (torch.full((4, 1, 28, 28), 7, dtype=torch.uint8), r"\(nearly\) constant: standard deviation 0.0000"),
+        # Bytes 0 and 1 are what the notebook's second normalisation left of the contrast.
+        (
+            torch.randint(0, 2, (4, 1, 28, 28), dtype=torch.uint8),
+            r"\(nearly\) constant: standard deviation 0.00",
+        ),
+    ],
+)
+def test_bad_images_are_refused(images: torch.Tensor, message: str) -> None:
+    with pytest.raises(DataError, match=message):
+        check_images(images, "test")

@@ -1,0 +1,51 @@
+import numpy as np
+import pytest
+import torch
+
+from dcgan_lightning.pictures import decode_png, encode_png, make_grid, to_uint8
+
+
+def test_to_uint8_has_one_fixed_range() -> None:
+    values = torch.tensor([-1.0, 0.0, 1.0, -3.0, 3.0, -1 + 2 / 255])
+    assert to_uint8(values).tolist() == [0, 128, 255, 0, 255, 1]
+
+
+def test_to_uint8_undoes_normalisation() -> None:
+    bytes_ = torch.arange(256)
+    assert torch.equal(to_uint8((bytes_ - 127.5) / 127.5), bytes_.byte())
+
+
+def test_grid_is_exact() -> None:
+    images = torch.tensor([[[[10]]], [[[20]]], [[[30]]]], dtype=torch.uint8)
+    grid = make_grid(images, columns=2, padding=1)
+    assert grid.tolist() == [
+        [128, 128, 128, 128, 128],
+        [128, 10, 128, 20, 128],
+        [128, 128, 128, 128, 128],
+        [128, 30, 128, 128, 128],
+        [128, 128, 128, 128, 128],
+    ]
+
+
+def test_grid_scale_repeats_pixels() -> None:
+    images = torch.randint(0, 256, (4, 1, 3, 3), dtype=torch.uint8)
+    assert np.array_equal(make_grid(images, 2, scale=3)[::3, ::3], make_grid(images, 2))
+
+
+def test_colour_grid() -> None:
+    images = torch.randint(0, 256, (2, 3, 4, 4), dtype=torch.uint8)
+    grid = make_grid(images, 2, padding=0)
+    assert grid.shape == (4, 8, 3)
+    assert np.array_equal(grid[:, :4], images[0].permute(1, 2, 0).numpy())
+
+
+def test_grid_refuses_floats() -> None:
+    with pytest.raises(TypeError, match="to_uint8"):
+        make_grid(torch.zeros(1, 1, 2, 2), 1)
+
+
+def test_png_keeps_every_pixel() -> None:
+    picture = np.random.default_rng(0).integers(0, 256, (20, 30), dtype=np.uint8)
+    data = encode_png(picture)
+    assert data.startswith(b"\x89PNG")
+    assert np.array_equal(decode_png(data), picture)

@@ -1,0 +1,34 @@
+import numpy as np
+import torch
+from matplotlib import _pylab_helpers
+
+from dcgan_lightning.pictures import decode_png, draw_curves, draw_examples
+
+
+def history(level: float) -> dict[str, np.ndarray]:
+    return {name: np.full(20, level) for name in ("gen_loss", "disc_loss", "real_accuracy", "fake_accuracy")}
+
+
+def test_curves_show_the_values() -> None:
+    low, high = (decode_png(draw_curves(history(level), iterations_per_epoch=10)) for level in (0.1, 0.9))
+    assert low.shape == (640, 1200, 4)
+    assert not np.array_equal(low, high)
+    assert draw_curves(history(0.1), 10) == draw_curves(history(0.1), 10)
+
+
+def test_curves_of_a_single_iteration() -> None:
+    values = {name: column[:1] for name, column in history(0.5).items()}
+    assert decode_png(draw_curves(values, iterations_per_epoch=1)).shape == (640, 1200, 4)
+
+
+def test_examples_use_one_grey_range() -> None:
+    dark = torch.full((10, 1, 28, 28), 100, dtype=torch.uint8)
+    picture = decode_png(draw_examples(dark))
+    assert picture.shape == (400, 800, 4)
+    # Each image is a flat grey of 100, neither stretched to white nor to black.
+    assert (picture[..., 0] == 100).mean() > 0.4
+
+
+def test_no_figure_stays_open() -> None:
+    draw_curves(history(0.5), 10)
+    assert not _pylab_helpers.Gcf.figs

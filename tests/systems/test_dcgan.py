@@ -1,0 +1,160 @@
+from pathlib import Path
+
+import pytest
+import pytorch_lightning as pl
+import torch
+from pytorch_lightning.callbacks import Callback
+from torch.testing import assert_close
+
+from dcgan_lightning.data import SyntheticDataModule
+from dcgan_lightning.networks import (
+    Discriminator,
+    Generator,
+    discriminator_accuracy,
+    discriminator_loss,
+    generator_loss,
+)
+from dcgan_lightning.randomness import stream_generator, stream_seed
+from dcgan_lightning.systems import DCGAN, METRIC_NAMES
+
+SIZES = {"latent_dim": 6, "generator_channels": (8, 6, 4), "discriminator_channels": (4, 6)}
+
+
+class Recorder(Callback):
+    def __init__(self) -> None:
+        self.metrics: list[dict[str, torch.Tensor]] = []
+        self.logged: list[set[str]] = []
+
+    def on_train_batch_end(self, trainer, pl_module, outputs, batch, batch_idx) -> None:
+        self.metrics.append(outputs)
+        self.logged.append(set(trainer.callback_metrics))
+
+
+def train(system: DCGAN, datamodule: SyntheticDataModule, folder: Path, epochs: int = 1) -> Recorder:
+    recorder = Recorder()
+    trainer = pl.Trainer(
+        max_epochs=epochs,
+        accelerator="cpu",
+        logger=False,
+        enable_checkpointing=False,
+        enable_progress_bar=False,
+        enable_model_summary=False,
+        callbacks=[recorder],
+        default_root_dir=folder,
+    )
+    trainer.fit(system, datamodule=datamodule)
+    return recorder
+
+
+def plain_training(datamodule: SyntheticDataModule, seed: int, epochs: int):
+    """Train as the notebook does, with no Lightning: the reference for the system."""
+    weights = stream_generator(seed, "init")
+    generator = Generator(6, (8, 6, 4), generator=weights)
+    discriminator = Discriminator((4, 6), generator=weights).to(memory_format=torch.channels_last)
+    g_adam = torch.optim.Adam(generator.parameters(), 1e-3, (0.5, 0.999), 1e-7)
+    d_adam = torch.optim.Adam(discriminator.parameters(), 2e-3, (0.5, 0.999), 1e-7)
+    datamodule.setup()
+    images = datamodule.images.float() / 127.5 - 1
+    batch_size = datamodule.batch_size
+    history, iteration = [], 0
+    for epoch in range(epochs):
+        order = torch.randperm(len(images), generator=stream_generator(seed, "order", epoch))
+        for rows in order.split(batch_size):
+            torch.manual_seed(stream_seed(seed, "iteration", iteration))
+            fake_images = generator(torch.randn(batch_size, 6))
+            real_logits, fake_logits = discriminator(images[rows]), discriminator(fake_images)
+            gen_loss = generator_loss(fake_logits)
+            disc_loss = discriminator_loss(real_logits, fake_logits)
+            g_grads = torch.autograd.grad(gen_loss, list(generator.parameters()), retain_graph=True)
+            d_grads = torch.autograd.grad(disc_loss, list(discriminator.parameters()))
+            for network, grads, adam in (
+                (generator, g_grads, g_adam),
+                (discriminator, d_grads, d_adam),
+            ):
+                for parameter, grad in zip(network.parameters(), grads, strict=True):
+                    parameter.grad = grad
+                adam.step()
+            history.append((gen_loss, disc_loss, *discriminator_accuracy(real_logits, fake_logits)))
+            iteration += 1
+    return (
+        generator,
+        discriminator,
+        torch.tensor([[figure.item() for figure in figures] for figures in history]),
+    )
+
+
+def test_training_is_the_notebooks_loop(tmp_path: Path) -> None:
+    datamodule = SyntheticDataModule(batch_size=16, seed=3, count=40)  # 3 iterations, the last of 8 images
+    system = DCGAN(
+        seed=3, batch_size=16, generator_lr=1e-3, discriminator_lr=2e-3, betas=(0.5, 0.999), **SIZES
+    )
+    recorder = train(system, datamodule, tmp_path, epochs=2)
+    generator, discriminator, history = plain_training(datamodule, seed=3, epochs=2)
+    figures = torch.stack(
+        [torch.stack([metrics[name] for name in METRIC_NAMES]) for metrics in recorder.metrics]
+    )
+    assert figures.shape == (6, 4)
+    assert_close(figures, history, atol=1e-6, rtol=0)
+    for ours, reference in ((system.generator, generator), (system.discriminator, discriminator)):
+        for name, value in reference.state_dict().items():
+            assert_close(ours.state_dict()[name], value, atol=1e-6, rtol=1e-5, msg=name)
+
+
+def test_figures_are_logged_under_the_seeds_names(tmp_path: Path) -> None:
+    recorder = train(DCGAN(batch_size=16, **SIZES), SyntheticDataModule(16, count=32), tmp_path)
+    assert set(recorder.metrics[0]) == {"gen_loss", "disc_loss", "real_accuracy", "fake_accuracy"}
+    assert recorder.logged[-1] == set(METRIC_NAMES)
+    assert not any(value.requires_grad for value in recorder.metrics[0].values())
+
+
+def test_optimizers_are_the_notebooks() -> None:
+    system = DCGAN(generator_lr=2e-4)
+    generator_adam, discriminator_adam = system.configure_optimizers()
+    for adam, learning_rate, network in (
+        (generator_adam, 2e-4, system.generator),
+        (discriminator_adam, 1e-4, system.discriminator),
+    ):
+        (group,) = adam.param_groups
+        assert (group["lr"], group["betas"], group["eps"]) == (learning_rate, (0.9, 0.999), 1e-7)
+        assert [id(p) for p in group["params"]] == [id(p) for p in network.parameters()]
+
+
+def test_weights_follow_from_the_seed_alone() -> None:
+    torch.manual_seed(1)
+    first = DCGAN(seed=5, **SIZES)
+    torch.manual_seed(2)
+    second, other = DCGAN(seed=5, **SIZES), DCGAN(seed=6, **SIZES)
+    for name, value in first.state_dict().items():
+        assert torch.equal(value, second.state_dict()[name])
+    assert not torch.equal(first.generator.layers.dense.weight, other.generator.layers.dense.weight)
+
+
+def test_threshold_is_an_argument(tmp_path: Path) -> None:
+    # A fresh discriminator's logits are near 0: below 0.5 and, for about half, above 0.
+    figures = {}
+    for threshold in (0.5, -100.0):
+        system = DCGAN(batch_size=16, accuracy_threshold=threshold, **SIZES)
+        figures[threshold] = train(system, SyntheticDataModule(16, count=16), tmp_path).metrics[0]
+    assert figures[-100.0]["real_accuracy"] == 1
+    assert figures[-100.0]["fake_accuracy"] == 0
+    assert figures[0.5]["fake_accuracy"] == 1
+
+
+def test_forward_makes_images() -> None:
+    assert DCGAN(**SIZES)(torch.randn(2, 6)).shape == (2, 1, 28, 28)
+
+
+@pytest.mark.gpu
+def test_gpu_training_gives_finite_figures(tmp_path: Path) -> None:
+    system = DCGAN(batch_size=16, **SIZES)
+    trainer = pl.Trainer(
+        max_epochs=1,
+        accelerator="cuda",
+        devices=1,
+        logger=False,
+        enable_checkpointing=False,
+        enable_progress_bar=False,
+        default_root_dir=tmp_path,
+    )
+    trainer.fit(system, datamodule=SyntheticDataModule(16, count=64))
+    assert all(torch.isfinite(trainer.callback_metrics[name]) for name in METRIC_NAMES)

@@ -1,0 +1,76 @@
+import os
+from pathlib import Path
+
+import pytest
+
+from dcgan_lightning.errors import RunFolderError
+from dcgan_lightning.files import remove_if_empty, remove_stale_temporaries, write_atomic
+
+
+def test_writes_and_replaces(tmp_path: Path) -> None:
+    path = tmp_path / "deep" / "file.txt"
+    write_atomic(path, b"one")
+    write_atomic(path, b"two")
+    assert path.read_bytes() == b"two"
+    assert os.listdir(path.parent) == ["file.txt"]
+    assert path.stat().st_mode & 0o777 == 0o666 & ~_umask()
+
+
+def _umask() -> int:
+    current = os.umask(0)
+    os.umask(current)
+    return current
+
+
+@pytest.mark.parametrize("call", ["fsync", "replace"])
+def test_a_failed_write_keeps_the_previous_file(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, call: str
+) -> None:
+    path = tmp_path / "file.txt"
+    write_atomic(path, b"good")
+
+    def fail(*arguments: object) -> None:
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(os, call, fail)
+    with pytest.raises(
+        RunFolderError, match=r"file\.txt: No space left on device \(3 bytes needed, [\d,]+ free\)"
+    ):
+        write_atomic(path, b"new")
+    monkeypatch.undo()
+    assert path.read_bytes() == b"good"
+    assert os.listdir(tmp_path) == ["file.txt"]
+
+
+def test_an_interrupt_leaves_no_debris(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def interrupt(*arguments: object) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(os, "replace", interrupt)
+    with pytest.raises(KeyboardInterrupt):
+        write_atomic(tmp_path / "file.txt", b"new")
+    assert os.listdir(tmp_path) == []
+
+
+def test_a_folder_that_cannot_be_made_is_named(tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("in the way")
+    with pytest.raises(RunFolderError, match=r"cannot write .*file/x"):
+        write_atomic(tmp_path / "file" / "x", b"")
+
+
+def test_stale_temporaries_go_and_nothing_else(tmp_path: Path) -> None:
+    (tmp_path / ".tmp-last.ckpt-abc").write_text("half")
+    (tmp_path / "last.ckpt").write_text("whole")
+    outside = tmp_path / "outside"
+    outside.write_text("kept")
+    (tmp_path / ".tmp-link").symlink_to(outside)
+    remove_stale_temporaries(tmp_path)
+    assert sorted(os.listdir(tmp_path)) == [".tmp-link", "last.ckpt", "outside"]
+
+
+def test_only_empty_folders_are_removed(tmp_path: Path) -> None:
+    run = tmp_path / "outputs" / "run"
+    run.mkdir(parents=True)
+    (tmp_path / "outputs" / "kept").touch()
+    remove_if_empty(run)
+    assert os.listdir(tmp_path / "outputs") == ["kept"]
