@@ -1,0 +1,49 @@
+from pathlib import Path
+
+import pytest
+import torch
+from callback_training import StopAt, train
+
+from dcgan_lightning.callbacks import AtomicCheckpointIO, Checkpoints
+from dcgan_lightning.checkpoints import progress, read_checkpoint
+
+
+def names(folder: Path) -> list[str]:
+    return sorted(path.name for path in (folder / "checkpoints").iterdir())
+
+
+def test_files_at_the_configured_epochs(tmp_path: Path) -> None:
+    train(tmp_path, [Checkpoints(every_n_epochs=2)], epochs=5)
+    assert names(tmp_path) == ["epoch_0002.ckpt", "epoch_0004.ckpt", "last.ckpt"]
+    positions = {name: progress(read_checkpoint(tmp_path / "checkpoints" / name)) for name in names(tmp_path)}
+    assert positions == {"epoch_0002.ckpt": (2, 0), "epoch_0004.ckpt": (4, 0), "last.ckpt": (5, 0)}
+
+
+def test_saving_within_an_epoch(tmp_path: Path) -> None:
+    with pytest.raises(RuntimeError, match="stopped by the test"):
+        train(tmp_path, [Checkpoints(every_n_iterations=2), StopAt(epoch=2, iteration=3)], epochs=2)
+    assert names(tmp_path) == ["last.ckpt"]
+    assert progress(read_checkpoint(tmp_path / "checkpoints" / "last.ckpt")) == (1, 2)
+
+
+def test_a_checkpoint_holds_weights_and_both_adams(tmp_path: Path) -> None:
+    _, system = train(tmp_path, [Checkpoints()])
+    checkpoint = torch.load(tmp_path / "checkpoints" / "last.ckpt", weights_only=True)
+    for name, value in system.state_dict().items():
+        assert torch.equal(checkpoint["state_dict"][name], value), name
+    generator_adam, discriminator_adam = checkpoint["optimizer_states"]
+    assert len(generator_adam["state"]) == 10
+    assert len(discriminator_adam["state"]) == 6
+    assert checkpoint["hyper_parameters"]["latent_dim"] == 6
+
+
+def test_the_fingerprint_is_kept(tmp_path: Path) -> None:
+    path = tmp_path / "x.ckpt"
+    content = {"epoch": 0, "state_dict": {}, "optimizer_states": [], "loops": {}, "callbacks": {}}
+    AtomicCheckpointIO({"seed": 3}).save_checkpoint(content, path)
+    assert AtomicCheckpointIO().load_checkpoint(path) == content | {"fingerprint": {"seed": 3}}
+
+
+def test_checkpoints_are_never_removed(tmp_path: Path) -> None:
+    with pytest.raises(NotImplementedError):
+        AtomicCheckpointIO().remove_checkpoint(tmp_path)

@@ -1,0 +1,66 @@
+import csv
+from pathlib import Path
+
+import pytest
+import torch
+from callback_training import ITERATIONS, StopAt, train
+from pytorch_lightning.callbacks import Callback
+
+from dcgan_lightning.callbacks import History
+from dcgan_lightning.systems import METRIC_NAMES
+
+
+class Recorder(Callback):
+    def __init__(self) -> None:
+        self.figures: list[list[float]] = []
+
+    def on_train_batch_end(self, trainer, pl_module, outputs, batch, batch_idx) -> None:
+        self.figures.append([outputs[name].item() for name in METRIC_NAMES])
+
+
+def rows(folder: Path) -> list[dict[str, str]]:
+    with open(folder / "history" / "history.csv") as file:
+        return list(csv.DictReader(file))
+
+
+def test_every_iteration_is_a_row(tmp_path: Path) -> None:
+    recorder = Recorder()
+    train(tmp_path, [recorder, History()], epochs=2)
+    table = rows(tmp_path)
+    assert list(table[0]) == ["epoch", "iteration", "seconds", *METRIC_NAMES]
+    positions = [(int(row["epoch"]), int(row["iteration"])) for row in table]
+    assert positions == [(epoch, iteration) for epoch in (1, 2) for iteration in range(1, ITERATIONS + 1)]
+    # Nine digits bring back every float32 exactly.
+    figures = torch.tensor([[float(row[name]) for name in METRIC_NAMES] for row in table])
+    assert torch.equal(figures, torch.tensor(recorder.figures))
+    seconds = [float(row["seconds"]) for row in table]
+    assert seconds == sorted(seconds)
+    assert seconds[0] > 0
+
+
+def test_curves_after_each_epoch(tmp_path: Path) -> None:
+    train(tmp_path, [History()], epochs=3)
+    names = sorted(path.name for path in (tmp_path / "history").iterdir())
+    assert names == ["history.csv", *(f"train_history_000{epoch}.png" for epoch in (1, 2, 3))]
+
+
+def test_curves_every_few_epochs_and_at_the_end(tmp_path: Path) -> None:
+    train(tmp_path, [History(plot_every_n_epochs=2)], epochs=3)
+    assert {path.name for path in (tmp_path / "history").glob("*.png")} == {
+        "train_history_0002.png",
+        "train_history_0003.png",
+    }
+
+
+def test_a_stopped_run_keeps_its_rows(tmp_path: Path) -> None:
+    with pytest.raises(RuntimeError, match="stopped by the test"):
+        train(tmp_path, [History(), StopAt(epoch=2, iteration=3)], epochs=2)
+    assert len(rows(tmp_path)) == ITERATIONS + 3
+    assert (tmp_path / "history" / "train_history_0002.png").exists()
+
+
+def test_rows_travel_in_the_checkpoint_as_plain_tensors() -> None:
+    history = History()
+    history.load_state_dict({"rows": torch.arange(14, dtype=torch.float64).view(2, 7)})
+    assert history.column("gen_loss").tolist() == [3, 10]
+    assert torch.equal(history.state_dict()["rows"], torch.arange(14, dtype=torch.float64).view(2, 7))

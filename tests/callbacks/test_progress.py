@@ -1,0 +1,49 @@
+import re
+import sys
+from pathlib import Path
+
+import pytest
+from callback_training import train
+
+from dcgan_lightning.callbacks import Progress
+from dcgan_lightning.callbacks.progress import format_duration
+
+
+@pytest.mark.parametrize(
+    ("seconds", "text"),
+    [
+        (0.4, "0 s"),
+        (59.4, "59 s"),
+        (59.6, "1 min 00 s"),
+        (125, "2 min 05 s"),
+        (3600, "1 h 00 min"),
+        (7384, "2 h 03 min"),
+    ],
+)
+def test_durations(seconds: float, text: str) -> None:
+    assert format_duration(seconds) == text
+
+
+def test_one_line_an_epoch_without_a_terminal(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    train(tmp_path, [Progress()], epochs=2)
+    lines = capsys.readouterr().out.splitlines()
+    assert len(lines) == 2
+    pattern = (
+        r"epoch 2/2 \| gen_loss \d\.\d{3} disc_loss \d\.\d{3} real_accuracy \d\.\d\d fake_accuracy \d\.\d\d "
+        r"\| [\d,]+ images/s \| 0 s left"
+    )
+    assert re.fullmatch(pattern, lines[1])
+
+
+def test_a_bar_on_a_terminal(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(sys.stderr, "isatty", lambda: True, raising=False)
+    train(tmp_path, [Progress(refresh_seconds=0)], epochs=2)
+    captured = capsys.readouterr()
+    assert captured.out == ""
+    assert "epoch 1/2 iteration 3/5" in captured.err
+    last = captured.err.rpartition("\r")[2]
+    assert "epoch 2/2 iteration 5/5" in last
+    assert "100%" in last
+    assert "images/s" in last

@@ -1,0 +1,30 @@
+from pathlib import Path
+
+import pytest
+from conftest import RunModule, files_below
+
+
+@pytest.mark.real_data
+def test_describes_the_real_data_as_the_notebook_does(run_module: RunModule, tmp_path: Path) -> None:
+    result = run_module("dcgan_lightning.data")
+    assert result.returncode == 0, result.stderr
+    assert "60,000 images of 28 x 28 pixels" in result.stdout
+    assert "max pixel: 255\nmin pixel: 0\n" in result.stdout
+    assert "max pixel, normalised: 1.0\nmin pixel, normalised: -1.0\n" in result.stdout
+    assert files_below(tmp_path) == {"outputs/data/first_images.png"}
+
+
+def test_describes_synthetic_data(run_module: RunModule, tmp_path: Path) -> None:
+    result = run_module("dcgan_lightning.data", "data=synthetic", "data.count=40")
+    assert result.returncode == 0, result.stderr
+    assert "40 images of 28 x 28 pixels" in result.stdout
+
+
+def test_a_folder_without_the_files_is_named_in_one_line(run_module: RunModule, tmp_path: Path) -> None:
+    (tmp_path / "empty").mkdir()
+    result = run_module("dcgan_lightning.data", "data.root=empty")
+    assert result.returncode == 1
+    assert result.stderr.startswith("error: ")
+    assert "empty" in result.stderr
+    assert result.stderr.count("\n") == 1
+    assert [path.name for path in tmp_path.iterdir()] == ["empty"]

@@ -1,0 +1,159 @@
+"""The command line as a user types it: real processes."""
+
+import csv
+from pathlib import Path
+
+import pytest
+from conftest import RunModule, files_below
+
+SMOKE_FILES = {
+    "config.yaml",
+    "networks.txt",
+    "fashion_mnist_dcgan.gif",
+    "checkpoints/epoch_0001.ckpt",
+    "checkpoints/epoch_0002.ckpt",
+    "checkpoints/last.ckpt",
+    "history/history.csv",
+    "history/train_history_0001.png",
+    "history/train_history_0002.png",
+    "logs/csv/version_0/hparams.yaml",
+    "logs/csv/version_0/metrics.csv",
+    "samples/real.png",
+    "samples/untrained.png",
+    *(
+        f"samples/sample_epoch_000{epoch}_iter_00{iteration}.png"
+        for epoch in (1, 2)
+        for iteration in (1, 3, 5)
+    ),
+}
+
+
+def test_smoke_run_and_its_continuation(run_module: RunModule, tmp_path: Path) -> None:
+    first = run_module("dcgan_lightning.train", "experiment=smoke", "run_name=first")
+    assert first.returncode == 0, first.stderr
+    assert files_below(tmp_path) == {f"outputs/first/{name}" for name in SMOKE_FILES}
+    assert "Total parameters: 20,744" in first.stdout
+    assert "epoch 2/2 | gen_loss" in first.stdout
+    assert "run_name=first ckpt_path=last" in first.stdout
+
+    again = run_module("dcgan_lightning.train", "experiment=smoke", "run_name=first")
+    assert again.returncode == 1
+    assert again.stderr.count("\n") == 1
+    assert "already holds a run" in again.stderr
+
+    arguments = ("experiment=smoke", "run_name=first", "ckpt_path=last", "trainer.max_epochs=3")
+    resumed = run_module("dcgan_lightning.train", *arguments)
+    assert resumed.returncode == 0, resumed.stderr
+    assert "going on after epoch 2" in resumed.stdout
+    with open(tmp_path / "outputs" / "first" / "history" / "history.csv") as file:
+        positions = [(row["epoch"], row["iteration"]) for row in csv.DictReader(file)]
+    assert positions == [(str(epoch), str(iteration)) for epoch in (1, 2, 3) for iteration in range(1, 6)]
+    logs = tmp_path / "outputs" / "first" / "logs" / "csv"
+    assert (logs / "version_0" / "metrics.csv").read_text().count("\n") == 11  # the first session's stay
+    assert (logs / "version_1" / "metrics.csv").read_text().count("\n") == 6
+
+
+def test_two_job_sweep(run_module: RunModule, tmp_path: Path) -> None:
+    result = run_module(
+        "dcgan_lightning.train",
+        "-m",
+        "experiment=smoke",
+        "seed=0,1",
+        "run_name=sweep",
+        "trainer.max_epochs=1",
+    )
+    assert result.returncode == 0, result.stderr
+    one_epoch = {name for name in SMOKE_FILES if "0002" not in name}
+    expected = {f"outputs/sweep/{job}/{name}" for job in (0, 1) for name in one_epoch}
+    assert files_below(tmp_path) == expected | {"outputs/sweep/multirun.yaml"}
+    histories = [
+        (tmp_path / "outputs" / "sweep" / job / "history" / "history.csv").read_text() for job in "01"
+    ]
+    assert histories[0] != histories[1]
+
+
+def test_a_sweep_goes_on_after_a_job_that_cannot_run(run_module: RunModule, tmp_path: Path) -> None:
+    result = run_module(
+        "dcgan_lightning.train", "-m", "experiment=smoke", "data.batch_size=0,16", "run_name=sweep",
+        "trainer.max_epochs=1",
+    )  # fmt: skip
+    assert result.returncode == 1
+    assert "data.batch_size=0" in result.stderr
+    assert "data.batch_size must be a whole number of at least 2; got 0" in result.stderr
+    assert not (tmp_path / "outputs" / "sweep" / "0").exists()
+    assert (tmp_path / "outputs" / "sweep" / "1" / "checkpoints" / "last.ckpt").exists()
+
+
+@pytest.mark.parametrize(
+    ("override", "message"),
+    [
+        ("data.batch_size=0", "data.batch_size must be a whole number of at least 2; got 0"),
+        ("model.generator_lr=abc", "model.generator_lr must be a number above 0; got 'abc'"),
+        ("trainer.max_epoch=5", "unknown key 'trainer.max_epoch'; did you mean 'trainer.max_epochs'?"),
+        ("lr=1", "unknown key 'lr'"),
+        ("experiment=nope", "unknown option 'experiment/nope'; experiment can be first_look, smoke"),
+        ("+model._target_=os.system", "model._target_"),
+        ("a=[1", "no viable alternative at input '[1'"),
+        ("trainer", "missing EQUAL"),
+    ],
+)
+def test_refusals_are_one_line_and_leave_nothing(
+    run_module: RunModule, tmp_path: Path, override: str, message: str
+) -> None:
+    result = run_module("dcgan_lightning.train", override)
+    assert result.returncode == 1
+    assert result.stderr.startswith("error: ")
+    assert result.stderr.count("\n") == 1
+    assert message in result.stderr
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize(
+    ("override", "message"),
+    [
+        ("trainer=gpu", "PyTorch finds no CUDA device; use trainer=auto or trainer=cpu"),
+        ("+trainer.foo=1", "trainer: Trainer.__init__() got an unexpected keyword argument 'foo'"),
+    ],
+)
+def test_late_refusals_leave_nothing_either(
+    run_module: RunModule, tmp_path: Path, override: str, message: str
+) -> None:
+    environment = {"CUDA_VISIBLE_DEVICES": ""}
+    result = run_module("dcgan_lightning.train", "data=synthetic", override, env=environment)
+    assert result.returncode == 1
+    assert result.stderr.count("\n") == 1
+    assert message in result.stderr
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_the_traceback_can_be_had(run_module: RunModule) -> None:
+    result = run_module("dcgan_lightning.train", "seed=-1", env={"HYDRA_FULL_ERROR": "1"})
+    assert result.returncode == 1
+    assert "Traceback" in result.stderr
+    assert "ConfigError: seed must be a whole number" in result.stderr
+
+
+def test_help_explains_itself(run_module: RunModule, tmp_path: Path) -> None:
+    result = run_module("dcgan_lightning.train", "--help")
+    assert result.returncode == 0
+    for text in ("experiment=first_look", "ckpt_path=last", "max_epochs: 50", "sweep: learning_rates, seeds"):
+        assert text in result.stdout
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.real_data
+def test_a_few_iterations_on_the_real_data(run_module: RunModule, tmp_path: Path) -> None:
+    result = run_module(
+        "dcgan_lightning.train", "run_name=real", "trainer=cpu", "trainer.max_epochs=1",
+        "trainer.limit_train_batches=3", "model.generator_channels=[32,16,8]", "logger=none",
+    )  # fmt: skip
+    assert result.returncode == 0, result.stderr
+    assert "Fashion-MNIST: found in" in result.stdout
+    run = tmp_path / "outputs" / "real"
+    assert (run / "history" / "history.csv").read_text().count("\n") == 4
+    assert {path.name for path in (run / "samples").iterdir()} == {
+        "real.png",
+        "untrained.png",
+        "sample_epoch_0001_iter_001.png",
+        "sample_epoch_0001_iter_003.png",
+    }

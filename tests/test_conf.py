@@ -1,0 +1,96 @@
+"""Every file under conf/ composes, is valid and builds what it describes."""
+
+from pathlib import Path
+
+import pytest
+from conftest import Compose
+from hydra import compose, initialize_config_dir
+from hydra.core.override_parser.overrides_parser import OverridesParser
+
+from dcgan_lightning.config import CONF_DIR, build, check_values, flatten, plain, validate
+from dcgan_lightning.train import build_trainer
+
+GROUPS = ("data", "model", "trainer", "callbacks", "logger", "experiment", "sweep")
+OPTIONS = sorted(
+    f"{group}={path.stem}" for group in GROUPS for path in (Path(CONF_DIR) / group).glob("*.yaml")
+)
+
+
+def test_there_are_options_in_every_group() -> None:
+    assert {option.partition("=")[0] for option in OPTIONS} == set(GROUPS)
+
+
+def test_no_file_is_left_out() -> None:
+    tested = {*(f"{option.replace('=', '/')}.yaml" for option in OPTIONS)}
+    tested |= {"train.yaml", "describe.yaml", "hydra/help/train.yaml", "hydra/help/describe.yaml"}
+    tested |= {"hydra/job_logging/dcgan_lightning.yaml"}
+    assert {str(path.relative_to(CONF_DIR)) for path in Path(CONF_DIR).rglob("*.yaml")} == tested
+
+
+@pytest.mark.parametrize("option", OPTIONS)
+def test_every_option_composes_and_builds(compose_cfg: Compose, option: str) -> None:
+    overrides = [option]
+    if option.startswith("callbacks=") and option not in ("callbacks=default", "callbacks=none"):
+        overrides = [option] if option != "callbacks=film" else ["callbacks=[sample_grid,film]"]
+    cfg = compose_cfg(*overrides)
+    validate(cfg)
+    assert build(cfg.data).batch_size == cfg.data.batch_size
+    assert build(cfg.model).seed == cfg.seed
+    trainer = build_trainer(cfg, "cpu")
+    assert trainer.max_epochs == cfg.trainer.max_epochs
+    wanted = {part["_target_"].rpartition(".")[2] for part in cfg.callbacks.values() if "_target_" in part}
+    assert {type(callback).__name__ for callback in trainer.callbacks} >= wanted
+    assert len(trainer.loggers) == len(cfg.logger)
+
+
+def test_several_loggers_at_once(compose_cfg: Compose) -> None:
+    trainer = build_trainer(compose_cfg("logger=[csv,tensorboard]"), "cpu")
+    assert [type(logger).__name__ for logger in trainer.loggers] == ["CSVLogger", "TensorBoardLogger"]
+
+
+@pytest.mark.parametrize("name", ["film", "history", "checkpoint", "progress"])
+def test_a_callback_can_be_left_out(compose_cfg: Compose, name: str) -> None:
+    full = build_trainer(compose_cfg(), "cpu")
+    without = build_trainer(compose_cfg(f"callbacks.{name}=null"), "cpu")
+    assert len(without.callbacks) == len(full.callbacks) - 1
+
+
+def test_the_defaults_are_the_notebooks_recipe(compose_cfg: Compose) -> None:
+    values = dict(flatten(plain(compose_cfg())))
+    expected = {
+        "trainer.max_epochs": 50,
+        "data.batch_size": 256,
+        "model.batch_size": 256,
+        "model.latent_dim": 100,
+        "model.generator_channels": [256, 128, 64],
+        "model.discriminator_channels": [64, 128],
+        "model.negative_slope": 0.3,
+        "model.dropout": 0.3,
+        "model.initialization": "glorot_uniform",
+        "model.generator_lr": 1e-4,
+        "model.discriminator_lr": 1e-4,
+        "model.betas": [0.9, 0.999],
+        "model.adam_eps": 1e-7,
+        "model.accuracy_threshold": 0.5,
+        "callbacks.sample_grid.every_n_iterations": 50,
+        "callbacks.checkpoint.every_n_epochs": 5,
+    }
+    assert {key: values[key] for key in expected} == expected
+
+
+@pytest.mark.parametrize("name", sorted(path.stem for path in (Path(CONF_DIR) / "sweep").glob("*.yaml")))
+def test_every_sweep_starts_a_multirun_of_known_keys(name: str) -> None:
+    with initialize_config_dir(CONF_DIR, version_base="1.3"):
+        cfg = compose("train", [f"sweep={name}"], return_hydra_config=True)
+        assert cfg.hydra.mode.name == "MULTIRUN"
+        parser = OverridesParser.create()
+        for key, values in cfg.hydra.sweeper.params.items():
+            override = parser.parse_override(f"{key}={values}")
+            assert override.is_sweep_override()
+            for value in override.sweep_string_iterator():
+                compose("train", [f"{key}={value}"])
+
+
+def test_the_data_commands_configuration(compose_cfg: Compose) -> None:
+    values = check_values(compose_cfg(config_name="describe"))
+    assert values["data"]["batch_size"] == 256

@@ -1,0 +1,137 @@
+import subprocess
+import sys
+
+import pytest
+from conftest import Compose
+from omegaconf import OmegaConf
+
+from dcgan_lightning.config import check_fingerprint, fingerprint, flatten, validate
+from dcgan_lightning.errors import ConfigError
+
+
+def test_the_defaults_are_valid(compose_cfg: Compose) -> None:
+    validate(compose_cfg())
+
+
+@pytest.mark.parametrize(
+    ("override", "message"),
+    [
+        ("data.batch_size=0", "data.batch_size must be a whole number of at least 2; got 0"),
+        ("data.batch_size=-1", "data.batch_size must be a whole number of at least 2; got -1"),
+        ("data.batch_size=1", "data.batch_size must be a whole number of at least 2; got 1"),
+        ("data.batch_size=2.5", "data.batch_size must be a whole number of at least 2; got 2.5"),
+        ("data.batch_size='64'", "data.batch_size must be a whole number of at least 2; got '64'"),
+        ("data.batch_size=null", "data.batch_size must be a whole number of at least 2; got None"),
+        ("data.batch_size=true", "data.batch_size must be a whole number of at least 2; got True"),
+        ("data.batch_size=60001", "data.batch_size must be at most 60000, the number of images; got 60001"),
+        ("data.batch_size=59999", "data.batch_size=59999 leaves a last batch of 1 image out of 60000"),
+        ("trainer.max_epochs=0", "trainer.max_epochs must be a whole number of at least 1; got 0"),
+        ("trainer.max_epochs=-1", "trainer.max_epochs must be a whole number of at least 1; got -1"),
+        ("trainer.max_epochs='5'", "trainer.max_epochs must be a whole number of at least 1; got '5'"),
+        ("trainer.max_epochs=2.5", "trainer.max_epochs must be a whole number of at least 1; got 2.5"),
+        (
+            "trainer.limit_train_batches=0",
+            "trainer.limit_train_batches must be a whole number of at least 1 or",
+        ),
+        ("trainer.limit_train_batches=0.0", "a share above 0.0 and up to 1.0; got 0.0"),
+        ("+trainer.max_steps=100", "trainer.max_steps counts optimizer steps, two an iteration"),
+        (
+            "trainer.accelerator=banana",
+            "trainer.accelerator must be one of auto, cpu, gpu, cuda; got 'banana'",
+        ),
+        ("trainer.devices=2", "trainer.devices must be 1, or a list with one device number"),
+        ("trainer.precision=8", "trainer.precision must be one of 32-true"),
+        ("model.generator_lr=abc", "model.generator_lr must be a number above 0; got 'abc'"),
+        ("model.generator_lr=-1", "model.generator_lr must be a number above 0; got -1"),
+        ("model.discriminator_lr=nan", "model.discriminator_lr must be a number above 0; got nan"),
+        ("model.discriminator_lr=inf", "model.discriminator_lr must be a number above 0; got inf"),
+        ("model.betas=[1.5,0.9]", "model.betas must be a list of 2, each a number from 0 up to"),
+        ("model.betas=[0.5]", "model.betas must be a list of 2"),
+        ("model.betas=0.5", "model.betas must be a list of 2"),
+        ("model.latent_dim=0", "model.latent_dim must be a whole number of at least 1; got 0"),
+        ("model.latent_dim=-5", "model.latent_dim must be a whole number of at least 1; got -5"),
+        ("model.generator_channels=[8,8]", "model.generator_channels must be a list of 3"),
+        (
+            "model.generator_channels=[8,0,8]",
+            "model.generator_channels must be a list of 3, each a whole number",
+        ),
+        ("model.discriminator_channels=8", "model.discriminator_channels must be a list of 2"),
+        (
+            "model.image_channels=3",
+            "model.image_channels must be 1, the number of the data's channels; got 3",
+        ),
+        ("model.dropout=1", "model.dropout must be a number from 0 up to, but not including, 1; got 1"),
+        ("model.initialization=he", "model.initialization must be one of glorot_uniform, normal; got 'he'"),
+        ("seed=-1", "seed must be a whole number from 0 to 4294967295; got -1"),
+        ("seed=4294967296", "seed must be a whole number from 0 to 4294967295; got 4294967296"),
+        ("seed=abc", "seed must be a whole number from 0 to 4294967295; got 'abc'"),
+        ("threads=0", "threads must be a whole number of at least 1, or null; got 0"),
+        ("data.verify=false", "data.verify=false needs data.root"),
+        ("callbacks.sample_grid=null", "callbacks.film needs callbacks.sample_grid"),
+        (
+            "callbacks.sample_grid.every_n_iterations=0",
+            "callbacks.sample_grid.every_n_iterations must be a whole",
+        ),
+        ("callbacks.film.file_name=../x.gif", "callbacks.film.file_name must be a file name without folders"),
+        ("model._target_=os.system", "model._target_: 'os.system' may not be built"),
+        ("+callbacks.x._target_=builtins.open", "callbacks.x._target_: 'builtins.open' may not be built"),
+        ("+foo.bar=1", "unknown key 'foo'"),
+        ("model.seed=${nope}", "model.seed: "),
+    ],
+)
+def test_bad_values_are_named_in_one_line(compose_cfg: Compose, override: str, message: str) -> None:
+    with pytest.raises(ConfigError) as caught:
+        validate(compose_cfg(override))
+    assert message in str(caught.value)
+    assert "\n" not in str(caught.value)
+
+
+def test_16_bit_on_a_cpu_is_refused(compose_cfg: Compose) -> None:
+    with pytest.raises(ConfigError, match="on a CPU use bf16"):
+        validate(compose_cfg("trainer=cpu", "trainer.precision=16-mixed"))
+
+
+def test_synthetic_data_knows_its_count(compose_cfg: Compose) -> None:
+    with pytest.raises(ConfigError, match="data.batch_size must be at most 40"):
+        validate(compose_cfg("data=synthetic", "data.count=40", "data.batch_size=41"))
+
+
+def test_flatten() -> None:
+    assert dict(flatten({"a": {"b": 1, "c": [2]}, "d": {}})) == {"a.b": 1, "a.c": [2], "d": {}}
+
+
+def test_fingerprint_holds_what_makes_a_run(compose_cfg: Compose) -> None:
+    first = fingerprint(compose_cfg())
+    for override in (
+        "seed=1",
+        "data.batch_size=128",
+        "model.generator_lr=1e-3",
+        "model.latent_dim=64",
+        "trainer.precision=bf16-mixed",
+        "trainer.limit_train_batches=10",
+        "data=synthetic",
+    ):
+        assert fingerprint(compose_cfg(override)) != first, override
+    for override in (
+        "trainer.max_epochs=99",
+        "run_name=x",
+        "callbacks=none",
+        "logger=none",
+        "trainer=cpu",
+        "data.cache_dir=/x",
+        "model.accuracy_threshold=0.0",
+    ):
+        assert fingerprint(compose_cfg(override)) == first, override
+    assert OmegaConf.create(first) is not None  # plain values
+
+
+def test_differences_are_listed(tmp_path) -> None:
+    with pytest.raises(ConfigError) as caught:
+        check_fingerprint({"seed": 0, "model.dropout": 0.3}, {"seed": 1, "model.dropout": 0.1}, tmp_path)
+    assert "model.dropout=0.3 (now 0.1), seed=0 (now 1)" in str(caught.value)
+    check_fingerprint({"seed": 0}, {"seed": 0}, tmp_path)
+
+
+def test_a_refusal_needs_no_pytorch() -> None:
+    code = "import sys, dcgan_lightning.train; sys.exit('torch' in sys.modules)"
+    assert subprocess.run([sys.executable, "-c", code]).returncode == 0

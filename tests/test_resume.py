@@ -1,0 +1,145 @@
+"""A run that was stopped and goes on is the run that never stopped, to the last bit."""
+
+import shutil
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from conftest import Compose, files_below
+
+from dcgan_lightning.errors import CheckpointError, ConfigError, RunFolderError
+from dcgan_lightning.train import train
+
+SMOKE = ("experiment=smoke", "callbacks.progress=null", "logger=none")
+
+
+def bytes_of(folder: Path) -> dict[str, bytes]:
+    """Return all files whose bytes must be equal: not the clock's, nor zip files that hold the clock's."""
+    names = files_below(folder) - {"config.yaml", "history/history.csv"}
+    return {name: (folder / name).read_bytes() for name in names if not name.endswith(".ckpt")}
+
+
+def history(folder: Path) -> np.ndarray:
+    table = np.loadtxt(folder / "history" / "history.csv", delimiter=",", skiprows=1)
+    return np.delete(table, 2, axis=1)  # without the seconds
+
+
+def assert_same_run(folder: Path, other: Path) -> None:
+    assert bytes_of(folder) == bytes_of(other)
+    np.testing.assert_array_equal(history(folder), history(other))
+    first, second = (
+        torch.load(run / "checkpoints" / "last.ckpt", weights_only=True) for run in (folder, other)
+    )
+    for name, value in first["state_dict"].items():
+        assert torch.equal(second["state_dict"][name], value), name
+    for adam, other_adam in zip(first["optimizer_states"], second["optimizer_states"], strict=True):
+        for index, state in adam["state"].items():
+            for name, value in state.items():
+                assert torch.equal(other_adam["state"][index][name], value), (index, name)
+
+
+@pytest.fixture
+def unbroken(compose_cfg: Compose, tmp_path: Path) -> Path:
+    train(compose_cfg(*SMOKE, "trainer.max_epochs=4"))
+    (tmp_path / "run").rename(tmp_path / "unbroken")
+    return tmp_path / "unbroken"
+
+
+def test_two_and_two_epochs_are_four(compose_cfg: Compose, tmp_path: Path, unbroken: Path) -> None:
+    train(compose_cfg(*SMOKE, "trainer.max_epochs=2"))
+    torch.manual_seed(123)  # nothing depends on the global generator
+    result = train(compose_cfg(*SMOKE, "trainer.max_epochs=4", "ckpt_path=last"))
+    assert result.epochs == 4
+    assert_same_run(tmp_path / "run", unbroken)
+
+
+@pytest.mark.parametrize("iteration", [1, 3, 5])
+def test_stopped_within_an_epoch(
+    compose_cfg: Compose, tmp_path: Path, unbroken: Path, iteration: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from dcgan_lightning.systems import DCGAN
+
+    original = DCGAN.training_step
+
+    def step_until_killed(self: DCGAN, batch: torch.Tensor, batch_idx: int) -> dict[str, torch.Tensor]:
+        if (self.current_epoch, batch_idx) == (2, iteration):
+            raise RuntimeError("killed by the test")
+        return original(self, batch, batch_idx)
+
+    options = (*SMOKE, "trainer.max_epochs=4", "callbacks.checkpoint.every_n_iterations=2")
+    monkeypatch.setattr(DCGAN, "training_step", step_until_killed)
+    if iteration == 5:  # an epoch has five: nothing stops this run, which saves within epochs all the same
+        train(compose_cfg(*options))
+    else:
+        with pytest.raises(RuntimeError, match="killed by the test"):
+            train(compose_cfg(*options))
+        monkeypatch.undo()
+        train(compose_cfg(*options, "ckpt_path=last"))
+    assert_same_run(tmp_path / "run", unbroken)
+
+
+def test_from_a_file_into_a_new_folder(compose_cfg: Compose, tmp_path: Path, unbroken: Path) -> None:
+    checkpoint = unbroken / "checkpoints" / "epoch_0002.ckpt"
+    train(compose_cfg(*SMOKE, "trainer.max_epochs=4", f"ckpt_path={checkpoint}"))
+    np.testing.assert_array_equal(history(tmp_path / "run"), history(unbroken))
+    film = "fashion_mnist_dcgan.gif"  # whole, though the new folder has half of the grids
+    assert (tmp_path / "run" / film).read_bytes() == (unbroken / film).read_bytes()
+
+
+def test_a_runs_folder_is_a_checkpoint_too(compose_cfg: Compose, unbroken: Path) -> None:
+    result = train(compose_cfg(*SMOKE, "trainer.max_epochs=5", f"ckpt_path={unbroken}"))
+    assert result.epochs == 5
+
+
+def test_a_finished_run_gets_its_missing_files_without_training(
+    compose_cfg: Compose, tmp_path: Path, unbroken: Path
+) -> None:
+    shutil.copytree(unbroken, tmp_path / "run")
+    for name in ("fashion_mnist_dcgan.gif", "history/history.csv", "history/train_history_0004.png"):
+        (tmp_path / "run" / name).unlink()
+    result = train(compose_cfg(*SMOKE, "trainer.max_epochs=4", "ckpt_path=last"))
+    assert result.epochs == 4
+    assert_same_run(tmp_path / "run", unbroken)
+    before = bytes_of(tmp_path / "run")
+    train(compose_cfg(*SMOKE, "trainer.max_epochs=4", "ckpt_path=last"))
+    assert bytes_of(tmp_path / "run") == before
+
+
+def test_other_settings_are_refused(compose_cfg: Compose, unbroken: Path) -> None:
+    overrides = ("model.dropout=0.1", "seed=1", f"ckpt_path={unbroken}", "trainer.max_epochs=5")
+    with pytest.raises(ConfigError, match=r"model.dropout=0.3 \(now 0.1\).* seed=0 \(now 1\)"):
+        train(compose_cfg(*SMOKE, *overrides))
+
+
+def test_fewer_epochs_than_done_are_refused(compose_cfg: Compose, unbroken: Path) -> None:
+    with pytest.raises(ConfigError, match=r"trainer.max_epochs=3, but .*last.ckpt already stands at epoch 4"):
+        train(compose_cfg(*SMOKE, f"ckpt_path={unbroken}", "trainer.max_epochs=3"))
+
+
+def test_a_new_run_never_writes_into_an_old_one(compose_cfg: Compose, tmp_path: Path, unbroken: Path) -> None:
+    unbroken.rename(tmp_path / "run")
+    before = files_below(tmp_path)
+    with pytest.raises(RunFolderError, match=r"already holds a run.*ckpt_path=last"):
+        train(compose_cfg(*SMOKE))
+    assert files_below(tmp_path) == before
+
+
+@pytest.mark.parametrize(
+    ("ckpt_path", "message"),
+    [
+        ("last", "holds no run to go on with"),
+        ("no.ckpt", "ckpt_path=no.ckpt does not exist"),
+        ("'https://example.com/x.ckpt'", "must be a local file"),
+    ],
+)
+def test_nothing_to_go_on_with(compose_cfg: Compose, tmp_path: Path, ckpt_path: str, message: str) -> None:
+    with pytest.raises(ConfigError, match=message):
+        train(compose_cfg(*SMOKE, f"ckpt_path={ckpt_path}"))
+    assert not (tmp_path / "run").exists()
+
+
+def test_an_explicit_damaged_file_is_refused(compose_cfg: Compose, tmp_path: Path) -> None:
+    (tmp_path / "x.ckpt").write_bytes(b"damaged")
+    with pytest.raises(CheckpointError, match=r"x\.ckpt cannot be read"):
+        train(compose_cfg(*SMOKE, f"ckpt_path={tmp_path}/x.ckpt"))
