@@ -1,6 +1,7 @@
 """Train: ``python -m dcgan_lightning.train key=value ...`` (see ``--help``)."""
 
 import logging
+import shlex
 import time
 import warnings
 from dataclasses import dataclass
@@ -222,33 +223,42 @@ def fit(trainer: "pl.Trainer", system: "DCGAN", datamodule: Any, ckpt_path: Path
         raise
 
 
-def summary(result: RunResult, overrides: list[str], max_epochs: int) -> str:
-    """Return where things are and how to go on, in a few lines."""
-    from dcgan_lightning.callbacks.progress import format_duration
-
-    own = ("run_name=", "ckpt_path=", "trainer.max_epochs=")
-    kept = [override for override in overrides if not override.startswith(own)]
-    run_name = f"run_name={result.folder.name}"
-    command = ["python -m dcgan_lightning.train", *kept, run_name, "ckpt_path=last"]
-    command.append(f"trainer.max_epochs={max_epochs + 10}")
-    return (
-        f"\n{result.epochs} epochs are done ({format_duration(result.seconds)} in this session). "
-        f"Everything is in {result.folder}\n"
-        f"Go on with: {' '.join(command)}"
+def continue_command(folder: Path, overrides: list[str], max_epochs: int) -> str:
+    """Return the command that goes on with a run: its own settings, and what has to be different."""
+    own = ("run_name=", "ckpt_path=", "trainer.max_epochs=", "sweep=")
+    kept = [shlex.quote(override) for override in overrides if not override.startswith(own)]
+    outputs = Path("outputs").resolve()
+    where = (
+        f"run_name={folder.relative_to(outputs)}"
+        if folder.is_relative_to(outputs)
+        else f"hydra.run.dir={folder}"
     )
+    go_on = [*kept, shlex.quote(where), "ckpt_path=last", f"trainer.max_epochs={max_epochs}"]
+    return " ".join(["python -m dcgan_lightning.train", *go_on])
 
 
 @hydra.main(version_base="1.3", config_path=CONF_DIR, config_name="train")
 def _command(cfg: DictConfig) -> None:
     hydra_cfg = HydraConfig.get()
+    folder = Path(cfg.paths.output_dir)
+    overrides = list(hydra_cfg.overrides.task)
     try:
         result = train(cfg)
     except DCGANError as error:
-        remove_if_empty(Path(cfg.paths.output_dir))  # Hydra makes it before it asks us
+        remove_if_empty(folder)  # Hydra makes it before it asks us
         if hydra_cfg.mode == RunMode.RUN:
             refuse(error)
         raise  # in a sweep the other jobs go on
-    log.info(summary(result, list(hydra_cfg.overrides.task), cfg.trainer.max_epochs))
+    except KeyboardInterrupt:
+        if (folder / "checkpoints").is_dir():
+            log.info("\ngo on with: %s", continue_command(folder, overrides, cfg.trainer.max_epochs))
+        raise
+
+    from dcgan_lightning.callbacks.progress import format_duration
+
+    log.info("\n%d epochs are done (%s in this session)", result.epochs, format_duration(result.seconds))
+    log.info("everything is in %s", folder)
+    log.info("train on with: %s", continue_command(folder, overrides, cfg.trainer.max_epochs + 10))
 
 
 def main() -> None:

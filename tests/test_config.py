@@ -92,7 +92,7 @@ def test_16_bit_on_a_cpu_is_refused(compose_cfg: Compose) -> None:
 
 
 def test_synthetic_data_knows_its_count(compose_cfg: Compose) -> None:
-    with pytest.raises(ConfigError, match="data.batch_size must be at most 40"):
+    with pytest.raises(ConfigError, match=r"data\.batch_size must be at most 40"):
         validate(compose_cfg("data=synthetic", "data.count=40", "data.batch_size=41"))
 
 

@@ -41,7 +41,7 @@ class Progress(Callback):
                 total=self._iterations_in_all(trainer),
                 initial=self._done_before,
                 dynamic_ncols=True,
-                bar_format="{desc} {percentage:3.0f}% |{bar}| {postfix}",
+                bar_format="{percentage:3.0f}% |{bar:10}| {desc}",
             )
 
     def on_train_batch_end(
@@ -58,17 +58,16 @@ class Progress(Callback):
             self._next_refresh = now + self.refresh_seconds
             self._bar.set_description_str(
                 f"epoch {trainer.current_epoch + 1}/{trainer.max_epochs} "
-                f"iteration {batch_idx + 1}/{trainer.num_training_batches}",
-                refresh=False,
+                f"iteration {batch_idx + 1}/{trainer.num_training_batches} "
+                f"| {self._pace(trainer, batch_idx)} | {_format_figures(outputs)}"
             )
-            self._bar.set_postfix_str(f"{_format_figures(outputs)} | {self._pace(trainer, batch_idx)}")
 
     def on_train_epoch_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
         """Print a line where there is no bar."""
         if self._bar is None and trainer.is_global_zero:
             figures = _format_figures(self._figures)
             pace = self._pace(trainer, int(trainer.num_training_batches) - 1)
-            print(f"epoch {trainer.current_epoch + 1}/{trainer.max_epochs} | {figures} | {pace}", flush=True)
+            print(f"epoch {trainer.current_epoch + 1}/{trainer.max_epochs} | {pace} | {figures}", flush=True)
 
     def on_fit_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
         """Close the bar."""
@@ -90,7 +89,7 @@ class Progress(Callback):
         done = trainer.current_epoch * int(trainer.num_training_batches) + batch_idx + 1
         done_now = max(done - self._done_before, 1)
         left = elapsed / done_now * (self._iterations_in_all(trainer) - done)
-        return f"{self._images / elapsed:,.0f} images/s | {format_duration(left)} left"
+        return f"{format_duration(left)} left, {self._images / elapsed:,.0f} images/s"
 
     def _iterations_in_all(self, trainer: pl.Trainer) -> int:
         return int(trainer.max_epochs or 0) * int(trainer.num_training_batches)

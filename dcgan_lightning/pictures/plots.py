@@ -36,6 +36,7 @@ def draw_curves(history: Mapping[str, NDArray[np.floating]], iterations_per_epoc
         )
         epochs.set_xlabel("epoch")
     figure.axes[1].set_ylim(-0.02, 1.02)
+    figure.subplots_adjust(left=0.05, right=0.985, bottom=0.07, top=0.92, hspace=0.55)
     return _png(figure)
 
 
@@ -54,12 +55,13 @@ def draw_examples(images: Tensor, columns: int = 5) -> bytes:
         if index < len(images):
             axes.imshow(images[index].permute(1, 2, 0).squeeze(-1).numpy(), cmap="gray", vmin=0, vmax=255)
             axes.set_title(f"index: {index}")
+    figure.subplots_adjust(left=0.01, right=0.99, bottom=0.02, top=0.93, wspace=0.05)
     return _png(figure)
 
 
 def _figure(size: tuple[float, float]) -> Figure:
     """Return a figure that belongs to no window and no global list, so nothing piles up."""
-    figure = Figure(figsize=size, layout="constrained")
+    figure = Figure(figsize=size)
     FigureCanvasAgg(figure)
     return figure
 

@@ -29,8 +29,8 @@ def test_one_line_an_epoch_without_a_terminal(tmp_path: Path, capsys: pytest.Cap
     lines = capsys.readouterr().out.splitlines()
     assert len(lines) == 2
     pattern = (
-        r"epoch 2/2 \| gen_loss \d\.\d{3} disc_loss \d\.\d{3} real_accuracy \d\.\d\d fake_accuracy \d\.\d\d "
-        r"\| [\d,]+ images/s \| 0 s left"
+        r"epoch 2/2 \| 0 s left, [\d,]+ images/s \| "
+        r"gen_loss \d\.\d{3} disc_loss \d\.\d{3} real_accuracy \d\.\d\d fake_accuracy \d\.\d\d"
     )
     assert re.fullmatch(pattern, lines[1])
 

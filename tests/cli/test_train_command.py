@@ -33,7 +33,7 @@ def test_smoke_run_and_its_continuation(run_module: RunModule, tmp_path: Path) -
     assert first.returncode == 0, first.stderr
     assert files_below(tmp_path) == {f"outputs/first/{name}" for name in SMOKE_FILES}
     assert "Total parameters: 20,744" in first.stdout
-    assert "epoch 2/2 | gen_loss" in first.stdout
+    assert "epoch 2/2 | 0 s left" in first.stdout
     assert "run_name=first ckpt_path=last" in first.stdout
 
     again = run_module("dcgan_lightning.train", "experiment=smoke", "run_name=first")

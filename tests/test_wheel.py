@@ -1,0 +1,44 @@
+import os
+import subprocess
+import sys
+import zipfile
+from pathlib import Path
+
+import dcgan_lightning
+from dcgan_lightning.config import CONF_DIR
+
+ROOT = Path(dcgan_lightning.__file__).resolve().parents[1]
+
+
+def test_a_built_wheel_carries_the_configuration_and_runs_anywhere(tmp_path: Path) -> None:
+    subprocess.run(
+        [sys.executable, "-m", "build", "--wheel", "--no-isolation", "--outdir", str(tmp_path), str(ROOT)],
+        check=True,
+        capture_output=True,
+    )
+    (wheel,) = tmp_path.glob("*.whl")
+    installed, elsewhere = tmp_path / "installed", tmp_path / "elsewhere"
+    elsewhere.mkdir()
+    with zipfile.ZipFile(wheel) as archive:
+        archive.extractall(installed)
+    packed = {path.relative_to(installed / "dcgan_lightning" / "conf") for path in installed.rglob("*.yaml")}
+    assert packed == {path.relative_to(CONF_DIR) for path in Path(CONF_DIR).rglob("*.yaml")}
+
+    result = subprocess.run(
+        [sys.executable, "-m", "dcgan_lightning.train", "--cfg", "job", "--package", "model"],
+        cwd=elsewhere,
+        env=os.environ | {"PYTHONPATH": str(installed)},
+        capture_output=True,
+        text=True,
+    )
+    assert result.returncode == 0, result.stderr
+    assert "latent_dim: 100" in result.stdout
+    code = "from dcgan_lightning.config import CONF_DIR; print(CONF_DIR)"
+    where = subprocess.run(
+        [sys.executable, "-c", code],
+        cwd=elsewhere,
+        env=os.environ | {"PYTHONPATH": str(installed)},
+        capture_output=True,
+        text=True,
+    )
+    assert where.stdout.strip() == str(installed / "dcgan_lightning" / "conf")
