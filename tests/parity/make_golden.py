@@ -235,13 +235,14 @@ def main() -> None:
     """Write the golden file."""
     parser = argparse.ArgumentParser(description=main.__doc__)
     parser.add_argument("--seed", type=int, default=0)
-    parser.add_argument("--output", type=Path, default=Path(__file__).with_name("golden.npz"))
+    parser.add_argument("--output", type=Path, help="default: golden_SEED.npz beside this script")
     arguments = parser.parse_args()
     tf.config.experimental.enable_op_determinism()
     tf.config.threading.set_inter_op_parallelism_threads(1)
     tf.config.threading.set_intra_op_parallelism_threads(1)
-    np.savez_compressed(arguments.output, **golden(arguments.seed))
-    print(f"{arguments.output}: {arguments.output.stat().st_size / 1e3:.0f} kB")
+    output = arguments.output or Path(__file__).with_name(f"golden_{arguments.seed}.npz")
+    np.savez_compressed(output, **golden(arguments.seed))
+    print(f"{output}: {output.stat().st_size / 1e3:.0f} kB")
 
 
 if __name__ == "__main__":

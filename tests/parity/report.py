@@ -1,4 +1,4 @@
-"""Print the largest deviation of each kind: python tests/parity/report.py [golden.npz ...]."""
+"""Print the largest deviation of each kind: python tests/parity/report.py [golden_0.npz ...]."""
 
 import sys
 from pathlib import Path
@@ -36,5 +36,7 @@ def report(path: Path) -> str:
 
 
 if __name__ == "__main__":
-    paths = [Path(argument) for argument in sys.argv[1:]] or [Path(__file__).with_name("golden.npz")]
+    paths = [Path(argument) for argument in sys.argv[1:]] or sorted(
+        Path(__file__).parent.glob("golden_*.npz")
+    )
     print("\n\n".join(report(path) for path in paths))
