@@ -144,6 +144,7 @@ RULES: dict[str, Check] = {
     "trainer.max_epochs": whole(1),
     "trainer.limit_train_batches": _share_or_count,
     "trainer.log_every_n_steps": whole(1),
+    "trainer.profiler": one_of(None, "simple", "advanced"),
     "callbacks.sample_grid.every_n_iterations": whole(1),
     "callbacks.sample_grid.rows": whole(1),
     "callbacks.sample_grid.columns": whole(1),
@@ -319,6 +320,8 @@ def one_line(error: Exception, config_name: str = "train") -> str:
         error: One of the project's, Hydra's or OmegaConf's.
         config_name: The primary configuration, to suggest keys from.
     """
+    if isinstance(error, DCGANError):
+        return str(error)  # of one line, but for the list of data sources that were tried
     text = " ".join(str(error).split())
     cause = error.__cause__
     if isinstance(cause, OmegaConfBaseException):

@@ -169,7 +169,8 @@ def build_trainer(cfg: DictConfig, accelerator: str) -> "pl.Trainer":
 
     # Lightning reports at length what the run's own summary says in a line, and uses a class that PyTorch
     # deprecates.
-    logging.getLogger("pytorch_lightning").setLevel(logging.WARNING)
+    level = logging.INFO if cfg.trainer.profiler else logging.WARNING
+    logging.getLogger("pytorch_lightning").setLevel(level)
     warnings.filterwarnings("ignore", message=".*LeafSpec.*", category=FutureWarning)
     callbacks, loggers = (
         [build(part) for part in (group or {}).values() if part and "_target_" in part]
