@@ -19,3 +19,7 @@ class CheckpointError(DCGANError):
 
 class RunFolderError(DCGANError):
     """The run folder cannot be used: it holds another run or cannot be written."""
+
+
+class DivergedError(DCGANError):
+    """Training ran into numbers that are not finite."""

@@ -8,9 +8,15 @@ import contextlib
 import os
 import shutil
 import tempfile
+from collections.abc import Iterator
 from pathlib import Path
 
 from dcgan_lightning.errors import RunFolderError
+
+try:
+    import fcntl
+except ImportError:  # Windows has no such locks; runs are not guarded against each other there
+    fcntl = None  # type: ignore[assignment]
 
 TEMPORARY_PREFIX = ".tmp-"
 
@@ -49,6 +55,48 @@ def write_atomic(path: Path | str, data: bytes | memoryview) -> None:
         raise RunFolderError(
             f"cannot write {path}: {error.strerror or error} ({len(data):,} bytes needed, "
             f"{_free_bytes(path.parent):,} free); free some space or choose another folder"
+        ) from error
+
+
+@contextlib.contextmanager
+def locked(folder: Path) -> Iterator[None]:
+    """Own a folder while the block runs. The kernel gives it free when the process ends, however it ends.
+
+    Args:
+        folder: Made if missing; the lock is its file ``.lock``, which holds the owner's process number.
+
+    Raises:
+        RunFolderError: Another process owns the folder.
+    """
+    path = folder / ".lock"
+    handle = _open_lock(path)
+    try:
+        os.ftruncate(handle, 0)
+        os.write(handle, str(os.getpid()).encode())
+        yield
+    finally:
+        path.unlink(missing_ok=True)
+        os.close(handle)
+
+
+def _open_lock(path: Path) -> int:
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        while True:
+            handle = os.open(path, os.O_RDWR | os.O_CREAT, 0o666)
+            if fcntl is not None:
+                fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            if path.exists() and os.path.samestat(os.fstat(handle), path.stat()):
+                return handle
+            os.close(handle)  # its owner removed it while it was being opened
+    except BlockingIOError:
+        owner = path.read_text() or "unknown"
+        raise RunFolderError(
+            f"{path.parent} is in use by process {owner}; wait for it, or choose another run_name"
+        ) from None
+    except OSError as error:
+        raise RunFolderError(
+            f"cannot write {path.parent}: {error.strerror or error}; choose another folder"
         ) from error
 
 

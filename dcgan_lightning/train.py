@@ -2,10 +2,13 @@
 
 import logging
 import shlex
+import signal
+import threading
 import time
 import warnings
 from dataclasses import dataclass
 from pathlib import Path
+from types import FrameType
 from typing import TYPE_CHECKING, Any
 
 import hydra
@@ -23,7 +26,7 @@ from dcgan_lightning.config import (
     validate,
 )
 from dcgan_lightning.errors import ConfigError, DCGANError, RunFolderError
-from dcgan_lightning.files import remove_if_empty, remove_stale_temporaries, write_atomic
+from dcgan_lightning.files import locked, remove_if_empty, remove_stale_temporaries, write_atomic
 
 if TYPE_CHECKING:  # PyTorch takes seconds to import, and a refusal needs none of it
     import pytorch_lightning as pl
@@ -83,8 +86,9 @@ def train(cfg: DictConfig) -> RunResult:
     system = build(cfg.model)
     trainer = build_trainer(cfg, accelerator)
 
-    describe_run(cfg, folder, trainer, system, datamodule.source)
-    fit(trainer, system, datamodule, ckpt_path)
+    with locked(folder):
+        describe_run(cfg, folder, trainer, system, datamodule.source)
+        fit(trainer, system, datamodule, ckpt_path)
     return RunResult(
         folder=folder,
         epochs=trainer.current_epoch,
@@ -121,7 +125,8 @@ def find_checkpoint(ckpt_path: str | None, folder: Path) -> Path | None:
 def check_folder(folder: Path, ckpt_path: Path | None) -> None:
     """Refuse to write into a folder that holds another run than the one that goes on."""
     goes_on = ckpt_path is not None and ckpt_path.is_relative_to(folder.resolve())
-    if folder.is_dir() and any(folder.iterdir()) and not goes_on:
+    holds_run = folder.is_dir() and any(path.name != ".lock" for path in folder.iterdir())
+    if holds_run and not goes_on:
         raise RunFolderError(
             f"{folder} already holds a run; choose another run_name, or go on with it: "
             f"run_name={folder.name} ckpt_path=last"
@@ -215,13 +220,40 @@ def describe_run(cfg: DictConfig, folder: Path, trainer: "pl.Trainer", system: "
 
 
 def fit(trainer: "pl.Trainer", system: "DCGAN", datamodule: Any, ckpt_path: Path | None) -> None:
-    """Run Lightning's loop; Ctrl-C stays a KeyboardInterrupt, of which Lightning makes exit code 1."""
+    """Run Lightning's loop.
+
+    SIGTERM and the first Ctrl-C end it after the current iteration, with everything saved; a second Ctrl-C
+    ends it at once.
+
+    Raises:
+        SystemExit: Code 143 after SIGTERM, which Lightning would turn into 0.
+        KeyboardInterrupt: After Ctrl-C, which Lightning would turn into code 1.
+    """
+    from pytorch_lightning.utilities.exceptions import SIGTERMException
+
+    interrupted = False
+
+    def on_interrupt(number: int, frame: FrameType | None) -> None:
+        nonlocal interrupted
+        if interrupted or signal.getsignal(signal.SIGTERM) == signal.SIG_DFL:  # Lightning has not started
+            signal.default_int_handler(number, frame)
+        interrupted = True
+        log.info("\nfinishing this iteration and saving; press Ctrl-C again to stop at once")
+        signal.raise_signal(signal.SIGTERM)
+
+    is_main_thread = threading.current_thread() is threading.main_thread()
+    previous = signal.signal(signal.SIGINT, on_interrupt) if is_main_thread else None
     try:
         trainer.fit(system, datamodule=datamodule, ckpt_path=ckpt_path)
     except SystemExit as stop:
-        if isinstance(stop.__context__, KeyboardInterrupt):
+        if interrupted or isinstance(stop.__context__, KeyboardInterrupt):
             raise KeyboardInterrupt from None
+        if isinstance(stop, SIGTERMException):
+            raise SystemExit(143) from None
         raise
+    finally:
+        if is_main_thread:
+            signal.signal(signal.SIGINT, previous)
 
 
 def continue_command(folder: Path, overrides: list[str], max_epochs: int) -> str:
@@ -250,7 +282,7 @@ def _command(cfg: DictConfig) -> None:
         if hydra_cfg.mode == RunMode.RUN:
             refuse(error)
         raise  # in a sweep the other jobs go on
-    except KeyboardInterrupt:
+    except (KeyboardInterrupt, SystemExit):
         if (folder / "checkpoints").is_dir():
             log.info("\ngo on with: %s", continue_command(folder, overrides, cfg.trainer.max_epochs))
         raise

@@ -1,10 +1,12 @@
 import os
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
 
 from dcgan_lightning.errors import RunFolderError
-from dcgan_lightning.files import remove_if_empty, remove_stale_temporaries, write_atomic
+from dcgan_lightning.files import locked, remove_if_empty, remove_stale_temporaries, write_atomic
 
 
 def test_writes_and_replaces(tmp_path: Path) -> None:
@@ -74,3 +76,29 @@ def test_only_empty_folders_are_removed(tmp_path: Path) -> None:
     (tmp_path / "outputs" / "kept").touch()
     remove_if_empty(run)
     assert os.listdir(tmp_path / "outputs") == ["kept"]
+
+
+def test_a_locked_folder_is_refused_with_its_owner(tmp_path: Path) -> None:
+    code = (
+        "import sys, pathlib; from dcgan_lightning.files import locked\n"
+        "with locked(pathlib.Path(sys.argv[1])): print('locked', flush=True); sys.stdin.read()"
+    )
+    with subprocess.Popen(
+        [sys.executable, "-c", code, str(tmp_path / "run")], stdin=subprocess.PIPE, stdout=subprocess.PIPE
+    ) as owner:
+        assert owner.stdout.readline() == b"locked\n"
+        with (
+            pytest.raises(RunFolderError, match=rf"run is in use by process {owner.pid}"),
+            locked(tmp_path / "run"),
+        ):
+            pass
+        owner.kill()
+    with locked(tmp_path / "run"):  # the kernel gave it free
+        assert (tmp_path / "run" / ".lock").read_text() == str(os.getpid())
+    assert os.listdir(tmp_path / "run") == []
+
+
+def test_a_lock_needs_a_folder_that_can_be_made(tmp_path: Path) -> None:
+    (tmp_path / "file").touch()
+    with pytest.raises(RunFolderError, match="cannot write"), locked(tmp_path / "file" / "run"):
+        pass

@@ -1,6 +1,7 @@
 """A run that was stopped and goes on is the run that never stopped, to the last bit."""
 
 import shutil
+import signal
 from pathlib import Path
 
 import numpy as np
@@ -143,3 +144,46 @@ def test_an_explicit_damaged_file_is_refused(compose_cfg: Compose, tmp_path: Pat
     (tmp_path / "x.ckpt").write_bytes(b"damaged")
     with pytest.raises(CheckpointError, match=r"x\.ckpt cannot be read"):
         train(compose_cfg(*SMOKE, f"ckpt_path={tmp_path}/x.ckpt"))
+
+
+@pytest.mark.parametrize("iteration", [1, 3, 5])
+@pytest.mark.parametrize(
+    ("number", "ending"),
+    [(signal.SIGTERM, SystemExit), (signal.SIGINT, KeyboardInterrupt)],
+    ids=["term", "int"],
+)
+def test_stopped_by_a_signal_repeats_nothing(
+    compose_cfg: Compose,
+    tmp_path: Path,
+    unbroken: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    iteration: int,
+    number: signal.Signals,
+    ending: type[BaseException],
+) -> None:
+    from dcgan_lightning.systems import DCGAN
+
+    original = DCGAN.training_step
+    steps: list[tuple[int, int]] = []
+
+    def step(self: DCGAN, batch: torch.Tensor, batch_idx: int) -> dict[str, torch.Tensor]:
+        steps.append((self.current_epoch, batch_idx))
+        if (self.current_epoch, batch_idx) == (2, iteration - 1) and len(steps) <= 10 + iteration:
+            signal.raise_signal(number)
+        return original(self, batch, batch_idx)
+
+    monkeypatch.setattr(DCGAN, "training_step", step)
+    with pytest.raises(ending) as stopped:
+        train(compose_cfg(*SMOKE, "trainer.max_epochs=4"))
+    if ending is SystemExit:
+        assert stopped.value.code == 143
+    assert len(steps) == 10 + iteration
+    assert (tmp_path / "run" / "fashion_mnist_dcgan.gif").exists()
+    assert len(history(tmp_path / "run")) == 10 + iteration
+    for name in (tmp_path / "run" / "history").glob("*.png"):
+        if name.stem == "train_history_0003" and iteration < 5:
+            name.unlink()  # of the unfinished epoch; it is drawn again at its end
+    train(compose_cfg(*SMOKE, "trainer.max_epochs=4", "ckpt_path=last"))
+    assert steps == [(epoch, index) for epoch in range(4) for index in range(5)]
+    assert_same_run(tmp_path / "run", unbroken)
+    assert signal.getsignal(signal.SIGINT) is signal.default_int_handler

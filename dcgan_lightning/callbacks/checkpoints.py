@@ -8,8 +8,10 @@ import pytorch_lightning as pl
 import torch
 from pytorch_lightning.callbacks import Checkpoint
 from pytorch_lightning.plugins.io import CheckpointIO
+from pytorch_lightning.utilities.exceptions import SIGTERMException
 
 from dcgan_lightning.checkpoints import read_checkpoint
+from dcgan_lightning.errors import DivergedError
 from dcgan_lightning.files import write_atomic
 
 
@@ -55,6 +57,18 @@ class Checkpoints(Checkpoint):
             trainer.save_checkpoint(folder / f"epoch_{epoch:04d}.ckpt")
         trainer.save_checkpoint(folder / "last.ckpt")
 
+    def on_exception(
+        self, trainer: pl.Trainer, pl_module: pl.LightningModule, exception: BaseException
+    ) -> None:
+        """Save where training was asked to stop.
+
+        Lightning heeds SIGTERM between iterations only, so the state is whole then. After any other exception
+        one network may have been updated and the other not: nothing is saved.
+        """
+        batches = trainer.fit_loop.epoch_loop.batch_progress
+        if isinstance(exception, SIGTERMException) and not batches.is_last_batch:
+            trainer.save_checkpoint(checkpoints_folder(trainer) / "last.ckpt")
+
 
 def checkpoints_folder(trainer: pl.Trainer) -> Path:
     """Return the folder of a run's checkpoints."""
@@ -75,7 +89,17 @@ class AtomicCheckpointIO(CheckpointIO):
     def save_checkpoint(
         self, checkpoint: dict[str, Any], path: str | Path, storage_options: Any | None = None
     ) -> None:
-        """Write a checkpoint atomically (see `write_atomic` for the errors)."""
+        """Write a checkpoint atomically (see `write_atomic` for its errors).
+
+        Raises:
+            DivergedError: A weight is not finite; the previous checkpoint stays.
+        """
+        for name, weights in checkpoint["state_dict"].items():
+            if not torch.isfinite(weights).all():
+                raise DivergedError(
+                    f"{name} is not finite, so {path} is not written; the checkpoints before it are good, "
+                    "try smaller model.generator_lr and model.discriminator_lr"
+                )
         buffer = io.BytesIO()
         torch.save(checkpoint | {"fingerprint": self.fingerprint}, buffer)
         write_atomic(path, buffer.getbuffer())

@@ -11,9 +11,10 @@ import torch
 from pytorch_lightning.callbacks import Callback
 from torch import Tensor
 
+from dcgan_lightning.errors import DivergedError
 from dcgan_lightning.files import write_atomic
 from dcgan_lightning.pictures import draw_curves
-from dcgan_lightning.systems import METRIC_NAMES
+from dcgan_lightning.systems import METRIC_NAMES, divergence
 
 COLUMNS = ("epoch", "iteration", "seconds", *METRIC_NAMES)
 
@@ -53,8 +54,13 @@ class History(Callback):
         self._figures.append(torch.stack([outputs[name] for name in METRIC_NAMES]))
 
     def on_train_epoch_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
-        """Write the table and, where due, the curves."""
+        """Write the table and, where due, the curves.
+
+        Raises:
+            DivergedError: A figure of this epoch is not finite.
+        """
         self._collect()
+        self._check_finite()
         epoch = trainer.current_epoch + 1
         if trainer.is_global_zero:
             self._write_table(trainer)
@@ -100,6 +106,13 @@ class History(Callback):
         counters = torch.tensor(self._counters, dtype=torch.float64)
         self._rows = torch.cat([self._rows, torch.cat([counters, figures], dim=1)])
         self._figures, self._counters = [], []
+
+    def _check_finite(self) -> None:
+        bad = torch.nonzero(~torch.isfinite(self._rows))
+        if len(bad):
+            row, column = bad[0].tolist()
+            epoch, iteration = int(self._rows[row, 0]), int(self._rows[row, 1])
+            raise DivergedError(divergence(COLUMNS[column], float(self._rows[row, column]), epoch, iteration))
 
     def _write_table(self, trainer: pl.Trainer) -> None:
         text = io.StringIO()

@@ -1,5 +1,5 @@
 """LightningModules, one file each."""
 
-from dcgan_lightning.systems.dcgan import DCGAN, METRIC_NAMES
+from dcgan_lightning.systems.dcgan import DCGAN, METRIC_NAMES, divergence
 
-__all__ = ["DCGAN", "METRIC_NAMES"]
+__all__ = ["DCGAN", "METRIC_NAMES", "divergence"]

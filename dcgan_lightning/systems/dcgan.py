@@ -1,5 +1,6 @@
 """The notebook's training step as a LightningModule."""
 
+import math
 from collections.abc import Sequence
 from typing import cast
 
@@ -9,6 +10,7 @@ from pytorch_lightning.core.optimizer import LightningOptimizer
 from torch import Tensor
 from torch.optim import Adam, Optimizer
 
+from dcgan_lightning.errors import DivergedError
 from dcgan_lightning.networks import (
     Discriminator,
     Generator,
@@ -129,6 +131,11 @@ class DCGAN(pl.LightningModule):
         gen_loss = generator_loss(fake_logits)
         disc_loss = discriminator_loss(real_logits, fake_logits)
 
+        if (
+            self.device.type == "cpu"
+        ):  # elsewhere it would make the device wait; History looks at each epoch's end
+            self.check_finite(gen_loss, disc_loss, batch_idx)
+
         for optimizer in optimizers:
             optimizer.zero_grad()
         # Each loss goes to its own network's weights only, so neither gradient disturbs the other.
@@ -144,3 +151,21 @@ class DCGAN(pl.LightningModule):
         metrics = dict(zip(METRIC_NAMES, figures, strict=True))
         self.log_dict(metrics)  # kept on the device until a logger wants them: no sync an iteration
         return metrics
+
+    def check_finite(self, gen_loss: Tensor, disc_loss: Tensor, batch_idx: int) -> None:
+        """Refuse to step from losses that are not finite.
+
+        Raises:
+            DivergedError: Names the loss, the epoch and the iteration, both from 1.
+        """
+        for name, loss in zip(METRIC_NAMES, (gen_loss.item(), disc_loss.item()), strict=False):
+            if not math.isfinite(loss):
+                raise DivergedError(divergence(name, loss, self.current_epoch + 1, batch_idx + 1))
+
+
+def divergence(name: str, value: float, epoch: int, iteration: int) -> str:
+    """Return what to say of a figure that is not finite."""
+    return (
+        f"{name} became {value} at epoch {epoch}, iteration {iteration}; checkpoints up to there are good, "
+        "try smaller model.generator_lr and model.discriminator_lr"
+    )

@@ -6,6 +6,7 @@ from callback_training import StopAt, train
 
 from dcgan_lightning.callbacks import AtomicCheckpointIO, Checkpoints
 from dcgan_lightning.checkpoints import progress, read_checkpoint
+from dcgan_lightning.errors import DivergedError
 
 
 def names(folder: Path) -> list[str]:
@@ -47,3 +48,12 @@ def test_the_fingerprint_is_kept(tmp_path: Path) -> None:
 def test_checkpoints_are_never_removed(tmp_path: Path) -> None:
     with pytest.raises(NotImplementedError):
         AtomicCheckpointIO().remove_checkpoint(tmp_path)
+
+
+def test_weights_that_are_not_finite_are_never_written(tmp_path: Path) -> None:
+    path = tmp_path / "last.ckpt"
+    path.write_bytes(b"good")
+    content = {"state_dict": {"layer.weight": torch.tensor([1.0, float("nan")])}}
+    with pytest.raises(DivergedError, match=r"layer.weight is not finite, so .*last.ckpt is not written"):
+        AtomicCheckpointIO().save_checkpoint(content, path)
+    assert path.read_bytes() == b"good"

@@ -7,6 +7,7 @@ from callback_training import ITERATIONS, StopAt, train
 from pytorch_lightning.callbacks import Callback
 
 from dcgan_lightning.callbacks import History
+from dcgan_lightning.errors import DivergedError
 from dcgan_lightning.systems import METRIC_NAMES
 
 
@@ -64,3 +65,14 @@ def test_rows_travel_in_the_checkpoint_as_plain_tensors() -> None:
     history.load_state_dict({"rows": torch.arange(14, dtype=torch.float64).view(2, 7)})
     assert history.column("gen_loss").tolist() == [3, 10]
     assert torch.equal(history.state_dict()["rows"], torch.arange(14, dtype=torch.float64).view(2, 7))
+
+
+def test_a_figure_that_is_not_finite_ends_the_epoch(tmp_path: Path) -> None:
+    class Poison(Callback):
+        def on_train_batch_end(self, trainer, pl_module, outputs, batch, batch_idx) -> None:
+            if (trainer.current_epoch, batch_idx) == (1, 2):
+                outputs["disc_loss"] = torch.tensor(float("inf"))
+
+    with pytest.raises(DivergedError, match="disc_loss became inf at epoch 2, iteration 3"):
+        train(tmp_path, [Poison(), History()], epochs=3)
+    assert len(rows(tmp_path)) == 2 * ITERATIONS

@@ -1,8 +1,8 @@
 """Record what the notebook's own Keras networks compute; see README.md for how to run it.
 
-Needs NumPy and TensorFlow, not this project: everything here is the notebook's code, with two changes. The
-discriminator takes its dropout rate, so that it can be 0, and the training step takes its noise and also
-returns what is compared.
+Needs NumPy and TensorFlow, not this project: everything here is the notebook's code, with three changes. All
+is computed in float64, the discriminator takes its dropout rate, so that it can be 0, and the training step
+takes its noise and also returns what is compared.
 """
 
 import os
@@ -29,6 +29,8 @@ from parity_weights import (
     weights,
 )
 from tensorflow.keras import layers
+
+tf.keras.backend.set_floatx("float64")  # before any layer, loss or optimizer is made
 
 EXTREME = 1e4  # logits at which a loss without the log-sum-exp form would overflow
 
@@ -94,10 +96,9 @@ def discriminator_loss(real_output: tf.Tensor, fake_output: tf.Tensor) -> tf.Ten
 
 def discriminator_accuracy(real_output: tf.Tensor, fake_output: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
     """Return the notebook's accuracies of real and fake images."""
-    real_accuracy = tf.reduce_mean(
-        tf.cast(tf.math.greater_equal(real_output, tf.constant([0.5])), tf.float32)
-    )
-    fake_accuracy = tf.reduce_mean(tf.cast(tf.math.less(fake_output, tf.constant([0.5])), tf.float32))
+    threshold = tf.constant([0.5], dtype=real_output.dtype)
+    real_accuracy = tf.reduce_mean(tf.cast(tf.math.greater_equal(real_output, threshold), tf.float32))
+    fake_accuracy = tf.reduce_mean(tf.cast(tf.math.less(fake_output, threshold), tf.float32))
     return real_accuracy, fake_accuracy
 
 
@@ -192,8 +193,8 @@ def inference_record(
 
 def function_record() -> dict[str, tf.Tensor]:
     """Return losses at extreme logits and accuracies around the threshold."""
-    high, low = tf.fill([3, 1], EXTREME), tf.fill([3, 1], -EXTREME)
-    logits = tf.constant([[-1.0], [0.0], [0.25], [0.4999], [0.5], [0.75], [3.0]])
+    high, low = (tf.fill([3, 1], tf.constant(value, tf.float64)) for value in (EXTREME, -EXTREME))
+    logits = tf.constant([[-1.0], [0.0], [0.25], [0.4999], [0.5], [0.75], [3.0]], dtype=tf.float64)
     return {
         "extreme/loss/gen_loss": tf.stack([generator_loss(high), generator_loss(low)]),
         "extreme/loss/disc_loss": tf.stack(

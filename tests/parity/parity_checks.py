@@ -11,6 +11,8 @@ from parity_weights import SHAPES, STEPS
 Record = Mapping[str, np.ndarray]
 Measure = Callable[[np.ndarray, np.ndarray], float]
 
+GRADIENT_FLOOR = 1e-3  # the one entry of dense_1/bias is a difference of two means and can come close to 0
+
 
 def absolute(ours: np.ndarray, keras: np.ndarray) -> float:
     """Return the largest difference."""
@@ -22,9 +24,9 @@ def relative(ours: np.ndarray, keras: np.ndarray) -> float:
     return absolute(ours, keras) / float(np.abs(keras).max())
 
 
-def relative_l2(ours: np.ndarray, keras: np.ndarray) -> float:
-    """Return the norm of the differences over the norm of the values."""
-    return float(np.linalg.norm(ours.astype(np.float64) - keras) / np.linalg.norm(keras.astype(np.float64)))
+def relative_gradient(ours: np.ndarray, keras: np.ndarray) -> float:
+    """Return the largest difference over the largest absolute value, at least GRADIENT_FLOOR."""
+    return absolute(ours, keras) / max(float(np.abs(keras).max()), GRADIENT_FLOOR)
 
 
 def relative_checksums(ours: np.ndarray, keras: np.ndarray) -> float:
@@ -48,29 +50,34 @@ class Check(NamedTuple):
     tolerance: float
 
 
-# Steps 2 and 3 start from weights that differ by float noise. A leaky rectifier whose input is that close to
-# 0 then may take the other slope, which changes a few gradients by more than noise; hence the L2 norm.
+# Everything in float64, where no leaky rectifier has an input so close to 0 that noise decides its slope.
 CHECKS = (
     Check("inputs and first weights: checksums", "inputs/.*", relative_checksums, 1e-12),
+    Check("outputs, inference mode", "inference/output/.*", absolute, 1e-12),
+    Check("outputs, training mode", "step./output/.*", absolute, 1e-12),
+    Check("losses", "step./loss/.*", absolute, 1e-12),
+    Check("losses at logits of +-10,000", "extreme/.*", relative, 1e-12),
+    Check("accuracies", "step./accuracy/.*", absolute, 0.0),
+    Check("accuracies around the threshold", "threshold/.*", absolute, 0.0),
+    Check("gradients", "step./gradient/.*", relative_gradient, 1e-10),
+    Check("gradients, checksums", "checksums/step./gradient/.*", relative_checksums, 1e-12),
+    Check("moving means", "step./statistics/.*/moving_mean", absolute, 1e-12),
+    Check("moving means, checksums", "checksums/.*/moving_mean", relative_checksums, 1e-12),
+    Check("moving variances", "step./statistics/.*/moving_variance", absolute, 1e-12),
+    Check("moving variances, checksums", "checksums/.*/moving_variance", relative_checksums, 1e-12),
+    Check("weights after three steps", "trained/.*", absolute, 1e-12),
+    Check("weights after three steps, checksums", "checksums/trained/.*", relative_checksums, 1e-12),
+)
+# Our networks in float32, the precision of a training, against the same float64 values of Keras. Only what
+# noise moves a little: a slope or an accuracy that it decides would change other values by more.
+SINGLE_CHECKS = (
     Check("outputs, inference mode", "inference/output/.*", absolute, 1e-5),
     Check("outputs, training mode", "step1/output/.*", absolute, 1e-5),
-    Check("outputs, training mode, steps 2 and 3", "step[23]/output/.*", absolute, 1e-4),
     Check("losses", "step1/loss/.*", absolute, 1e-6),
-    Check("losses, steps 2 and 3", "step[23]/loss/.*", absolute, 1e-5),
     Check("losses at logits of +-10,000", "extreme/.*", relative, 1e-6),
-    Check("accuracies, all steps", "step./accuracy/.*", absolute, 0.0),
     Check("accuracies around the threshold", "threshold/.*", absolute, 0.0),
-    Check("gradients, largest relative", "step1/gradient/.*", relative, 1e-4),
-    Check("gradients, relative L2", "step1/gradient/.*", relative_l2, 1e-4),
-    Check("gradients, checksums", "checksums/step1/gradient/.*", relative_checksums, 1e-5),
-    Check("gradients, relative L2, steps 2 and 3", "step[23]/gradient/.*", relative_l2, 2e-3),
-    Check("gradients, checksums, steps 2 and 3", "checksums/step[23]/gradient/.*", relative_checksums, 2e-4),
-    Check("moving means", "step./statistics/.*/moving_mean", absolute, 1e-6),
-    Check("moving means, checksums", "checksums/.*/moving_mean", relative_checksums, 1e-6),
-    Check("moving variances", "step./statistics/.*/moving_variance", absolute, 1e-6),
-    Check("moving variances, checksums", "checksums/.*/moving_variance", relative_checksums, 1e-6),
-    Check("weights after three steps", "trained/.*", absolute, 1e-5),
-    Check("weights after three steps, checksums", "checksums/trained/.*", relative_checksums, 1e-6),
+    Check("moving means", "step1/statistics/.*/moving_mean", absolute, 1e-6),
+    Check("moving variances", "step1/statistics/.*/moving_variance", absolute, 1e-6),
 )
 
 
@@ -83,14 +90,16 @@ def deviations(check: Check, ours: Record, golden: Record) -> dict[str, float]:
 
 # Adam's two epsilons: Keras adds 1e-7 before the bias correction, so its epsilon in PyTorch's form is
 # 3.2e-6, 2.2e-6 and 1.8e-6 in the first three steps, and PyTorch's 1e-7. An update then differs by at most
-# lr * epsilon / |gradient|. Where all |gradients| exceed LARGE_GRADIENT, that is 7e-6 in three steps. The
-# small gradients elsewhere move other weights, so that the next gradients differ by some per cent; where by
-# less than SAME_GRADIENT of themselves, Adam got the same in both and is compared on its own.
-LARGE_GRADIENT = 1e-4
-SAME_GRADIENT = 0.05
+# lr * epsilon / |gradient|. Where all |gradients| exceed LARGE_GRADIENT, that is 2.3e-6 in three steps. The
+# small gradients elsewhere move other weights, so that the later gradients differ by some per cent, float64
+# or not. Where by less than SAME_GRADIENT of themselves, two updates differ by at most twice that share of
+# the learning rate, 8e-6 in all.
+LARGE_GRADIENT = 3e-4
+SAME_GRADIENT = 0.019
 # |corrected mean| / sqrt(corrected mean square) is at most 1, 1.0014 and 1.0038 in the first three steps
-# (Cauchy-Schwarz), on both sides; the rest is for float32.
-HARD_BOUND = 2 * 3.006 * LEARNING_RATE + 1e-6
+# (Cauchy-Schwarz), on both sides; the rest is for the
+# float32 betas in Keras' correction.
+HARD_BOUND = 2 * 3.006 * LEARNING_RATE + 1e-8
 
 
 class AdamAgreement(NamedTuple):

@@ -45,11 +45,18 @@ def load(network: nn.Module, seed: int, shapes: Mapping[str, Shape]) -> None:
     network.load_state_dict(state | counters)
 
 
-def networks(seed: int) -> tuple[Generator, Discriminator]:
-    """Return both networks with the formula's weights, dropout off."""
-    generator, discriminator = Generator(), Discriminator(dropout=0.0)
+def networks(seed: int, dtype: torch.dtype) -> tuple[Generator, Discriminator]:
+    """Return both networks in a precision, with the formula's weights, dropout off.
+
+    TensorFlow keeps a leaky rectifier's slope in float32 whatever the inputs are, so ours is rounded too.
+    """
+    generator, discriminator = Generator().to(dtype), Discriminator(dropout=0.0).to(dtype)
     load(generator, seed, GENERATOR_SHAPES)
     load(discriminator, seed, DISCRIMINATOR_SHAPES)
+    for network in (generator, discriminator):
+        for layer in network.modules():
+            if isinstance(layer, nn.LeakyReLU):
+                layer.negative_slope = float(np.float32(layer.negative_slope))
     return generator, discriminator
 
 
@@ -61,8 +68,12 @@ def _column(logits: Tensor) -> np.ndarray:
     return logits.detach()[:, None].numpy()
 
 
-def _images(seed: int, step: int) -> Tensor:
-    return torch.from_numpy(real_images(seed, step)).permute(0, 3, 1, 2).contiguous()
+def _images(seed: int, step: int, dtype: torch.dtype) -> Tensor:
+    return torch.from_numpy(real_images(seed, step)).to(dtype).permute(0, 3, 1, 2).contiguous()
+
+
+def _noise(seed: int, step: int, dtype: torch.dtype) -> Tensor:
+    return torch.from_numpy(noise(seed, step)).to(dtype)
 
 
 def _in_keras(
@@ -89,36 +100,53 @@ def _statistics(generator: nn.Module, prefix: str) -> Arrays:
     }
 
 
-def inference_record(seed: int) -> Arrays:
+def inference_record(seed: int, dtype: torch.dtype) -> Arrays:
     """Return the outputs of both networks in inference mode."""
-    generator, discriminator = networks(seed)
+    generator, discriminator = networks(seed, dtype)
     generator.eval()
     discriminator.eval()
     with torch.inference_mode():
-        images = generator(torch.from_numpy(noise(seed, 1)))
+        images = generator(_noise(seed, 1, dtype))
         return {
             "inference/output/images": _channels_last(images),
-            "inference/output/real_logits": _column(discriminator(_images(seed, 1))),
+            "inference/output/real_logits": _column(discriminator(_images(seed, 1, dtype))),
             "inference/output/fake_logits": _column(discriminator(images)),
         }
 
 
-def training_record(seed: int, keras_epsilon: bool) -> Arrays:
+def follow_keras(optimizer: torch.optim.Optimizer, step: int) -> None:
+    """Set epsilon and learning rate so that the next step of PyTorch's Adam is Keras'.
+
+    Keras adds epsilon to ``sqrt(v)`` before the bias correction, PyTorch after it. For that correction alone,
+    Keras takes its betas from float32, which changes the length of a step by less than 1e-5 of itself.
+    """
+
+    def correction(beta1: float, beta2: float) -> float:
+        return (1 - beta2**step) ** 0.5 / (1 - beta1**step)
+
+    rounded = correction(*(float(np.float32(beta)) for beta in BETAS))
+    optimizer.param_groups[0]["lr"] = LEARNING_RATE * rounded / correction(*BETAS)
+    optimizer.param_groups[0]["eps"] = EPSILON / (1 - BETAS[1] ** step) ** 0.5
+
+
+def training_record(seed: int, dtype: torch.dtype, as_keras: bool, steps: int = STEPS) -> Arrays:
     """Return everything that the training steps compute.
 
     Args:
         seed: For weights and inputs.
-        keras_epsilon: Whether Adam's epsilon follows Keras', which adds it before the bias correction.
+        dtype: Of weights, inputs and all that follows from them.
+        as_keras: Whether Adam is Keras' (see `follow_keras`), not PyTorch's own.
+        steps: How many.
     """
-    generator, discriminator = networks(seed)
+    generator, discriminator = networks(seed, dtype)
     optimizers = [
         torch.optim.Adam(network.parameters(), lr=LEARNING_RATE, betas=BETAS, eps=EPSILON)
         for network in (generator, discriminator)
     ]
     record = {}
-    for step in range(1, STEPS + 1):
-        images = generator(torch.from_numpy(noise(seed, step)))
-        real_logits, fake_logits = discriminator(_images(seed, step)), discriminator(images)
+    for step in range(1, steps + 1):
+        images = generator(_noise(seed, step, dtype))
+        real_logits, fake_logits = discriminator(_images(seed, step, dtype)), discriminator(images)
         gen_loss = generator_loss(fake_logits)
         disc_loss = discriminator_loss(real_logits, fake_logits)
         real_accuracy, fake_accuracy = discriminator_accuracy(real_logits, fake_logits)
@@ -127,8 +155,8 @@ def training_record(seed: int, keras_epsilon: bool) -> Arrays:
         gen_loss.backward(retain_graph=True, inputs=list(generator.parameters()))
         disc_loss.backward(inputs=list(discriminator.parameters()))
         for optimizer in optimizers:
-            if keras_epsilon:
-                optimizer.param_groups[0]["eps"] = EPSILON / (1 - BETAS[1] ** step) ** 0.5
+            if as_keras:
+                follow_keras(optimizer, step)
             optimizer.step()
         outputs = {
             "output/images": _channels_last(images),
@@ -145,10 +173,10 @@ def training_record(seed: int, keras_epsilon: bool) -> Arrays:
     return record | _in_keras(generator, discriminator, "trained", lambda weight: weight)
 
 
-def function_record(extreme: float = 1e4) -> Arrays:
+def function_record(dtype: torch.dtype, extreme: float = 1e4) -> Arrays:
     """Return losses at extreme logits and accuracies around the threshold."""
-    high, low = torch.full((3,), extreme), torch.full((3,), -extreme)
-    logits = torch.tensor([-1.0, 0.0, 0.25, 0.4999, 0.5, 0.75, 3.0])
+    high, low = torch.full((3,), extreme, dtype=dtype), torch.full((3,), -extreme, dtype=dtype)
+    logits = torch.tensor([-1.0, 0.0, 0.25, 0.4999, 0.5, 0.75, 3.0], dtype=dtype)
     return {
         "extreme/loss/gen_loss": torch.stack([generator_loss(high), generator_loss(low)]).numpy(),
         "extreme/loss/disc_loss": torch.stack(
@@ -158,10 +186,17 @@ def function_record(extreme: float = 1e4) -> Arrays:
     }
 
 
-def port_record(seed: int, keras_epsilon: bool = False) -> Arrays:
-    """Return what our networks compute, named, laid out and compacted as in the golden file."""
+def port_record(
+    seed: int, dtype: torch.dtype = torch.float64, as_keras: bool = False, steps: int = STEPS
+) -> Arrays:
+    """Return what our networks compute, named, laid out and compacted as in the golden file.
+
+    Arguments as in `training_record`.
+    """
     inputs = weights(seed, SHAPES)
     for step in range(1, STEPS + 1):
         inputs |= {f"noise/{step}": noise(seed, step), f"real_images/{step}": real_images(seed, step)}
-    record = function_record() | inference_record(seed) | training_record(seed, keras_epsilon)
+    record = (
+        function_record(dtype) | inference_record(seed, dtype) | training_record(seed, dtype, as_keras, steps)
+    )
     return {f"inputs/{name}": checksums(value) for name, value in inputs.items()} | compact(seed, record)

@@ -14,8 +14,8 @@ REAL_BATCH = 6
 LATENT_DIM = 100
 IMAGE_SIZE = 28
 DISCRIMINATOR_GAIN = 2  # spreads the logits over both sides of the accuracy threshold
-SAMPLES = 2048  # positions drawn from an array that is too large to store whole
-LARGE = 8192  # arrays of more entries are too large
+SAMPLES = 1024  # positions drawn from an array that is too large to store whole
+LARGE = 4096  # arrays of more entries are too large, except outputs
 
 Arrays = dict[str, np.ndarray]
 Shape = tuple[int, ...]
@@ -76,6 +76,11 @@ def _uniform(seed: int, name: str, shape: Shape, low: float, high: float) -> np.
     return (low + (high - low) * ((bits >> np.uint64(11)) * 2.0**-53)).reshape(shape)
 
 
+def _single(values: np.ndarray) -> np.ndarray:
+    """Return the values rounded to float32, as float64: both precisions start from the same numbers."""
+    return values.astype(np.float32).astype(np.float64)
+
+
 def _kernel_limit(shape: Shape) -> float:
     """Return Glorot's sqrt(6 / (fan_in + fan_out))."""
     return float(np.sqrt(6 / (np.prod(shape[:-2]) * (shape[-2] + shape[-1]))))
@@ -93,23 +98,23 @@ def _weight(seed: int, name: str, shape: Shape) -> np.ndarray:
         "moving_mean": (-0.2, 0.2),
         "moving_variance": (0.5, 1.5),
     }[name.split("/")[1]]
-    return _uniform(seed, name, shape, low, high).astype(np.float32)
+    return _single(_uniform(seed, name, shape, low, high))
 
 
 def weights(seed: int, shapes: Mapping[str, Shape]) -> Arrays:
-    """Return float32 weights in Keras' layout, by Keras' names."""
+    """Return float64 weights, exact in float32, in Keras' layout by Keras' names."""
     return {name: _weight(seed, name, shape) for name, shape in shapes.items()}
 
 
 def noise(seed: int, step: int) -> np.ndarray:
-    """Return standard normal noise, float32 (NOISE_BATCH, LATENT_DIM), by the Box-Muller formula."""
+    """Return standard normal noise (NOISE_BATCH, LATENT_DIM), float64 exact in float32, by Box and Muller."""
     shape = (NOISE_BATCH, LATENT_DIM)
     radius = np.sqrt(-2 * np.log1p(-_uniform(seed, f"noise radius {step}", shape, 0, 1)))
-    return (radius * np.cos(_uniform(seed, f"noise angle {step}", shape, 0, 2 * np.pi))).astype(np.float32)
+    return _single(radius * np.cos(_uniform(seed, f"noise angle {step}", shape, 0, 2 * np.pi)))
 
 
 def real_images(seed: int, step: int) -> np.ndarray:
-    """Return grey images as of clothes, float32 (REAL_BATCH, 28, 28, 1) in [-1, 1].
+    """Return grey images as of clothes (REAL_BATCH, 28, 28, 1) in [-1, 1], float64 exact in float32.
 
     Each is a bright, striped ellipse on black, small or larger than the image, rounded to the 256 grey values
     of the data set.
@@ -129,7 +134,7 @@ def real_images(seed: int, step: int) -> np.ndarray:
     y, x = side[:, None], side[None, :]
     x = x + tilt * y
     pixels = np.where((y / height) ** 2 + (x / width) ** 2 < 1, grey + 50 * np.sin(stripes * x), 0)
-    return ((np.rint(pixels) - 127.5) / 127.5).astype(np.float32)[..., None]
+    return _single((np.rint(pixels) - 127.5) / 127.5)[..., None]
 
 
 def torch_key(name: str) -> str:
@@ -176,13 +181,14 @@ def positions(seed: int, name: str, size: int) -> np.ndarray:
 def compact(seed: int, arrays: Mapping[str, np.ndarray]) -> Arrays:
     """Return the arrays in a size for the repository.
 
-    Arrays of at most LARGE entries stay whole. Of others the entries at `positions` stay under the same name,
-    and ``checksums/<name>`` covers the whole array. Names that end in the same weight share positions.
+    Outputs and arrays of at most LARGE entries stay whole. Of others the entries at `positions` stay under
+    the same name, and ``checksums/<name>`` covers the whole array. Names that end in the same weight share
+    positions.
     """
 
     def entries() -> Iterator[tuple[str, np.ndarray]]:
         for name, array in arrays.items():
-            if array.size <= LARGE:
+            if array.size <= LARGE or "/output/" in name:
                 yield name, array
             else:
                 weight = "/".join(name.split("/")[-2:])

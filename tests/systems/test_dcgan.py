@@ -7,6 +7,7 @@ from pytorch_lightning.callbacks import Callback
 from torch.testing import assert_close
 
 from dcgan_lightning.data import SyntheticDataModule
+from dcgan_lightning.errors import DivergedError
 from dcgan_lightning.networks import (
     Discriminator,
     Generator,
@@ -158,3 +159,16 @@ def test_gpu_training_gives_finite_figures(tmp_path: Path) -> None:
     )
     trainer.fit(system, datamodule=SyntheticDataModule(16, count=64))
     assert all(torch.isfinite(trainer.callback_metrics[name]) for name in METRIC_NAMES)
+
+
+@pytest.mark.parametrize(("network", "name"), [("generator", "gen_loss"), ("discriminator", "gen_loss")])
+def test_a_loss_that_is_not_finite_stops_before_any_step(tmp_path: Path, network: str, name: str) -> None:
+    system = DCGAN(batch_size=16, **SIZES)
+    with torch.no_grad():
+        next(getattr(system, network).parameters()).fill_(float("nan"))
+    other = system.discriminator if network == "generator" else system.generator
+    before = [parameter.clone() for parameter in other.parameters()]
+    with pytest.raises(DivergedError, match=rf"{name} became nan at epoch 1, iteration 1; .*smaller model"):
+        train(system, SyntheticDataModule(16, count=32), tmp_path)
+    for parameter, value in zip(other.parameters(), before, strict=True):
+        assert torch.equal(parameter, value)
