@@ -35,7 +35,7 @@ smoke: $(INSTALLED) ## A run of seconds on made-up data
 	$(BIN)/python -m dcgan_lightning.train experiment=smoke $(ARGS)
 
 test: $(INSTALLED) ## Run all tests; ARGS="-k grid" runs some
-	$(BIN)/python -m pytest $(ARGS)
+	$(BIN)/python -m pytest -n 2 $(ARGS)
 
 parity: $(INSTALLED) .venv-keras/.installed ## Compare with Keras itself, in its own environment
 	$(BIN)/python -m pytest tests/parity -m "keras or not keras" $(ARGS)

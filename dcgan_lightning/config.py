@@ -317,7 +317,7 @@ def one_line(error: Exception, config_name: str = "train") -> str:
     """Return what is wrong and what to do about it, in one line.
 
     Args:
-        error: One of the project's, Hydra's or OmegaConf's.
+        error: One of the project's, Hydra's, OmegaConf's or the operating system's.
         config_name: The primary configuration, to suggest keys from.
     """
     if isinstance(error, DCGANError):
@@ -360,7 +360,7 @@ def run_command(command: Callable[[], Any], config_name: str = "train") -> NoRet
     except KeyboardInterrupt:
         print("stopped by Ctrl-C", file=sys.stderr)
         sys.exit(130)
-    except (DCGANError, HydraException, OmegaConfBaseException) as error:
+    except (DCGANError, HydraException, OmegaConfBaseException, OSError) as error:
         refuse(error, config_name)
     sys.exit(0)
 

@@ -128,8 +128,7 @@ def check_folder(folder: Path, ckpt_path: Path | None) -> None:
     holds_run = folder.is_dir() and any(path.name != ".lock" for path in folder.iterdir())
     if holds_run and not goes_on:
         raise RunFolderError(
-            f"{folder} already holds a run; choose another run_name, or go on with it: "
-            f"run_name={folder.name} ckpt_path=last"
+            f"{folder} already holds a run; choose another run_name, or go on with this one: ckpt_path=last"
         )
 
 

@@ -95,6 +95,7 @@ def test_a_sweep_goes_on_after_a_job_that_cannot_run(run_module: RunModule, tmp_
         ("+model._target_=os.system", "model._target_"),
         ("a=[1", "no viable alternative at input '[1'"),
         ("trainer", "missing EQUAL"),
+        ("ckpt_path=nope.ckpt", "ckpt_path=nope.ckpt does not exist"),
     ],
 )
 def test_refusals_are_one_line_and_leave_nothing(
@@ -124,6 +125,14 @@ def test_late_refusals_leave_nothing_either(
     assert result.stderr.count("\n") == 1
     assert message in result.stderr
     assert list(tmp_path.iterdir()) == []
+
+
+def test_a_folder_that_cannot_be_made_is_one_line(run_module: RunModule, tmp_path: Path) -> None:
+    (tmp_path / "file").touch()
+    result = run_module("dcgan_lightning.train", "experiment=smoke", "hydra.run.dir=file/run")
+    assert result.returncode == 1
+    assert result.stderr.count("\n") == 1
+    assert "file/run" in result.stderr
 
 
 def test_the_traceback_can_be_had(run_module: RunModule) -> None:
