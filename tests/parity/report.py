@@ -43,7 +43,7 @@ def report(path: Path) -> str:
             "weights after three steps of PyTorch's own Adam",
             f"  every |gradient| above {LARGE_GRADIENT:.0e}: {adam.large:.1%} of parameters, "
             f"{adam.large_within:.2%} of them within 1e-5",
-            f"  and the same on both sides within {SAME_GRADIENT:.1%}: {adam.conditioned:.1%} of parameters, "
+            f"  and the same on both sides within {SAME_GRADIENT:.0%}: {adam.conditioned:.1%} of parameters, "
             f"largest {adam.conditioned_deviation:.1e}",
             f"  anywhere: largest {adam.deviation:.1e}, Adam's bound {HARD_BOUND:.1e}",
         ]

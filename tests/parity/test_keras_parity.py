@@ -102,9 +102,9 @@ def test_golden_accuracies_are_not_all_0_or_1() -> None:
 def test_pytorchs_own_adam_stays_close(golden: Arrays) -> None:
     ours = port_record(int(golden["meta/seed"]), as_keras=False)
     agreement = adam_agreement(ours, golden)
-    assert agreement.large > 0.85
-    assert agreement.large_within > 0.98
-    assert agreement.conditioned > 0.45
+    assert agreement.large > 0.8
+    assert agreement.large_within > 0.95
+    assert agreement.conditioned > 0.3
     assert agreement.conditioned_deviation < 1e-5
     assert agreement.deviation < HARD_BOUND
 
