@@ -243,7 +243,7 @@ def fit(trainer: "pl.Trainer", system: "DCGAN", datamodule: Any, ckpt_path: Path
     is_main_thread = threading.current_thread() is threading.main_thread()
     previous = signal.signal(signal.SIGINT, on_interrupt) if is_main_thread else None
     try:
-        trainer.fit(system, datamodule=datamodule, ckpt_path=ckpt_path)
+        trainer.fit(system, datamodule=datamodule, ckpt_path=ckpt_path, weights_only=True)
     except SystemExit as stop:
         if interrupted or isinstance(stop.__context__, KeyboardInterrupt):
             raise KeyboardInterrupt from None

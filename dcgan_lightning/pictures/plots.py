@@ -18,6 +18,8 @@ PANELS = {
 def draw_curves(history: Mapping[str, NDArray[np.floating]], iterations_per_epoch: int) -> bytes:
     """Return the two panels, losses and accuracies over iterations, as the bytes of a PNG file.
 
+    Long histories are drawn faintly, with their running mean over 1/200 of the iterations on top.
+
     Args:
         history: ``gen_loss``, ``disc_loss``, ``fake_accuracy`` and ``real_accuracy``, each (iterations,).
         iterations_per_epoch: For the second axis, which counts epochs.
@@ -25,8 +27,16 @@ def draw_curves(history: Mapping[str, NDArray[np.floating]], iterations_per_epoc
     figure = _figure((15, 8))
     for axes, (title, unit, names) in zip(figure.subplots(2, 1), PANELS.values(), strict=True):
         for name in names:
-            iterations = np.arange(1, len(history[name]) + 1)
-            axes.plot(iterations, history[name], label=name, linewidth=0.8)
+            values = history[name]
+            iterations = np.arange(1, len(values) + 1)
+            window = len(values) // 200
+            if window < 2:
+                axes.plot(iterations, values, label=name, linewidth=0.8)
+                continue
+            (line,) = axes.plot(iterations, values, linewidth=0.5, alpha=0.25)
+            mean = running_mean(values, window)
+            middle = iterations[: len(mean)] + (window - 1) / 2
+            axes.plot(middle, mean, color=line.get_color(), label=f"{name} (mean of {window})")
         axes.set(title=title, xlabel="iteration (batches trained on)", ylabel=unit)
         axes.margins(x=0.01)
         axes.grid(alpha=0.3)
@@ -38,6 +48,11 @@ def draw_curves(history: Mapping[str, NDArray[np.floating]], iterations_per_epoc
     figure.axes[1].set_ylim(-0.02, 1.02)
     figure.subplots_adjust(left=0.05, right=0.985, bottom=0.07, top=0.92, hspace=0.55)
     return _png(figure)
+
+
+def running_mean(values: NDArray[np.floating], window: int) -> NDArray[np.floating]:
+    """Return the means of all runs of ``window`` neighbours: (N,) to (N - window + 1,)."""
+    return np.convolve(values, np.full(window, 1 / window), mode="valid")
 
 
 def draw_examples(images: Tensor, columns: int = 5) -> bytes:

@@ -3,6 +3,7 @@ import torch
 from matplotlib import _pylab_helpers
 
 from dcgan_lightning.pictures import decode_png, draw_curves, draw_examples
+from dcgan_lightning.pictures.plots import running_mean
 
 
 def history(level: float) -> dict[str, np.ndarray]:
@@ -19,6 +20,10 @@ def test_curves_show_the_values() -> None:
 def test_curves_of_a_single_iteration() -> None:
     values = {name: column[:1] for name, column in history(0.5).items()}
     assert decode_png(draw_curves(values, iterations_per_epoch=1)).shape == (640, 1200, 4)
+
+
+def test_running_mean() -> None:
+    assert running_mean(np.array([1.0, 2.0, 6.0, 4.0]), 2).tolist() == [1.5, 4.0, 5.0]
 
 
 def test_examples_use_one_grey_range() -> None:
