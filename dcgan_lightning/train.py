@@ -16,15 +16,8 @@ from hydra.core.hydra_config import HydraConfig
 from hydra.types import RunMode
 from omegaconf import DictConfig, OmegaConf
 
-from dcgan_lightning.config import (
-    CONF_DIR,
-    build,
-    check_fingerprint,
-    fingerprint,
-    refuse,
-    run_command,
-    validate,
-)
+from dcgan_lightning.commands import refuse, run_command
+from dcgan_lightning.config import CONF_DIR, build, check_fingerprint, fingerprint, validate
 from dcgan_lightning.errors import ConfigError, DCGANError, RunFolderError
 from dcgan_lightning.files import locked, remove_if_empty, remove_stale_temporaries, write_atomic
 

@@ -9,7 +9,8 @@ import dcgan_lightning
 
 PACKAGE = Path(dcgan_lightning.__file__).parent
 ROOT = PACKAGE.parent
-NEITHER = {"networks", "pictures", "evaluation", "randomness.py", "files.py", "errors.py", "checkpoints.py"}
+NEITHER = {"networks", "pictures", "evaluation"}
+NEITHER |= {"randomness.py", "files.py", "errors.py", "checkpoints.py", "rules.py"}
 NO_HYDRA = {"data", "systems", "callbacks"}
 MODULES = sorted(PACKAGE.rglob("*.py"))
 

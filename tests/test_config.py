@@ -76,6 +76,9 @@ def test_the_defaults_are_valid(compose_cfg: Compose) -> None:
         ("model._target_=os.system", "model._target_: 'os.system' may not be built"),
         ("+callbacks.x._target_=builtins.open", "callbacks.x._target_: 'builtins.open' may not be built"),
         ("+foo.bar=1", "unknown key 'foo'"),
+        ("data=null", "data is missing; choose it with data=fashion_mnist or data=synthetic"),
+        ("model=null", "model.batch_size is missing"),
+        ("trainer=null", "trainer.max_epochs is missing"),
         ("model.seed=${nope}", "model.seed: "),
     ],
 )

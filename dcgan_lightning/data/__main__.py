@@ -6,7 +6,8 @@ from pathlib import Path
 import hydra
 from omegaconf import DictConfig
 
-from dcgan_lightning.config import CONF_DIR, build, check_values, refuse, run_command
+from dcgan_lightning.commands import refuse, run_command
+from dcgan_lightning.config import CONF_DIR, build, check_values
 from dcgan_lightning.errors import DCGANError
 from dcgan_lightning.files import remove_if_empty, write_atomic
 

@@ -13,6 +13,7 @@ from dcgan_lightning.data.images import IMAGE_SIZE, check_images
 from dcgan_lightning.data.sources import load_images, locate
 from dcgan_lightning.errors import DataError
 from dcgan_lightning.randomness import stream_generator
+from dcgan_lightning.rules import batch_size_problem
 
 log = logging.getLogger(__name__)
 
@@ -54,7 +55,8 @@ class InMemoryDataModule(pl.LightningDataModule):
             return
         images = self.load_images()
         check_images(images, self.source)
-        check_batch_size(len(images), self.batch_size)
+        if problem := batch_size_problem(self.batch_size, len(images)):
+            raise DataError(problem)
         self.images = images
 
     def train_dataloader(self) -> ShuffledBatches:
@@ -71,21 +73,6 @@ class InMemoryDataModule(pl.LightningDataModule):
 
         images = self.images.to(trainer.strategy.root_device)
         return ShuffledBatches(images, self.batch_size, self.seed, position)
-
-
-def check_batch_size(count: int, batch_size: int) -> None:
-    """Refuse a batch size that does not suit the number of images.
-
-    Raises:
-        DataError: It is larger than the data set or leaves a last batch of one image.
-    """
-    if batch_size > count:
-        raise DataError(f"data.batch_size must be at most {count}, the number of images; got {batch_size}")
-    if count % batch_size == 1:
-        raise DataError(
-            f"data.batch_size={batch_size} leaves a last batch of 1 image out of {count}; "
-            f"use {batch_size - 1} or {batch_size + 1}"
-        )
 
 
 class FashionMNISTDataModule(InMemoryDataModule):

@@ -1,0 +1,164 @@
+"""Which values the configuration may hold. Knows no library, so that it can refuse at once."""
+
+import math
+import re
+from collections.abc import Callable
+from numbers import Real
+from typing import Any
+
+ALLOWED_TARGETS = (
+    "dcgan_lightning.data.",
+    "dcgan_lightning.systems.",
+    "dcgan_lightning.callbacks.",
+    "pytorch_lightning.Trainer",
+    "pytorch_lightning.loggers.",
+    "pytorch_lightning.callbacks.",
+)
+FASHION_MNIST_COUNT = 60_000
+
+Check = Callable[[Any], str | None]  # returns what the value must be, or None if it is
+
+
+def _is_number(value: Any) -> bool:
+    return isinstance(value, Real) and not isinstance(value, bool) and math.isfinite(value)
+
+
+def whole(minimum: int, maximum: int | None = None) -> Check:
+    """Return a check for whole numbers within bounds."""
+    bounds = f"of at least {minimum}" if maximum is None else f"from {minimum} to {maximum}"
+
+    def check(value: Any) -> str | None:
+        good = isinstance(value, int) and not isinstance(value, bool) and value >= minimum
+        return None if good and (maximum is None or value <= maximum) else f"a whole number {bounds}"
+
+    return check
+
+
+def number(text: str, is_good: Callable[[float], bool]) -> Check:
+    """Return a check for finite numbers; ``text`` says which ones, as in "a number above 0"."""
+    return lambda value: None if _is_number(value) and is_good(value) else text
+
+
+def one_of(*choices: Any) -> Check:
+    """Return a check for a closed list of values."""
+    listed = ", ".join("null" if choice is None else str(choice) for choice in choices)
+    return lambda value: None if value in choices else f"one of {listed}"
+
+
+def optional(check: Check) -> Check:
+    """Return a check that also allows null."""
+
+    def relaxed(value: Any) -> str | None:
+        wanted = None if value is None else check(value)
+        return wanted and f"{wanted}, or null"
+
+    return relaxed
+
+
+def list_of(check: Check, length: int) -> Check:
+    """Return a check for lists of a fixed length."""
+
+    def checked(value: Any) -> str | None:
+        wanted = (
+            next((wanted for item in value if (wanted := check(item))), None)
+            if isinstance(value, list)
+            else ""
+        )
+        if wanted is None and len(value) == length:
+            return None
+        return f"a list of {length}, each {wanted or check(None)}"
+
+    return checked
+
+
+def _share_or_count(value: Any) -> str | None:
+    good = whole(1)(value) is None or (isinstance(value, float) and 0 < value <= 1)
+    return None if good else "a whole number of at least 1 or a share above 0.0 and up to 1.0"
+
+
+def _one_device(value: Any) -> str | None:
+    good = value == 1 or (isinstance(value, list) and len(value) == 1 and whole(0)(value[0]) is None)
+    return None if good else "1, or a list with one device number as [0] (one job trains on one device)"
+
+
+def _text(value: Any) -> str | None:
+    return None if isinstance(value, str) and value.strip() else "a text"
+
+
+def _file_name(value: Any) -> str | None:
+    good = isinstance(value, str) and re.fullmatch(r"[\w-][\w. -]*\.gif", value)
+    return None if good else "a file name without folders that ends in .gif"
+
+
+_flag = one_of(True, False)
+_positive = number("a number above 0", lambda value: value > 0)
+_not_negative = number("a number of at least 0", lambda value: value >= 0)
+_below_one = number("a number from 0 up to, but not including, 1", lambda value: 0 <= value < 1)
+
+RULES: dict[str, Check] = {
+    "seed": whole(0, 2**32 - 1),
+    "run_name": _text,
+    "ckpt_path": optional(_text),
+    "threads": optional(whole(1)),
+    "data.batch_size": whole(2),
+    "data.count": whole(2),
+    "data.image_channels": whole(1),
+    "data.root": optional(_text),
+    "data.cache_dir": optional(_text),
+    "data.verify": _flag,
+    "model.latent_dim": whole(1),
+    "model.generator_channels": list_of(whole(1), 3),
+    "model.discriminator_channels": list_of(whole(1), 2),
+    "model.image_channels": whole(1),
+    "model.negative_slope": _not_negative,
+    "model.dropout": _below_one,
+    "model.initialization": one_of("glorot_uniform", "normal"),
+    "model.generator_lr": _positive,
+    "model.discriminator_lr": _positive,
+    "model.betas": list_of(_below_one, 2),
+    "model.adam_eps": _positive,
+    "model.accuracy_threshold": number("a number", lambda value: True),
+    "model.batch_size": whole(2),
+    "trainer.accelerator": one_of("auto", "cpu", "gpu", "cuda"),
+    "trainer.devices": _one_device,
+    "trainer.precision": one_of("32-true", "bf16-mixed", "16-mixed", "64-true", 32, 64, "32", "64"),
+    "trainer.max_epochs": whole(1),
+    "trainer.limit_train_batches": _share_or_count,
+    "trainer.log_every_n_steps": whole(1),
+    "trainer.profiler": one_of(None, "simple", "advanced"),
+    "callbacks.sample_grid.every_n_iterations": whole(1),
+    "callbacks.sample_grid.rows": whole(1),
+    "callbacks.sample_grid.columns": whole(1),
+    "callbacks.sample_grid.scale": whole(1, 64),
+    "callbacks.history.plot_every_n_epochs": whole(0),
+    "callbacks.checkpoint.every_n_epochs": whole(1),
+    "callbacks.checkpoint.every_n_iterations": optional(whole(1)),
+    "callbacks.film.file_name": _file_name,
+    "callbacks.film.frame_ms": whole(10),
+    "callbacks.progress.refresh_seconds": _not_negative,
+}
+TOP_LEVEL = {
+    "seed",
+    "run_name",
+    "ckpt_path",
+    "threads",
+    "paths",
+    "data",
+    "model",
+    "trainer",
+    "callbacks",
+    "logger",
+}
+REQUIRED = ("seed", "run_name", "data.batch_size", "trainer.max_epochs", "model.batch_size")
+
+
+def batch_size_problem(batch_size: int, count: int) -> str | None:
+    """Return why a batch size does not suit a number of images, or None if it does."""
+    if batch_size > count:
+        return f"data.batch_size must be at most {count}, the number of images; got {batch_size}"
+    if count % batch_size == 1:
+        return (
+            f"data.batch_size={batch_size} leaves a last batch of 1 image out of {count}; "
+            f"use {batch_size - 1} or {batch_size + 1}"
+        )
+    return None
