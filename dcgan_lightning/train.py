@@ -171,7 +171,7 @@ def build_trainer(cfg: DictConfig, accelerator: str) -> "pl.Trainer":
     warnings.filterwarnings("ignore", message=".*LeafSpec.*", category=FutureWarning)
     callbacks, loggers = (
         [build(part) for part in (group or {}).values() if part and "_target_" in part]
-        for group in (cfg.callbacks, cfg.logger)  # null or without a target: left out
+        for group in (cfg.get("callbacks"), cfg.get("logger"))  # null or without a target: left out
     )
     trainer: pl.Trainer = build(
         cfg.trainer,

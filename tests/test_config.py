@@ -5,7 +5,7 @@ import pytest
 from conftest import Compose
 from omegaconf import OmegaConf
 
-from dcgan_lightning.config import check_fingerprint, fingerprint, flatten, validate
+from dcgan_lightning.config import check_fingerprint, check_values, fingerprint, flatten, validate
 from dcgan_lightning.errors import ConfigError
 
 
@@ -76,9 +76,9 @@ def test_the_defaults_are_valid(compose_cfg: Compose) -> None:
         ("model._target_=os.system", "model._target_: 'os.system' may not be built"),
         ("+callbacks.x._target_=builtins.open", "callbacks.x._target_: 'builtins.open' may not be built"),
         ("+foo.bar=1", "unknown key 'foo'"),
-        ("data=null", "data is missing; choose it with data=fashion_mnist or data=synthetic"),
-        ("model=null", "model.batch_size is missing"),
-        ("trainer=null", "trainer.max_epochs is missing"),
+        ("~data", "model.batch_size: Interpolation key 'data.batch_size' not found"),
+        ("~model", "model.batch_size is missing"),
+        ("~trainer", "trainer.max_epochs is missing"),
         ("model.seed=${nope}", "model.seed: "),
     ],
 )
@@ -87,6 +87,11 @@ def test_bad_values_are_named_in_one_line(compose_cfg: Compose, override: str, m
         validate(compose_cfg(override))
     assert message in str(caught.value)
     assert "\n" not in str(caught.value)
+
+
+def test_the_data_command_needs_data(compose_cfg: Compose) -> None:
+    with pytest.raises(ConfigError, match="data is missing; choose it with data=fashion_mnist"):
+        check_values(compose_cfg("~data", config_name="describe"))
 
 
 def test_16_bit_on_a_cpu_is_refused(compose_cfg: Compose) -> None:
