@@ -109,8 +109,6 @@ def _check_combinations(values: Mapping[str, Any], flat: Mapping[str, Any]) -> N
             "trainer.max_steps counts optimizer steps, two an iteration; use trainer.max_epochs and "
             "trainer.limit_train_batches"
         )
-    if flat.get("trainer.accelerator") == "cpu" and flat.get("trainer.precision") == "16-mixed":
-        raise ConfigError("trainer.precision=16-mixed needs a GPU; on a CPU use bf16-mixed or 32-true")
 
 
 # Settings that may differ between a run and its continuation.

@@ -121,7 +121,7 @@ RULES: dict[str, Check] = {
     "model.batch_size": whole(2),
     "trainer.accelerator": one_of("auto", "cpu", "gpu", "cuda"),
     "trainer.devices": _one_device,
-    "trainer.precision": one_of("32-true", "bf16-mixed", "16-mixed", "64-true", 32, 64, "32", "64"),
+    "trainer.precision": one_of("32-true", "bf16-mixed"),
     "trainer.max_epochs": whole(1),
     "trainer.limit_train_batches": _share_or_count,
     "trainer.log_every_n_steps": whole(1),

@@ -1,4 +1,5 @@
 from pathlib import Path
+from typing import Literal
 
 import pytest
 import pytorch_lightning as pl
@@ -31,11 +32,18 @@ class Recorder(Callback):
         self.logged.append(set(trainer.callback_metrics))
 
 
-def train(system: DCGAN, datamodule: SyntheticDataModule, folder: Path, epochs: int = 1) -> Recorder:
+def train(
+    system: DCGAN,
+    datamodule: SyntheticDataModule,
+    folder: Path,
+    epochs: int = 1,
+    precision: Literal["32-true", "bf16-mixed"] = "32-true",
+) -> Recorder:
     recorder = Recorder()
     trainer = pl.Trainer(
         max_epochs=epochs,
         accelerator="cpu",
+        precision=precision,
         logger=False,
         enable_checkpointing=False,
         enable_progress_bar=False,
@@ -139,6 +147,17 @@ def test_threshold_is_an_argument(tmp_path: Path) -> None:
     assert figures[-100.0]["real_accuracy"] == 1
     assert figures[-100.0]["fake_accuracy"] == 0
     assert figures[0.5]["fake_accuracy"] == 1
+
+
+def test_bfloat16_training_stays_close(tmp_path: Path) -> None:
+    figures = {}
+    for precision in ("32-true", "bf16-mixed"):
+        system = DCGAN(batch_size=16, **SIZES)
+        recorder = train(system, SyntheticDataModule(16, count=48), tmp_path, precision=precision)
+        figures[precision] = torch.stack([metrics["disc_loss"] for metrics in recorder.metrics])
+        assert all(parameter.dtype == torch.float32 for parameter in system.parameters())
+    assert not torch.equal(*figures.values())
+    assert_close(*figures.values(), atol=0.05, rtol=0)
 
 
 def test_forward_makes_images() -> None:
