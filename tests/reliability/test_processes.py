@@ -50,9 +50,10 @@ def test_a_signal_saves_and_says_how_to_go_on(tmp_path: Path, number: signal.Sig
 
 
 def test_a_second_process_is_refused(tmp_path: Path) -> None:
-    with start(tmp_path) as owner:
+    long = "trainer.max_epochs=5000"
+    with start(tmp_path, long) as owner:
         wait_for(tmp_path / "outputs/run/checkpoints/last.ckpt", owner)
-        with start(tmp_path, "ckpt_path=last") as second:
+        with start(tmp_path, long, "ckpt_path=last") as second:
             _, errors = second.communicate(timeout=60)
         assert second.returncode == 1
         assert f"is in use by process {owner.pid}" in errors
