@@ -56,7 +56,7 @@ def check_values(cfg: DictConfig) -> dict[str, Any]:
     for key, check in RULES.items():
         if key in flat and (wanted := check(flat[key])):
             raise ConfigError(f"{key} must be {wanted}; got {flat[key]!r}")
-    _check_targets(flat)
+    _check_targets(values)
     if "data.batch_size" not in flat:
         raise ConfigError("data is missing; choose it with data=fashion_mnist or data=synthetic")
     _check_batches(values["data"])
@@ -77,12 +77,20 @@ def flatten(values: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str, 
             yield f"{prefix}{key}", value
 
 
-def _check_targets(flat: Mapping[str, Any]) -> None:
+def _check_targets(value: Any, key: str = "") -> None:
     """Let the configuration build classes of this project and of Lightning, and nothing else."""
-    for key, value in flat.items():
-        is_target = key.rpartition(".")[2] == "_target_"
-        if is_target and not (isinstance(value, str) and value.startswith(ALLOWED_TARGETS)):
-            raise ConfigError(f"{key}: {value!r} may not be built; allowed are {', '.join(ALLOWED_TARGETS)}")
+    if isinstance(value, list):
+        value = dict(enumerate(value))
+    if not isinstance(value, Mapping):
+        return
+    for name, part in value.items():
+        full_key = f"{key}.{name}" if key else str(name)
+        if name == "_target_" and not ALLOWED_TARGETS.fullmatch(str(part)):
+            raise ConfigError(
+                f"{full_key}: {part!r} may not be built, only the public classes of dcgan_lightning and of "
+                "pytorch_lightning's loggers and callbacks"
+            )
+        _check_targets(part, full_key)
 
 
 def _check_batches(data: Mapping[str, Any]) -> None:

@@ -78,6 +78,13 @@ def test_the_defaults_are_valid(compose_cfg: Compose) -> None:
         ("callbacks.film.file_name=../x.gif", "callbacks.film.file_name must be a file name without folders"),
         ("model._target_=os.system", "model._target_: 'os.system' may not be built"),
         ("+callbacks.x._target_=builtins.open", "callbacks.x._target_: 'builtins.open' may not be built"),
+        (
+            "+trainer.plugins=[{_target_: os.system}]",
+            "trainer.plugins.0._target_: 'os.system' may not be built",
+        ),
+        ("model._target_=dcgan_lightning.data.cache.shutil.rmtree", "rmtree' may not be built"),
+        ("model._target_=[os.system]", "model._target_: ['os.system'] may not be built"),
+        ("model._target_=null", "model._target_: None may not be built"),
         ("+foo.bar=1", "unknown key 'foo'"),
         ("~data", "model.batch_size: Interpolation key 'data.batch_size' not found"),
         ("~model", "model.batch_size is missing"),

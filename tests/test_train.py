@@ -5,6 +5,7 @@ import torch
 from conftest import Compose
 
 from dcgan_lightning.errors import ConfigError
+from dcgan_lightning.pictures import decode_png
 from dcgan_lightning.train import choose_accelerator, continue_command, train
 
 
@@ -18,6 +19,17 @@ def test_result(compose_cfg: Compose, tmp_path: Path) -> None:
     assert result.seconds > 0
     assert result.system(torch.zeros(2, 16)).shape == (2, 1, 28, 28)
     assert sorted(path.name for path in (tmp_path / "run").iterdir()) == ["config.yaml", "networks.txt"]
+
+
+def test_colour_images(compose_cfg: Compose, tmp_path: Path) -> None:
+    colour = ("data.image_channels=3", "model.image_channels=3", "logger=tensorboard")
+    result = train(
+        compose_cfg("experiment=smoke", *colour, "callbacks.progress=null", "trainer.max_epochs=1")
+    )
+    assert result.epochs == 1
+    grid = decode_png((tmp_path / "run/samples/sample_epoch_0001_iter_005.png").read_bytes())
+    assert grid.shape == (488, 488, 3)
+    assert (tmp_path / "run/fashion_mnist_dcgan.gif").exists()
 
 
 def test_accelerator(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -94,7 +94,9 @@ class SampleGrid(Callback):
         for logger in trainer.loggers:
             if isinstance(logger, TensorBoardLogger):
                 iteration = trainer.current_epoch * int(trainer.num_training_batches) + batch_idx + 1
-                logger.experiment.add_image("samples", decode_png(png), iteration, dataformats="HW")
+                picture = decode_png(png)
+                layout = "HW" if picture.ndim == 2 else "HWC"
+                logger.experiment.add_image("samples", picture, iteration, dataformats=layout)
 
     def _encode(self, images: Tensor) -> bytes:
         return encode_png(make_grid(images, self.columns, self.scale))
