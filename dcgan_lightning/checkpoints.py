@@ -44,7 +44,39 @@ def read_checkpoint(path: Path) -> dict[str, Any]:
         raise CheckpointError(
             f"{path} is not a training checkpoint of this project: {', '.join(missing)} missing"
         )
+    if name := first_not_finite(checkpoint):
+        raise CheckpointError(f"checkpoint {path} holds {name}, which is not finite; use an earlier one")
     return checkpoint
+
+
+def first_not_finite(checkpoint: dict[str, Any]) -> str | None:
+    """Return the name of the first weight that holds NaN or infinity, or None."""
+    weights: dict[str, torch.Tensor] = checkpoint["state_dict"]
+    return next((name for name, weight in weights.items() if not torch.isfinite(weight).all()), None)
+
+
+def check_fits(checkpoint: dict[str, Any], system: torch.nn.Module, path: Path) -> None:
+    """Refuse a checkpoint whose weights or Adam's moments are not of these networks.
+
+    Args:
+        checkpoint: From `read_checkpoint`.
+        system: Its children are the networks, in the order of their optimizers.
+        path: For the message.
+
+    Raises:
+        CheckpointError: Names the first thing that does not fit.
+    """
+    saved = {name: weight.shape for name, weight in checkpoint["state_dict"].items()}
+    wanted = {name: weight.shape for name, weight in system.state_dict().items()}
+    different = sorted(name for name in saved.keys() | wanted.keys() if saved.get(name) != wanted.get(name))
+    adams = [adam["state"].values() for adam in checkpoint["optimizer_states"]]
+    moments = [[state["exp_avg"].shape for state in states] for states in adams]
+    if moments != [[weight.shape for weight in network.parameters()] for network in system.children()]:
+        different.append("optimizer_states")
+    if different:
+        raise CheckpointError(
+            f"checkpoint {path} is not of these networks, {different[0]} does not fit; use another one"
+        )
 
 
 def progress(checkpoint: dict[str, Any]) -> tuple[int, int]:

@@ -1,30 +1,35 @@
 """Commands that end well: a user's mistake is one line on stderr and exit code 1, and no traceback."""
 
-import difflib
+import contextlib
 import os
 import re
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any, NoReturn
 
 from omegaconf.errors import OmegaConfBaseException
+from yaml import MarkedYAMLError, YAMLError
 
-from dcgan_lightning.config import CONF_DIR, flatten, plain
-from dcgan_lightning.errors import DCGANError
+from dcgan_lightning.config import CONF_DIR, did_you_mean, flatten, plain
+from dcgan_lightning.errors import ConfigError, DCGANError, DivergedError
+from dcgan_lightning.processes import is_first_process
 
-# Asked once at the start, because run_command sets the variable for Hydra.
-SHOW_TRACEBACKS = os.environ.get("HYDRA_FULL_ERROR") == "1"
+# run_command sets HYDRA_FULL_ERROR for Hydra and hands the user's choice down to the job's other processes.
+_USERS_CHOICE = "DCGAN_FULL_ERROR"
+SHOW_TRACEBACKS = os.environ.get(_USERS_CHOICE, os.environ.get("HYDRA_FULL_ERROR")) == "1"
 
 
 def one_line(error: Exception, config_name: str = "train") -> str:
     """Return what is wrong and what to do about it, in one line.
 
     Args:
-        error: One of the project's, Hydra's, OmegaConf's or the operating system's.
+        error: One of the project's, Hydra's, OmegaConf's, YAML's or the operating system's.
         config_name: The primary configuration, to suggest keys from.
     """
     if isinstance(error, DCGANError):
         return str(error)  # of one line, but for the list of data sources that were tried
+    if isinstance(error, YAMLError):
+        return _yaml_error(error)
     text = " ".join(str(error).split())
     cause = error.__cause__
     if isinstance(cause, OmegaConfBaseException):
@@ -38,6 +43,13 @@ def one_line(error: Exception, config_name: str = "train") -> str:
     return text.partition(" Set the environment variable")[0]
 
 
+def _yaml_error(error: YAMLError) -> str:
+    if isinstance(error, MarkedYAMLError) and (mark := error.problem_mark or error.context_mark):
+        reason = " ".join(f"{error.context or ''} {error.problem or ''}".split())
+        return f"{mark.name}:{mark.line + 1}:{mark.column + 1}: {reason}; mend this file"
+    return f"a configuration file is not YAML: {' '.join(str(error).split())}"
+
+
 def _suggestion(key: str, config_name: str) -> str:
     from hydra import compose, initialize_config_dir
     from hydra.core.global_hydra import GlobalHydra
@@ -45,9 +57,23 @@ def _suggestion(key: str, config_name: str) -> str:
     GlobalHydra.instance().clear()
     with initialize_config_dir(CONF_DIR, version_base="1.3"):
         known = [name for name, _ in flatten(plain(compose(config_name), resolve=False))]
-    close = difflib.get_close_matches(key, known, n=1, cutoff=0.6)
-    close += [name for name in known if name.rpartition(".")[2] == key.rpartition(".")[2]]
-    return f"; did you mean {close[0]!r}?" if close else "; --help lists all keys"
+    return did_you_mean(key, known)
+
+
+_jobs = 0
+_failed_jobs: list[str] = []
+
+
+@contextlib.contextmanager
+def note_job(number: int, overrides: Sequence[str]) -> Iterator[None]:
+    """Note how a job of a sweep ends: the other jobs go on, and `run_command` names the failed ones."""
+    global _jobs
+    _jobs += 1
+    try:
+        yield
+    except Exception as error:
+        _failed_jobs.append(f"job {number} ({' '.join(overrides)}): {one_line(error)}")
+        raise
 
 
 def run_command(command: Callable[[], Any], config_name: str = "train") -> NoReturn:
@@ -57,20 +83,28 @@ def run_command(command: Callable[[], Any], config_name: str = "train") -> NoRet
     """
     from hydra.errors import HydraException
 
+    os.environ[_USERS_CHOICE] = "1" if SHOW_TRACEBACKS else "0"
     os.environ["HYDRA_FULL_ERROR"] = "1"  # Hydra then leaves its errors to us
     try:
         command()
     except KeyboardInterrupt:
         print("stopped by Ctrl-C", file=sys.stderr)
         sys.exit(130)
-    except (DCGANError, HydraException, OmegaConfBaseException, OSError) as error:
+    except (DCGANError, HydraException, OmegaConfBaseException, YAMLError, OSError) as error:
         refuse(error, config_name)
+    except ValueError as error:
+        if "Config group override" not in str(error):  # Hydra's answer to group=null
+            raise
+        refuse(ConfigError("a group such as data cannot be null; choose one of its options"), config_name)
     sys.exit(0)
 
 
 def refuse(error: Exception, config_name: str = "train") -> NoReturn:
-    """Print what is wrong in one line and end the process with exit code 1."""
+    """Print what is wrong in one line, or one for each failed job of a sweep, and end with exit code 1."""
     if SHOW_TRACEBACKS:
         raise error
-    print(f"error: {one_line(error, config_name)}", file=sys.stderr)
+    if _failed_jobs:
+        print(f"error: {len(_failed_jobs)} of {_jobs} jobs failed", *_failed_jobs, sep="\n", file=sys.stderr)
+    elif is_first_process() or not isinstance(error, DivergedError):  # all processes diverge together
+        print(f"error: {one_line(error, config_name)}", file=sys.stderr)
     sys.exit(1)

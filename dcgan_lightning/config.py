@@ -3,8 +3,9 @@
 Nothing here imports PyTorch: a wrong setting is refused before anything slow or lasting happens.
 """
 
+import difflib
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, cast
 
@@ -14,7 +15,10 @@ from omegaconf.errors import OmegaConfBaseException
 from dcgan_lightning.errors import ConfigError
 from dcgan_lightning.rules import (
     ALLOWED_TARGETS,
+    CLOSED_GROUPS,
     FASHION_MNIST_COUNT,
+    FREE_KEYS,
+    NOT_OFFERED,
     REQUIRED,
     RULES,
     TOP_LEVEL,
@@ -34,8 +38,14 @@ def validate(cfg: DictConfig) -> None:
     """
     values = check_values(cfg)
     if unknown := sorted(values.keys() - TOP_LEVEL):
-        raise ConfigError(f"unknown key {unknown[0]!r}; --help lists all keys")
+        raise ConfigError(f"unknown key {unknown[0]!r}{did_you_mean(unknown[0], [*TOP_LEVEL])}")
     flat = dict(flatten(values))
+    for key in flat:
+        if key in NOT_OFFERED:
+            raise ConfigError(f"{key} is not offered: {NOT_OFFERED[key]}")
+        known = key in RULES or key in FREE_KEYS or key.endswith("._target_")
+        if key.partition(".")[0] in CLOSED_GROUPS and not known:
+            raise ConfigError(f"unknown key {key!r}{did_you_mean(key, [*RULES])}")
     for key in REQUIRED:
         if flat.get(key) is None:
             raise ConfigError(f"{key} is missing; set it with {key}=...")
@@ -59,8 +69,26 @@ def check_values(cfg: DictConfig) -> dict[str, Any]:
     _check_targets(values)
     if "data.batch_size" not in flat:
         raise ConfigError("data is missing; choose it with data=fashion_mnist or data=synthetic")
-    _check_batches(values["data"])
+    _check_batches(values["data"], count_processes(values.get("trainer") or {}) or 1)
     return values
+
+
+def count_processes(trainer: Mapping[str, Any]) -> int | None:
+    """Return how many processes train together, one for each device on each machine; None for devices=auto."""
+    devices = trainer.get("devices", 1)
+    if devices == "auto":
+        return None
+    return (len(devices) if isinstance(devices, list) else devices) * trainer.get("num_nodes", 1)
+
+
+def did_you_mean(key: str, known: Sequence[str]) -> str:
+    """Return the end of a message about an unknown key: the one that may have been meant."""
+    last = {name: name.rpartition(".")[2] for name in known}
+    close = difflib.get_close_matches(key.rpartition(".")[2], set(last.values()), n=1, cutoff=0.6)
+    candidates = difflib.get_close_matches(
+        key, [name for name in known if last[name] in close], n=1, cutoff=0
+    )
+    return f"; did you mean {candidates[0]!r}?" if candidates else "; --help lists all keys"
 
 
 def plain(cfg: DictConfig, resolve: bool = True) -> dict[str, Any]:
@@ -93,10 +121,10 @@ def _check_targets(value: Any, key: str = "") -> None:
         _check_targets(part, full_key)
 
 
-def _check_batches(data: Mapping[str, Any]) -> None:
+def _check_batches(data: Mapping[str, Any], processes: int) -> None:
     """Check the batch size where the number of images is known beforehand."""
     count = data.get("count") or (FASHION_MNIST_COUNT if data.get("verify") else None)
-    if count and (problem := batch_size_problem(data["batch_size"], count)):
+    if count and (problem := batch_size_problem(data["batch_size"], count, processes)):
         raise ConfigError(problem)
 
 
@@ -112,11 +140,8 @@ def _check_combinations(values: Mapping[str, Any], flat: Mapping[str, Any]) -> N
     callbacks = values.get("callbacks") or {}
     if callbacks.get("film") and not callbacks.get("sample_grid"):
         raise ConfigError("callbacks.film needs callbacks.sample_grid; leave both out or neither")
-    if flat.get("trainer.max_steps", -1) != -1:
-        raise ConfigError(
-            "trainer.max_steps counts optimizer steps, two an iteration; use trainer.max_epochs and "
-            "trainer.limit_train_batches"
-        )
+    if flat.get("trainer.default_root_dir") != flat.get("paths.output_dir"):
+        raise ConfigError("trainer.default_root_dir must be ${paths.output_dir}, the run's folder")
 
 
 # Settings that may differ between a run and its continuation.
@@ -124,10 +149,16 @@ _FREE = re.compile(r"data\.(root|cache_dir|_target_)|model\.(accuracy_threshold|
 _FIXED = re.compile(r"seed|data\..*|model\..*|trainer\.(precision|limit_train_batches)")
 
 
-def fingerprint(cfg: DictConfig) -> dict[str, Any]:
-    """Return the settings that make a run what it is: one that goes on must share them."""
+def fingerprint(cfg: DictConfig, processes: int = 1) -> dict[str, Any]:
+    """Return the settings that make a run what it is: one that goes on must share them.
+
+    Args:
+        cfg: The composed configuration.
+        processes: How many train together.
+    """
     values = dict(flatten(plain(cfg)))
-    return {key: values[key] for key in values if _FIXED.fullmatch(key) and not _FREE.fullmatch(key)}
+    fixed = {key: values[key] for key in values if _FIXED.fullmatch(key) and not _FREE.fullmatch(key)}
+    return fixed | {"processes": processes}
 
 
 def check_fingerprint(saved: Mapping[str, Any], current: Mapping[str, Any], path: Path) -> None:

@@ -23,3 +23,7 @@ class RunFolderError(DCGANError):
 
 class DivergedError(DCGANError):
     """Training ran into numbers that are not finite."""
+
+
+class ProcessError(DCGANError):
+    """Another process of the same job is gone."""

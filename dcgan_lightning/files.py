@@ -5,6 +5,7 @@ the previous version of each file or the new one, and nothing in between.
 """
 
 import contextlib
+import errno
 import os
 import shutil
 import tempfile
@@ -19,6 +20,7 @@ except ImportError:  # Windows has no such locks; runs are not guarded against e
     fcntl = None  # type: ignore[assignment]
 
 TEMPORARY_PREFIX = ".tmp-"
+LOCK_FILE = ".lock"
 
 
 def write_atomic(path: Path | str, data: bytes | memoryview) -> None:
@@ -38,6 +40,8 @@ def write_atomic(path: Path | str, data: bytes | memoryview) -> None:
     path = Path(path)
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
+        if len(data) > _free_bytes(path.parent):  # else the disk would be filled to the brim first
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
         handle, name = tempfile.mkstemp(prefix=f"{TEMPORARY_PREFIX}{path.name}-", dir=path.parent)
         try:
             with os.fdopen(handle, "wb") as file:
@@ -63,12 +67,13 @@ def locked(folder: Path) -> Iterator[None]:
     """Own a folder while the block runs. The kernel gives it free when the process ends, however it ends.
 
     Args:
-        folder: Made if missing; the lock is its file ``.lock``, which holds the owner's process number.
+        folder: Made if missing, and removed if empty in the end; the lock is its file ``.lock``, which holds
+            the owner's process number.
 
     Raises:
         RunFolderError: Another process owns the folder.
     """
-    path = folder / ".lock"
+    path = folder / LOCK_FILE
     handle = _open_lock(path)
     try:
         os.ftruncate(handle, 0)
@@ -77,6 +82,8 @@ def locked(folder: Path) -> Iterator[None]:
     finally:
         path.unlink(missing_ok=True)
         os.close(handle)
+        with contextlib.suppress(OSError):
+            folder.rmdir()  # if nothing was written
 
 
 def _open_lock(path: Path) -> int:

@@ -73,13 +73,19 @@ def _share_or_count(value: Any) -> str | None:
     return None if good else "a whole number of at least 1 or a share above 0.0 and up to 1.0"
 
 
-def _one_device(value: Any) -> str | None:
-    good = value == 1 or (isinstance(value, list) and len(value) == 1 and whole(0)(value[0]) is None)
-    return None if good else "1, or a list with one device number as [0] (one job trains on one device)"
+def _devices(value: Any) -> str | None:
+    is_list = isinstance(value, list) and value and not any(whole(0)(number) for number in value)
+    good = value == "auto" or is_list or whole(1)(value) is None
+    return None if good else "a whole number of at least 1, a list of device numbers as [0, 1], or auto"
 
 
 def _text(value: Any) -> str | None:
     return None if isinstance(value, str) and value.strip() else "a text"
+
+
+def _name(value: Any) -> str | None:
+    good = _text(value) is None and not value.startswith("/") and ".." not in value.split("/")
+    return None if good else "a name below outputs/, without .. (hydra.run.dir=... leads elsewhere)"
 
 
 def _file_name(value: Any) -> str | None:
@@ -94,7 +100,7 @@ _below_one = number("a number from 0 up to, but not including, 1", lambda value:
 
 RULES: dict[str, Check] = {
     "seed": whole(0, 2**32 - 1),
-    "run_name": _text,
+    "run_name": _name,
     "ckpt_path": optional(_text),
     "threads": optional(whole(1)),
     "data.batch_size": whole(2),
@@ -117,12 +123,22 @@ RULES: dict[str, Check] = {
     "model.accuracy_threshold": number("a number", lambda value: True),
     "model.batch_size": whole(2),
     "trainer.accelerator": one_of("auto", "cpu", "gpu", "cuda"),
-    "trainer.devices": _one_device,
+    "trainer.devices": _devices,
+    "trainer.num_nodes": whole(1),
     "trainer.precision": one_of("32-true", "bf16-mixed"),
     "trainer.max_epochs": whole(1),
     "trainer.limit_train_batches": _share_or_count,
     "trainer.log_every_n_steps": whole(1),
     "trainer.profiler": one_of(None, "simple", "advanced"),
+    "trainer.deterministic": one_of(True, False, "warn"),
+    "trainer.benchmark": optional(_flag),
+    "trainer.detect_anomaly": _flag,
+    "trainer.enable_progress_bar": _flag,
+    "trainer.enable_model_summary": _flag,
+    "trainer.num_sanity_val_steps": one_of(0),
+    "trainer.limit_val_batches": one_of(0),
+    "trainer.use_distributed_sampler": one_of(False),
+    "trainer.default_root_dir": _text,
     "callbacks.sample_grid.every_n_iterations": whole(1),
     "callbacks.sample_grid.rows": whole(1),
     "callbacks.sample_grid.columns": whole(1),
@@ -146,16 +162,36 @@ TOP_LEVEL = {
     "callbacks",
     "logger",
 }
+# Keys without a rule of their own. In these groups no others are allowed; callbacks and loggers of Lightning
+# check theirs themselves.
+CLOSED_GROUPS = ("paths", "data", "model", "trainer")
+FREE_KEYS = {"paths.output_dir", "data.seed", "model.seed"}
+NOT_OFFERED = {
+    "trainer.max_steps": "it counts optimizer steps, two an iteration; use trainer.max_epochs and "
+    "trainer.limit_train_batches",
+    "trainer.max_time": "it would end an epoch in its middle; use SIGTERM, as the command timeout does, "
+    "and go on with ckpt_path=last",
+    "trainer.strategy": "it follows from trainer.devices and trainer.num_nodes",
+    "trainer.gradient_clip_val": "the training step handles its gradients itself",
+    "trainer.accumulate_grad_batches": "the training step handles its gradients itself; use data.batch_size",
+}
 REQUIRED = ("seed", "run_name", "data.batch_size", "trainer.max_epochs", "model.batch_size")
 
 
-def batch_size_problem(batch_size: int, count: int) -> str | None:
-    """Return why a batch size does not suit a number of images, or None if it does."""
+def batch_size_problem(batch_size: int, count: int, processes: int = 1) -> str | None:
+    """Return why a batch size does not suit a number of images or of processes, or None if it does."""
     if batch_size > count:
         return f"data.batch_size must be at most {count}, the number of images; got {batch_size}"
     if count % batch_size == 1:
         return (
             f"data.batch_size={batch_size} leaves a last batch of 1 image out of {count}; "
             f"use {batch_size - 1} or {batch_size + 1}"
+        )
+    if batch_size % processes:
+        return f"data.batch_size={batch_size} cannot be shared equally by {processes} processes"
+    if (last := count % batch_size) % processes:
+        return (
+            f"data.batch_size={batch_size} leaves a last batch of {last} out of {count} images, which "
+            f"{processes} processes cannot share equally; use a divisor of {count}"
         )
     return None

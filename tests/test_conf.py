@@ -3,10 +3,13 @@
 from pathlib import Path
 
 import pytest
+import pytorch_lightning as pl
 from conftest import Compose
 from hydra import compose, initialize_config_dir
 from hydra.core.override_parser.overrides_parser import OverridesParser
+from omegaconf import DictConfig
 
+from dcgan_lightning.callbacks import AtomicCheckpointIO, GracefulStop
 from dcgan_lightning.config import CONF_DIR, build, check_values, flatten, plain, validate
 from dcgan_lightning.train import build_trainer
 
@@ -14,6 +17,10 @@ GROUPS = ("data", "model", "trainer", "callbacks", "logger", "experiment", "swee
 OPTIONS = sorted(
     f"{group}={path.stem}" for group in GROUPS for path in (Path(CONF_DIR) / group).glob("*.yaml")
 )
+
+
+def trainer_of(cfg: DictConfig) -> pl.Trainer:
+    return build_trainer(cfg, "cpu", 1, GracefulStop(), AtomicCheckpointIO())
 
 
 def test_there_are_options_in_every_group() -> None:
@@ -36,7 +43,7 @@ def test_every_option_composes_and_builds(compose_cfg: Compose, option: str) -> 
     validate(cfg)
     assert build(cfg.data).batch_size == cfg.data.batch_size
     assert build(cfg.model).seed == cfg.seed
-    trainer = build_trainer(cfg, "cpu")
+    trainer = trainer_of(cfg)
     assert trainer.max_epochs == cfg.trainer.max_epochs
     wanted = {part["_target_"].rpartition(".")[2] for part in cfg.callbacks.values() if "_target_" in part}
     assert {type(callback).__name__ for callback in trainer.callbacks} >= wanted
@@ -44,14 +51,14 @@ def test_every_option_composes_and_builds(compose_cfg: Compose, option: str) -> 
 
 
 def test_several_loggers_at_once(compose_cfg: Compose) -> None:
-    trainer = build_trainer(compose_cfg("logger=[csv,tensorboard]"), "cpu")
+    trainer = trainer_of(compose_cfg("logger=[csv,tensorboard]"))
     assert [type(logger).__name__ for logger in trainer.loggers] == ["CSVLogger", "TensorBoardLogger"]
 
 
 @pytest.mark.parametrize("name", ["film", "history", "checkpoint", "progress"])
 def test_a_callback_can_be_left_out(compose_cfg: Compose, name: str) -> None:
-    full = build_trainer(compose_cfg(), "cpu")
-    without = build_trainer(compose_cfg(f"callbacks.{name}=null"), "cpu")
+    full = trainer_of(compose_cfg())
+    without = trainer_of(compose_cfg(f"callbacks.{name}=null"))
     assert len(without.callbacks) == len(full.callbacks) - 1
 
 

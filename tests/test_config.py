@@ -34,12 +34,26 @@ def test_the_defaults_are_valid(compose_cfg: Compose) -> None:
             "trainer.limit_train_batches must be a whole number of at least 1 or",
         ),
         ("trainer.limit_train_batches=0.0", "a share above 0.0 and up to 1.0; got 0.0"),
-        ("+trainer.max_steps=100", "trainer.max_steps counts optimizer steps, two an iteration"),
+        ("+trainer.max_steps=100", "trainer.max_steps is not offered: it counts optimizer steps"),
         (
             "trainer.accelerator=banana",
             "trainer.accelerator must be one of auto, cpu, gpu, cuda; got 'banana'",
         ),
-        ("trainer.devices=2", "trainer.devices must be 1, or a list with one device number"),
+        (
+            "trainer.devices=0",
+            "trainer.devices must be a whole number of at least 1, a list of",
+        ),
+        (
+            "trainer.devices=[]",
+            "trainer.devices must be a whole number of at least 1, a list of",
+        ),
+        (
+            "trainer=ddp_cpu data.batch_size=255",
+            "data.batch_size=255 cannot be shared equally by 2 processes",
+        ),
+        ("trainer.devices=5", "data.batch_size=256 cannot be shared equally by 5 processes"),
+        ("trainer.devices=64", "leaves a last batch of 96 out of 60000 images, which 64 processes cannot"),
+        ("trainer.devices=all", "or auto; got 'all'"),
         (
             "trainer.precision=16-mixed",
             "trainer.precision must be one of 32-true, bf16-mixed; got '16-mixed'",
@@ -86,6 +100,13 @@ def test_the_defaults_are_valid(compose_cfg: Compose) -> None:
         ("model._target_=[os.system]", "model._target_: ['os.system'] may not be built"),
         ("model._target_=null", "model._target_: None may not be built"),
         ("+foo.bar=1", "unknown key 'foo'"),
+        ("+trainer.foo=1", "unknown key 'trainer.foo'; --help lists all keys"),
+        ("+trainer.max_epoch=1", "unknown key 'trainer.max_epoch'; did you mean 'trainer.max_epochs'?"),
+        ("+model.learning_rate=1", "unknown key 'model.learning_rate'"),
+        ("+trainer.strategy=ddp", "trainer.strategy is not offered: it follows from trainer.devices"),
+        ("trainer.default_root_dir=/x", "trainer.default_root_dir must be ${paths.output_dir}"),
+        ("run_name=../../x", "run_name must be a name below outputs/, without .."),
+        ("run_name=/x", "run_name must be a name below outputs/, without .."),
         ("~data", "model.batch_size: Interpolation key 'data.batch_size' not found"),
         ("~model", "model.batch_size is missing"),
         ("~trainer", "trainer.max_epochs is missing"),
@@ -94,7 +115,7 @@ def test_the_defaults_are_valid(compose_cfg: Compose) -> None:
 )
 def test_bad_values_are_named_in_one_line(compose_cfg: Compose, override: str, message: str) -> None:
     with pytest.raises(ConfigError) as caught:
-        validate(compose_cfg(override))
+        validate(compose_cfg(*override.split()))
     assert message in str(caught.value)
     assert "\n" not in str(caught.value)
 

@@ -95,7 +95,13 @@ def test_a_locked_folder_is_refused_with_its_owner(tmp_path: Path) -> None:
         owner.kill()
     with locked(tmp_path / "run"):  # the kernel gave it free
         assert (tmp_path / "run" / ".lock").read_text() == str(os.getpid())
-    assert os.listdir(tmp_path / "run") == []
+    assert os.listdir(tmp_path) == []  # nothing was written, nothing stays
+
+
+def test_a_lock_leaves_what_was_written(tmp_path: Path) -> None:
+    with locked(tmp_path / "run"):
+        write_atomic(tmp_path / "run" / "x", b"")
+    assert os.listdir(tmp_path / "run") == ["x"]
 
 
 def test_a_lock_needs_a_folder_that_can_be_made(tmp_path: Path) -> None:

@@ -5,5 +5,6 @@ from dcgan_lightning.callbacks.film import Film
 from dcgan_lightning.callbacks.history import History
 from dcgan_lightning.callbacks.progress import Progress
 from dcgan_lightning.callbacks.sample_grid import SampleGrid
+from dcgan_lightning.callbacks.stop import GracefulStop
 
-__all__ = ["AtomicCheckpointIO", "Checkpoints", "Film", "History", "Progress", "SampleGrid"]
+__all__ = ["AtomicCheckpointIO", "Checkpoints", "Film", "GracefulStop", "History", "Progress", "SampleGrid"]

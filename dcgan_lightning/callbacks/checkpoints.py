@@ -10,7 +10,7 @@ from pytorch_lightning.callbacks import Checkpoint
 from pytorch_lightning.plugins.io import CheckpointIO
 from pytorch_lightning.utilities.exceptions import SIGTERMException
 
-from dcgan_lightning.checkpoints import read_checkpoint
+from dcgan_lightning.checkpoints import first_not_finite, read_checkpoint
 from dcgan_lightning.errors import DivergedError
 from dcgan_lightning.files import write_atomic
 
@@ -78,13 +78,18 @@ def checkpoints_folder(trainer: pl.Trainer) -> Path:
 class AtomicCheckpointIO(CheckpointIO):
     """Write checkpoints whole or not at all, and read none that is damaged or could run code.
 
+    Both of the following are kept in each checkpoint.
+
     Args:
-        fingerprint: Settings that a resumed run must share; kept in each checkpoint (see
-            `dcgan_lightning.config.fingerprint`).
+        fingerprint: Settings that a resumed run must share (see `dcgan_lightning.config.fingerprint`).
+        environment: What the run's bits depend on besides: PyTorch's version, the device, the threads.
     """
 
-    def __init__(self, fingerprint: dict[str, Any] | None = None) -> None:
+    def __init__(
+        self, fingerprint: dict[str, Any] | None = None, environment: dict[str, Any] | None = None
+    ) -> None:
         self.fingerprint = fingerprint or {}
+        self.environment = environment or {}
 
     def save_checkpoint(
         self, checkpoint: dict[str, Any], path: str | Path, storage_options: Any | None = None
@@ -94,14 +99,14 @@ class AtomicCheckpointIO(CheckpointIO):
         Raises:
             DivergedError: A weight is not finite; the previous checkpoint stays.
         """
-        for name, weights in checkpoint["state_dict"].items():
-            if not torch.isfinite(weights).all():
-                raise DivergedError(
-                    f"{name} is not finite, so {path} is not written; the checkpoints before it are good, "
-                    "try smaller model.generator_lr and model.discriminator_lr"
-                )
+        if name := first_not_finite(checkpoint):
+            raise DivergedError(
+                f"{name} is not finite, so {path} is not written; "
+                "try smaller model.generator_lr and model.discriminator_lr"
+            )
         buffer = io.BytesIO()
-        torch.save(checkpoint | {"fingerprint": self.fingerprint}, buffer)
+        own = {"fingerprint": self.fingerprint, "environment": self.environment}
+        torch.save(checkpoint | own, buffer)
         write_atomic(path, buffer.getbuffer())
 
     def load_checkpoint(

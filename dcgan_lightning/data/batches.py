@@ -26,9 +26,10 @@ class ShuffledBatches:
         seed: The run's seed.
         position: Asked at the first ``next()`` of each epoch, when Lightning has restored its counters, so a
             resumed run goes on with the very batch that follows its checkpoint.
+        share: (number of this process, number of processes): each gets an equal part of every batch.
 
     Shape:
-        Each batch: float32 (batch_size, C, H, W) in [-1, 1].
+        Each batch: float32 (batch_size / processes, C, H, W) in [-1, 1].
     """
 
     def __init__(
@@ -37,11 +38,13 @@ class ShuffledBatches:
         batch_size: int,
         seed: int,
         position: Callable[[], Position] = lambda: Position(0, 0),
+        share: tuple[int, int] = (0, 1),
     ) -> None:
         self.images = images
         self.batch_size = batch_size
         self.seed = seed
         self.position = position
+        self.share = share
 
     def __len__(self) -> int:
         return -(-len(self.images) // self.batch_size)
@@ -52,7 +55,8 @@ class ShuffledBatches:
         order = order.to(self.images.device)
         for batch in range(first, len(self)):
             rows = order[batch * self.batch_size : (batch + 1) * self.batch_size]
-            yield normalize(self.images[rows])
+            process, processes = self.share
+            yield normalize(self.images[rows[process::processes]])
 
     # The position follows from Lightning's own counters; having these two methods tells it that the loader
     # can be resumed.

@@ -22,7 +22,7 @@ class InMemoryDataModule(pl.LightningDataModule):
     """Images that fit into memory, held as one uint8 tensor on the device that trains.
 
     Args:
-        batch_size: Images an iteration, >= 2.
+        batch_size: Images an iteration, >= 2, over all processes that train together.
         seed: The run's seed; the order of each epoch follows from it.
 
     Attributes:
@@ -60,9 +60,16 @@ class InMemoryDataModule(pl.LightningDataModule):
         self.images = images
 
     def train_dataloader(self) -> ShuffledBatches:
-        """Return the batches, placed on the trainer's device."""
+        """Return this process' part of the batches, placed on the trainer's device.
+
+        Raises:
+            DataError: The processes cannot share the batches equally.
+        """
         trainer = self.trainer
         assert trainer is not None
+        share = (trainer.global_rank, trainer.world_size)
+        if problem := batch_size_problem(self.batch_size, len(self.images), trainer.world_size):
+            raise DataError(problem)
 
         def position() -> Position:
             fit_loop = trainer.fit_loop
@@ -72,7 +79,7 @@ class InMemoryDataModule(pl.LightningDataModule):
             )
 
         images = self.images.to(trainer.strategy.root_device)
-        return ShuffledBatches(images, self.batch_size, self.seed, position)
+        return ShuffledBatches(images, self.batch_size, self.seed, position, share)
 
 
 class FashionMNISTDataModule(InMemoryDataModule):

@@ -2,8 +2,11 @@
 
 from typing import cast
 
+import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
+
+from dcgan_lightning.distributed import mean_over_processes, process_count
 
 
 def same_padding(kernel_size: int, stride: int) -> tuple[int, int]:
@@ -76,6 +79,9 @@ class _KerasBatchNorm(nn.modules.batchnorm._BatchNorm):
     sum / (n - 1), which shows in inference mode after small batches. PyTorch's momentum is 1 minus Keras'
     (0.99).
 
+    Where several processes train together, mean and variance are those of the values of all processes, which
+    must hold equally many. (``nn.SyncBatchNorm`` does that on GPUs only, and with PyTorch's variance.)
+
     Source:
         ``keras.layers.BatchNormalization``: momentum 0.99, epsilon 1e-3.
     """
@@ -87,6 +93,8 @@ class _KerasBatchNorm(nn.modules.batchnorm._BatchNorm):
         """Normalise, and in training move the statistics."""
         if not self.training or self.running_var is None:
             return super().forward(input)
+        if process_count() > 1:
+            return self._forward_over_processes(input)
         # PyTorch moves a copy, so that autograd never sees the correction.
         moved = self.running_var.clone()
         momentum = cast(float, self.momentum)
@@ -98,6 +106,21 @@ class _KerasBatchNorm(nn.modules.batchnorm._BatchNorm):
         self.running_var.copy_(kept + (moved - kept) * ((count - 1) / count))
         cast(Tensor, self.num_batches_tracked).add_(1)
         return output
+
+    def _forward_over_processes(self, input: Tensor) -> Tensor:
+        channels = [1, -1] + [1] * (input.ndim - 2)
+        all_but_channels = [dimension for dimension in range(input.ndim) if dimension != 1]
+        values = input.float()
+        mean = mean_over_processes(values.mean(all_but_channels))
+        centred = values - mean.view(channels)
+        variance = mean_over_processes(centred.square().mean(all_but_channels))
+        with torch.no_grad():
+            momentum = cast(float, self.momentum)
+            cast(Tensor, self.running_mean).lerp_(mean, momentum)
+            cast(Tensor, self.running_var).lerp_(variance, momentum)
+            cast(Tensor, self.num_batches_tracked).add_(1)
+        scale = self.weight * torch.rsqrt(variance + self.eps)
+        return (centred * scale.view(channels) + self.bias.view(channels)).to(input.dtype)
 
 
 class KerasBatchNorm1d(_KerasBatchNorm, nn.BatchNorm1d):

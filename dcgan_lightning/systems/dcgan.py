@@ -10,6 +10,7 @@ from pytorch_lightning.core.optimizer import LightningOptimizer
 from torch import Tensor
 from torch.optim import Adam, Optimizer
 
+from dcgan_lightning.distributed import average_in_place
 from dcgan_lightning.errors import DivergedError
 from dcgan_lightning.networks import (
     Discriminator,
@@ -32,8 +33,8 @@ class DCGAN(pl.LightningModule):
 
     Args:
         seed: The run's seed: initial weights, noise and dropout are functions of it.
-        batch_size: Noise vectors an iteration. As in the notebook it is always the full batch, also when the
-            last real batch is smaller.
+        batch_size: Noise vectors an iteration, over all processes. As in the notebook it is always the full
+            batch, also when the last real batch is smaller.
         latent_dim: Length of a noise vector.
         generator_channels: The generator's inner channels (see `Generator`).
         discriminator_channels: The discriminator's channels (see `Discriminator`).
@@ -94,9 +95,13 @@ class DCGAN(pl.LightningModule):
         images: Tensor = self.generator(z)
         return images
 
-    def sample_noise(self, count: int) -> Tensor:
-        """Draw standard normal noise vectors, (count, latent_dim), from the device's default generator."""
-        return torch.randn(count, self.generator.latent_dim, device=self.device)
+    def sample_noise(self) -> Tensor:
+        """Draw an iteration's standard normal noise vectors: this process' part of (batch_size, latent_dim).
+
+        All processes draw the whole batch and keep their part, so the noise does not depend on their number.
+        """
+        noise = torch.randn(self.batch_size, self.generator.latent_dim, device=self.device)
+        return noise[self.global_rank :: self.trainer.world_size]
 
     def configure_optimizers(self) -> list[Optimizer]:
         """Return one Adam for the generator and one for the discriminator, in this order."""
@@ -107,65 +112,73 @@ class DCGAN(pl.LightningModule):
         return [adam(self.generator, self.generator_lr), adam(self.discriminator, self.discriminator_lr)]
 
     def on_train_batch_start(self, batch: Tensor, batch_idx: int) -> None:
-        """Make this iteration's noise and dropout a function of (seed, epoch, batch, rank)."""
+        """Make this iteration's noise a function of (seed, epoch, batch)."""
+        self._reseed(batch_idx)
+
+    def _reseed(self, batch_idx: int, rank: int = 0) -> None:
         iteration = self.current_epoch * int(self.trainer.num_training_batches) + batch_idx
-        reseed_default_generators(
-            stream_seed(self.seed, "iteration", iteration, self.global_rank), self.device
-        )
+        reseed_default_generators(stream_seed(self.seed, "iteration", iteration, rank), self.device)
 
     def training_step(self, batch: Tensor, batch_idx: int) -> dict[str, Tensor]:
         """Update both networks at once, as the notebook does: both gradients are taken at the same weights.
 
         Args:
             batch: Real images, (N, image_channels, 28, 28) in [-1, 1].
-            batch_idx: Unused; Lightning passes it.
+            batch_idx: The iteration within the epoch, from 0.
 
         Returns:
-            The four figures of `METRIC_NAMES`, without gradients, on the training device.
+            The four figures of `METRIC_NAMES`, over the batches of all processes, without gradients, on the
+            training device.
+
+        Raises:
+            DivergedError: A loss is not finite; no weight was changed.
         """
         optimizers = cast(list[LightningOptimizer], self.optimizers())
 
-        fake_images = self.generator(self.sample_noise(self.batch_size))
+        noise = self.sample_noise()
+        if self.global_rank:
+            self._reseed(batch_idx, self.global_rank)  # each process drops out activations of its own
+        fake_images = self.generator(noise)
         real_logits = self.discriminator(batch)
         fake_logits = self.discriminator(fake_images)
         gen_loss = generator_loss(fake_logits)
         disc_loss = discriminator_loss(real_logits, fake_logits)
-
-        if (
-            self.device.type == "cpu"
-        ):  # elsewhere it would make the device wait; History looks at each epoch's end
-            self.check_finite(gen_loss, disc_loss, batch_idx)
 
         for optimizer in optimizers:
             optimizer.zero_grad()
         # Each loss goes to its own network's weights only, so neither gradient disturbs the other.
         self.manual_backward(gen_loss, retain_graph=True, inputs=list(self.generator.parameters()))
         self.manual_backward(disc_loss, inputs=list(self.discriminator.parameters()))
+
+        accuracies = discriminator_accuracy(real_logits, fake_logits, self.accuracy_threshold)
+        figures = torch.stack([gen_loss.detach(), disc_loss.detach(), *accuracies])
+        gradients = [weights.grad for weights in self.parameters() if weights.grad is not None]
+        average_in_place([*gradients, figures])
+        metrics = dict(zip(METRIC_NAMES, figures.unbind(), strict=True))
+        if (
+            self.device.type == "cpu"
+        ):  # elsewhere it would make the device wait; History looks at epochs' ends
+            self.check_finite(metrics, batch_idx)
+
         for optimizer in optimizers:
             optimizer.step()
-
-        real_accuracy, fake_accuracy = discriminator_accuracy(
-            real_logits, fake_logits, self.accuracy_threshold
-        )
-        figures = (gen_loss.detach(), disc_loss.detach(), real_accuracy, fake_accuracy)
-        metrics = dict(zip(METRIC_NAMES, figures, strict=True))
         self.log_dict(metrics)  # kept on the device until a logger wants them: no sync an iteration
         return metrics
 
-    def check_finite(self, gen_loss: Tensor, disc_loss: Tensor, batch_idx: int) -> None:
+    def check_finite(self, metrics: dict[str, Tensor], batch_idx: int) -> None:
         """Refuse to step from losses that are not finite.
 
         Raises:
             DivergedError: Names the loss, the epoch and the iteration, both from 1.
         """
-        for name, loss in zip(METRIC_NAMES, (gen_loss.item(), disc_loss.item()), strict=False):
-            if not math.isfinite(loss):
-                raise DivergedError(divergence(name, loss, self.current_epoch + 1, batch_idx + 1))
+        for name, figure in metrics.items():
+            if not math.isfinite(figure.item()):
+                raise DivergedError(divergence(name, figure.item(), self.current_epoch + 1, batch_idx + 1))
 
 
 def divergence(name: str, value: float, epoch: int, iteration: int) -> str:
     """Return what to say of a figure that is not finite."""
     return (
-        f"{name} became {value} at epoch {epoch}, iteration {iteration}; checkpoints up to there are good, "
+        f"{name} became {value} at epoch {epoch}, iteration {iteration}; "
         "try smaller model.generator_lr and model.discriminator_lr"
     )

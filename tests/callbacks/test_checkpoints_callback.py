@@ -38,11 +38,12 @@ def test_a_checkpoint_holds_weights_and_both_adams(tmp_path: Path) -> None:
     assert checkpoint["hyper_parameters"]["latent_dim"] == 6
 
 
-def test_the_fingerprint_is_kept(tmp_path: Path) -> None:
+def test_fingerprint_and_environment_are_kept(tmp_path: Path) -> None:
     path = tmp_path / "x.ckpt"
     content = {"epoch": 0, "state_dict": {}, "optimizer_states": [], "loops": {}, "callbacks": {}}
-    AtomicCheckpointIO({"seed": 3}).save_checkpoint(content, path)
-    assert AtomicCheckpointIO().load_checkpoint(path) == content | {"fingerprint": {"seed": 3}}
+    AtomicCheckpointIO({"seed": 3}, {"threads": 2}).save_checkpoint(content, path)
+    own = {"fingerprint": {"seed": 3}, "environment": {"threads": 2}}
+    assert AtomicCheckpointIO().load_checkpoint(path) == content | own
 
 
 def test_checkpoints_are_never_removed(tmp_path: Path) -> None:

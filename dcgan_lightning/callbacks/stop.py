@@ -1,0 +1,76 @@
+"""Ending a run between two iterations when somebody asks for it."""
+
+import contextlib
+import logging
+import signal
+import threading
+from collections.abc import Iterator
+from types import FrameType
+
+import pytorch_lightning as pl
+from pytorch_lightning.callbacks import Callback
+
+log = logging.getLogger(__name__)
+
+
+class GracefulStop(Callback):
+    """Heed SIGTERM and Ctrl-C after the current iteration, on all processes after the same one.
+
+    Lightning then saves nothing by itself; `Checkpoints` does. A second Ctrl-C ends the process at once, and
+    so does any signal before the first iteration.
+
+    Attributes:
+        signal: The signal that asked for the end, if one did.
+    """
+
+    def __init__(self) -> None:
+        self.signal: signal.Signals | None = None
+        self._is_training = False
+
+    @contextlib.contextmanager
+    def armed(self, trainer: pl.Trainer) -> Iterator[None]:
+        """Take the two signals while the block runs; nothing happens outside of the main thread."""
+        if threading.current_thread() is not threading.main_thread():
+            yield
+            return
+        # Lightning's own handler exchanges tensors between processes from within the handler, whatever the
+        # others are doing at that moment, and on SLURM it saves in the middle of an iteration.
+        trainer._signal_connector.register_signal_handlers = lambda: None  # type: ignore[method-assign]
+        numbers = (signal.SIGTERM, signal.SIGINT)
+        previous = {number: signal.signal(number, self._on_signal) for number in numbers}
+        try:
+            yield
+        finally:
+            for number, handler in previous.items():
+                signal.signal(number, handler)
+
+    def _on_signal(self, number: int, frame: FrameType | None) -> None:
+        again = self.signal == number
+        self.signal = signal.Signals(number)
+        if number == signal.SIGINT and (again or not self._is_training):
+            signal.default_int_handler(number, frame)
+        if not self._is_training:
+            raise SystemExit(128 + number)
+        if not again:
+            hint = "; press Ctrl-C again to stop at once" if number == signal.SIGINT else ""
+            log.info("\nfinishing this iteration and saving%s", hint)
+
+    def on_train_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
+        """From now on there is an iteration to finish."""
+        self._is_training = True
+
+    def on_train_batch_end(
+        self,
+        trainer: pl.Trainer,
+        pl_module: pl.LightningModule,
+        outputs: object,
+        batch: object,
+        batch_idx: int,
+    ) -> None:
+        """Let Lightning end the loop if any process was asked to."""
+        if trainer.strategy.reduce_boolean_decision(self.signal is not None, all=False):
+            trainer._signal_connector.received_sigterm = True
+
+    def on_train_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
+        """There is no iteration left to finish."""
+        self._is_training = False
