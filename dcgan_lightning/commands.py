@@ -5,6 +5,7 @@ import os
 import re
 import sys
 from collections.abc import Callable, Iterator, Sequence
+from pathlib import Path
 from typing import Any, NoReturn
 
 from omegaconf.errors import OmegaConfBaseException
@@ -40,6 +41,8 @@ def one_line(error: Exception, config_name: str = "train") -> str:
         r"Could not find '([^']+)' Available options in '([^']*)': (.*?) Config search path", text
     ):
         return f"unknown option {match[1]!r}; {match[2]} can be {', '.join(match[3].split())}"
+    if match := re.search(r"^(.*) full_key: (\S+) object_type", text):
+        return f"{match[2]}: {match[1].strip()}"
     return text.partition(" Set the environment variable")[0]
 
 
@@ -47,7 +50,18 @@ def _yaml_error(error: YAMLError) -> str:
     if isinstance(error, MarkedYAMLError) and (mark := error.problem_mark or error.context_mark):
         reason = " ".join(f"{error.context or ''} {error.problem or ''}".split())
         return f"{mark.name}:{mark.line + 1}:{mark.column + 1}: {reason}; mend this file"
-    return f"a configuration file is not YAML: {' '.join(str(error).split())}"
+    return f"{getattr(error, 'name', 'a configuration file')}: {' '.join(str(error).split())}; mend this file"
+
+
+def _not_text(error: UnicodeDecodeError) -> str:
+    """Return which configuration file is not UTF-8: neither Hydra nor the error knows its name."""
+    folders = [CONF_DIR, *(argument.partition("=")[2] or argument for argument in sys.argv[1:])]
+    for path in (path for folder in folders for path in sorted(Path(folder).glob("**/*.yaml"))):
+        try:
+            path.read_text(encoding="utf-8")
+        except UnicodeDecodeError as found:
+            return f"{path}: byte {found.start} is not UTF-8 text; mend this file"
+    return f"a configuration file is not UTF-8 text: {error}"
 
 
 def _suggestion(key: str, config_name: str) -> str:
@@ -92,6 +106,8 @@ def run_command(command: Callable[[], Any], config_name: str = "train") -> NoRet
         sys.exit(130)
     except (DCGANError, HydraException, OmegaConfBaseException, YAMLError, OSError) as error:
         refuse(error, config_name)
+    except UnicodeDecodeError as error:
+        refuse(ConfigError(_not_text(error)), config_name)
     except ValueError as error:
         if "Config group override" not in str(error):  # Hydra's answer to group=null
             raise

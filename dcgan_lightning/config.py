@@ -20,6 +20,7 @@ from dcgan_lightning.rules import (
     FREE_KEYS,
     NOT_OFFERED,
     REQUIRED,
+    REQUIRED_GROUPS,
     RULES,
     TOP_LEVEL,
     batch_size_problem,
@@ -41,15 +42,24 @@ def validate(cfg: DictConfig) -> None:
         raise ConfigError(f"unknown key {unknown[0]!r}{did_you_mean(unknown[0], [*TOP_LEVEL])}")
     flat = dict(flatten(values))
     for key in flat:
-        if key in NOT_OFFERED:
-            raise ConfigError(f"{key} is not offered: {NOT_OFFERED[key]}")
-        known = key in RULES or key in FREE_KEYS or key.endswith("._target_")
-        if key.partition(".")[0] in CLOSED_GROUPS and not known:
-            raise ConfigError(f"unknown key {key!r}{did_you_mean(key, [*RULES])}")
+        _check_known(key)
+    for group, option in REQUIRED_GROUPS.items():
+        if flat.get(f"{group}._target_") is None:
+            raise ConfigError(f"{group} is missing or empty; choose it as in {group}={option}")
     for key in REQUIRED:
         if flat.get(key) is None:
             raise ConfigError(f"{key} is missing; set it with {key}=...")
     _check_combinations(values, flat)
+
+
+def _check_known(key: str) -> None:
+    """Refuse a key of a closed group that nothing takes."""
+    if key in NOT_OFFERED:
+        raise ConfigError(f"{key} is not offered: {NOT_OFFERED[key]}")
+    group, _, name = key.partition(".")
+    is_known = key in RULES or key in FREE_KEYS or name == "_target_"
+    if group in CLOSED_GROUPS and name and not is_known:
+        raise ConfigError(f"unknown key {key!r}{did_you_mean(key, [*RULES])}")
 
 
 def check_values(cfg: DictConfig) -> dict[str, Any]:
@@ -74,7 +84,7 @@ def check_values(cfg: DictConfig) -> dict[str, Any]:
 
 
 def count_processes(trainer: Mapping[str, Any]) -> int | None:
-    """Return how many processes train together, one for each device on each machine; None for devices=auto."""
+    """Return how many processes train together, one for each device; None for devices=auto."""
     devices = trainer.get("devices", 1)
     if devices == "auto":
         return None

@@ -175,7 +175,17 @@ NOT_OFFERED = {
     "trainer.gradient_clip_val": "the training step handles its gradients itself",
     "trainer.accumulate_grad_batches": "the training step handles its gradients itself; use data.batch_size",
 }
-REQUIRED = ("seed", "run_name", "data.batch_size", "trainer.max_epochs", "model.batch_size")
+REQUIRED_GROUPS = {"data": "fashion_mnist", "model": "dcgan", "trainer": "auto"}  # and an option of each
+REQUIRED = (
+    "seed",
+    "run_name",
+    "paths.output_dir",
+    "data.batch_size",
+    "trainer.max_epochs",
+    "trainer.accelerator",
+    "trainer.devices",
+    "model.batch_size",
+)
 
 
 def batch_size_problem(batch_size: int, count: int, processes: int = 1) -> str | None:

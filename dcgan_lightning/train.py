@@ -374,8 +374,8 @@ def fit(
             raise DivergedError(f"{error}; {state}") from error
         if trainer.world_size > 1 and is_connection_error(error):
             raise ProcessError(
-                f"another process of this job ended (process {trainer.global_rank} was told: "
-                f"{' '.join(str(error).split())[-80:]}); go on with ckpt_path=last"
+                f"process {trainer.global_rank} lost another process of this job, which must have ended; "
+                "go on with ckpt_path=last"
             ) from error
         raise
 
@@ -404,7 +404,7 @@ def continue_command(folder: Path, overrides: list[str], max_epochs: int) -> str
 @hydra.main(version_base="1.3", config_path=CONF_DIR, config_name="train")
 def _command(cfg: DictConfig) -> None:
     hydra_cfg = HydraConfig.get()
-    folder = Path(cfg.paths.output_dir)
+    folder = Path(hydra_cfg.runtime.output_dir)
     overrides = list(hydra_cfg.overrides.task)
     is_sweep = hydra_cfg.mode == RunMode.MULTIRUN
     if not is_first_process():

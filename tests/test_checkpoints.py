@@ -5,8 +5,9 @@ from pathlib import Path
 
 import pytest
 import torch
+from torch import nn
 
-from dcgan_lightning.checkpoints import newest_checkpoint, progress, read_checkpoint
+from dcgan_lightning.checkpoints import check_fits, newest_checkpoint, progress, read_checkpoint
 from dcgan_lightning.errors import CheckpointError
 
 
@@ -87,6 +88,49 @@ def test_code_in_a_checkpoint_does_not_run(tmp_path: Path) -> None:
     with pytest.raises(CheckpointError, match=r"a\.ckpt cannot be read"):
         read_checkpoint(path)
     assert not (tmp_path / "ran").exists()
+
+
+@pytest.mark.parametrize("value", [float("nan"), float("inf")])
+def test_weights_that_are_not_finite_are_refused(tmp_path: Path, value: float) -> None:
+    broken = content(1)
+    broken["state_dict"]["weight"][7] = value
+    torch.save(broken, tmp_path / "a.ckpt")
+    with pytest.raises(CheckpointError, match=r"a\.ckpt holds weight, which is not finite"):
+        read_checkpoint(tmp_path / "a.ckpt")
+
+
+def of_networks() -> tuple[nn.Module, dict]:
+    """Return a system of two networks and a checkpoint of it."""
+    system = nn.ModuleDict({"generator": nn.Linear(2, 3), "discriminator": nn.Linear(3, 1)})
+
+    def adam(network: nn.Module) -> dict:
+        moments = (torch.zeros_like(weight) for weight in network.parameters())
+        return {"state": {index: {"exp_avg": moment} for index, moment in enumerate(moments)}}
+
+    adams = [adam(network) for network in system.children()]
+    return system, content(1) | {"state_dict": system.state_dict(), "optimizer_states": adams}
+
+
+def test_a_checkpoint_that_fits() -> None:
+    system, checkpoint = of_networks()
+    check_fits(checkpoint, system, Path("a.ckpt"))
+
+
+@pytest.mark.parametrize("damage", ["missing", "more", "shape", "swapped"])
+def test_a_checkpoint_of_other_networks_is_refused(damage: str) -> None:
+    system, checkpoint = of_networks()
+    weights = dict(checkpoint["state_dict"])
+    if damage == "missing":
+        del weights["generator.bias"]
+    elif damage == "more":
+        weights["generator.scale"] = torch.ones(3)
+    elif damage == "shape":
+        weights["generator.bias"] = torch.ones(4)
+    else:
+        checkpoint["optimizer_states"].reverse()
+    what = {"more": "generator.scale", "swapped": "optimizer_states"}.get(damage, "generator.bias")
+    with pytest.raises(CheckpointError, match=rf"a\.ckpt is not of these networks, {what} does not fit"):
+        check_fits(checkpoint | {"state_dict": weights}, system, Path("a.ckpt"))
 
 
 def test_other_zip_files_and_weights_are_refused(tmp_path: Path) -> None:

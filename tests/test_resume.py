@@ -103,8 +103,8 @@ def test_a_finished_run_gets_its_missing_files_without_training(
     assert result.epochs == 4
     assert_same_run(tmp_path / "run", unbroken)
     before = bytes_of(tmp_path / "run")
-    train(compose_cfg(*SMOKE, "trainer.max_epochs=4", "ckpt_path=last"))
-    assert bytes_of(tmp_path / "run") == before
+    train(compose_cfg(*SMOKE, "trainer.max_epochs=4", "ckpt_path=last", "logger=[csv,tensorboard]"))
+    assert bytes_of(tmp_path / "run") == before  # the loggers add nothing either
 
 
 def test_other_settings_are_refused(compose_cfg: Compose, unbroken: Path) -> None:
@@ -124,6 +124,41 @@ def test_a_new_run_never_writes_into_an_old_one(compose_cfg: Compose, tmp_path: 
     with pytest.raises(RunFolderError, match=r"already holds a run.*ckpt_path=last"):
         train(compose_cfg(*SMOKE))
     assert files_below(tmp_path) == before
+
+
+@pytest.mark.parametrize("ckpt_path", ["auto", "last"])
+def test_a_run_without_a_checkpoint_yet_starts_at_its_beginning(
+    compose_cfg: Compose, tmp_path: Path, unbroken: Path, ckpt_path: str
+) -> None:
+    shutil.copytree(unbroken, tmp_path / "run")
+    for path in (tmp_path / "run" / "checkpoints").iterdir():
+        path.unlink()
+    train(compose_cfg(*SMOKE, "trainer.max_epochs=4", f"ckpt_path={ckpt_path}"))
+    assert_same_run(tmp_path / "run", unbroken)
+
+
+def test_auto_starts_and_goes_on(compose_cfg: Compose, tmp_path: Path, unbroken: Path) -> None:
+    for max_epochs in (1, 4):
+        train(compose_cfg(*SMOKE, f"trainer.max_epochs={max_epochs}", "ckpt_path=auto"))
+    assert_same_run(tmp_path / "run", unbroken)
+
+
+def test_another_environment_is_said(
+    compose_cfg: Compose, unbroken: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    path = unbroken / "checkpoints" / "last.ckpt"
+    checkpoint = torch.load(path, weights_only=True)
+    checkpoint["environment"] = {"torch": "1.0", "device": "cpu", "threads": 7}
+    torch.save(checkpoint, path)
+    train(compose_cfg(*SMOKE, "trainer.max_epochs=5", f"ckpt_path={path}"))
+    warning = next(record.message for record in caplog.records if "not to the same bit" in record.message)
+    assert f"torch=1.0 (now {torch.__version__}), threads=7 (now 1)" in warning
+
+
+def test_another_number_of_processes_is_refused(compose_cfg: Compose, unbroken: Path) -> None:
+    options = (*SMOKE, "trainer=ddp_cpu", "trainer.max_epochs=5", f"ckpt_path={unbroken}")
+    with pytest.raises(ConfigError, match=r"made with other settings: processes=1 \(now 2\)"):
+        train(compose_cfg(*options))
 
 
 @pytest.mark.parametrize(

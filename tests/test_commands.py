@@ -1,0 +1,90 @@
+"""What a user reads when something is wrong; the whole commands are run in tests/cli."""
+
+import sys
+from pathlib import Path
+
+import pytest
+import yaml
+from omegaconf import OmegaConf
+from omegaconf.errors import OmegaConfBaseException
+
+from dcgan_lightning import commands
+from dcgan_lightning.commands import note_job, one_line, run_command
+from dcgan_lightning.errors import ConfigError, DivergedError
+
+
+@pytest.mark.parametrize(
+    ("text", "position", "reason"),
+    [
+        ("a: [1\nb: 2\n", "2:2", "expected ',' or ']'"),
+        ("a:\n\tb: 2\n", "2:1", "'\\t' that cannot start any token"),
+        ("a: 'x\n", "2:1", "found unexpected end of stream"),
+    ],
+)
+def test_yaml_errors_name_file_line_and_column(tmp_path: Path, text: str, position: str, reason: str) -> None:
+    path = tmp_path / "broken.yaml"
+    path.write_text(text)
+    with pytest.raises(yaml.YAMLError) as caught, open(path) as file:
+        yaml.safe_load(file)
+    line = one_line(caught.value)
+    assert line.startswith(f"{path}:{position}: ")
+    assert reason in line
+    assert "\n" not in line
+
+
+def test_a_broken_interpolation_is_named() -> None:
+    with pytest.raises(OmegaConfBaseException) as caught:
+        OmegaConf.create({"latent_dim": "${nope"}).latent_dim  # noqa: B018
+    assert one_line(caught.value).startswith("latent_dim: ")
+
+
+def test_jobs_that_failed_are_named_at_the_end(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(commands, "_jobs", 0)
+    monkeypatch.setattr(commands, "_failed_jobs", [])
+    monkeypatch.setattr(commands, "SHOW_TRACEBACKS", False)
+    monkeypatch.setenv("HYDRA_FULL_ERROR", "0")
+    monkeypatch.setenv("DCGAN_FULL_ERROR", "0")
+
+    def sweep() -> None:
+        with note_job(0, ["seed=0"]):
+            pass
+        for number, message in ((1, "first"), (2, "second")):
+            with pytest.raises(ConfigError), note_job(number, [f"seed={number}"]):
+                raise ConfigError(message)
+        raise ConfigError("first")
+
+    with pytest.raises(SystemExit) as ending:
+        run_command(sweep)
+    assert ending.value.code == 1
+    assert capsys.readouterr().err == (
+        "error: 2 of 3 jobs failed\njob 1 (seed=1): first\njob 2 (seed=2): second\n"
+    )
+
+
+def test_only_the_first_process_says_that_all_diverged(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(commands, "SHOW_TRACEBACKS", False)
+    for rank, expected in (("0", "error: gen_loss became nan\n"), ("1", "")):
+        monkeypatch.setenv("LOCAL_RANK", rank)
+        with pytest.raises(SystemExit) as ending:
+            commands.refuse(DivergedError("gen_loss became nan"))
+        assert ending.value.code == 1
+        assert capsys.readouterr().err == expected
+
+
+def test_a_file_that_is_not_text_is_found(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(commands, "SHOW_TRACEBACKS", False)
+    monkeypatch.setenv("HYDRA_FULL_ERROR", "0")
+    monkeypatch.setenv("DCGAN_FULL_ERROR", "0")
+    monkeypatch.setattr(sys, "argv", ["train", f"--config-dir={tmp_path}"])
+    (tmp_path / "latin.yaml").write_bytes(b"a: \xff")
+
+    with pytest.raises(SystemExit):
+        run_command(lambda: (tmp_path / "latin.yaml").read_text(encoding="utf-8"))
+    error = capsys.readouterr().err
+    assert error == f"error: {tmp_path}/latin.yaml: byte 3 is not UTF-8 text; mend this file\n"
