@@ -1,0 +1,95 @@
+import signal
+import threading
+from pathlib import Path
+
+import pytest
+import pytorch_lightning as pl
+from callback_training import make_trainer
+from pytorch_lightning.callbacks import Callback
+from pytorch_lightning.utilities.exceptions import SIGTERMException
+
+from dcgan_lightning.callbacks import GracefulStop
+from dcgan_lightning.data import SyntheticDataModule
+from dcgan_lightning.systems import DCGAN
+
+BOTH = (signal.SIGTERM, signal.SIGINT)
+
+
+class SignalAt(Callback):
+    """Send signals to this process in the middle of the third iteration."""
+
+    def __init__(self, *numbers: signal.Signals) -> None:
+        self.numbers = numbers
+        self.iterations = 0
+
+    def on_train_batch_start(self, trainer, pl_module, batch, batch_idx) -> None:
+        self.iterations += 1
+        if self.iterations == 3:
+            for number in self.numbers:
+                signal.raise_signal(number)
+
+
+def fit(folder: Path, stop: GracefulStop, sender: SignalAt) -> pl.Trainer:
+    trainer = make_trainer(folder, [sender, stop], epochs=2)
+    system = DCGAN(batch_size=8, latent_dim=6, generator_channels=(8, 6, 4), discriminator_channels=(4, 6))
+    with stop.armed(trainer):
+        trainer.fit(system, datamodule=SyntheticDataModule(8, count=36))
+    return trainer
+
+
+@pytest.mark.parametrize("number", BOTH)
+def test_the_iteration_is_finished(tmp_path: Path, number: signal.Signals) -> None:
+    stop, sender = GracefulStop(), SignalAt(number)
+    with pytest.raises(SIGTERMException):
+        fit(tmp_path, stop, sender)
+    assert sender.iterations == 3
+    assert stop.signal == number
+
+
+def test_a_second_ctrl_c_ends_at_once(tmp_path: Path) -> None:
+    stop = GracefulStop()
+    with pytest.raises(SystemExit) as ending:  # Lightning's answer to a KeyboardInterrupt
+        fit(tmp_path, stop, SignalAt(signal.SIGINT, signal.SIGINT))
+    assert isinstance(ending.value.__context__, KeyboardInterrupt)
+    assert not isinstance(ending.value, SIGTERMException)
+
+
+def test_a_second_sigterm_changes_nothing(tmp_path: Path) -> None:
+    sender = SignalAt(signal.SIGTERM, signal.SIGTERM)
+    with pytest.raises(SIGTERMException):
+        fit(tmp_path, GracefulStop(), sender)
+    assert sender.iterations == 3
+
+
+def test_without_a_signal_all_is_trained_and_put_back(tmp_path: Path) -> None:
+    before = [signal.getsignal(number) for number in BOTH]
+    sender = SignalAt()
+    assert fit(tmp_path, GracefulStop(), sender).current_epoch == 2
+    assert sender.iterations == 10
+    assert [signal.getsignal(number) for number in BOTH] == before
+
+
+def test_before_training_there_is_nothing_to_finish(tmp_path: Path) -> None:
+    stop = GracefulStop()
+    trainer = make_trainer(tmp_path, [stop])
+    with pytest.raises(SystemExit) as ending, stop.armed(trainer):
+        signal.raise_signal(signal.SIGTERM)
+    assert ending.value.code == 143
+    with pytest.raises(KeyboardInterrupt), stop.armed(trainer):
+        signal.raise_signal(signal.SIGINT)
+
+
+def test_another_thread_leaves_signals_alone(tmp_path: Path) -> None:
+    before = [signal.getsignal(number) for number in BOTH]
+    during = []
+    stop = GracefulStop()
+    trainer = make_trainer(tmp_path, [stop])
+
+    def arm() -> None:
+        with stop.armed(trainer):
+            during.extend(signal.getsignal(number) for number in BOTH)
+
+    thread = threading.Thread(target=arm)
+    thread.start()
+    thread.join()
+    assert during == before
