@@ -119,6 +119,8 @@ def remove_if_empty(folder: Path) -> None:
     for path in (folder, folder.parent):
         try:
             path.rmdir()
+        except FileNotFoundError:
+            continue
         except OSError:
             return
 

@@ -2,8 +2,6 @@
 
 import contextlib
 import logging
-import os
-import shlex
 import signal
 import time
 import warnings
@@ -20,15 +18,21 @@ from dcgan_lightning.commands import note_job, refuse, run_command
 from dcgan_lightning.config import (
     CONF_DIR,
     build,
-    check_fingerprint,
-    count_processes,
     fingerprint,
     plain,
     validate,
 )
-from dcgan_lightning.errors import ConfigError, DCGANError, DivergedError, ProcessError, RunFolderError
-from dcgan_lightning.files import LOCK_FILE, locked, remove_if_empty, remove_stale_temporaries, write_atomic
+from dcgan_lightning.devices import check_processes, choose_accelerator, describe_environment, set_threads
+from dcgan_lightning.errors import DCGANError, DivergedError, ProcessError
+from dcgan_lightning.files import locked, remove_if_empty, remove_stale_temporaries, write_atomic
 from dcgan_lightning.processes import is_first_process
+from dcgan_lightning.resume import (
+    CONFIG_FILE,
+    check_folder,
+    check_resumable,
+    continue_command,
+    find_checkpoint,
+)
 
 if TYPE_CHECKING:  # PyTorch takes seconds to import, and a refusal needs none of it
     import pytorch_lightning as pl
@@ -37,8 +41,6 @@ if TYPE_CHECKING:  # PyTorch takes seconds to import, and a refusal needs none o
     from dcgan_lightning.systems import DCGAN
 
 log = logging.getLogger("dcgan_lightning.train")  # __name__ is "__main__" when run as a command
-
-CONFIG_FILE = "config.yaml"
 
 
 @dataclass(frozen=True)
@@ -83,15 +85,18 @@ def train(cfg: DictConfig) -> RunResult:
 
 
 def _train(cfg: DictConfig, folder: Path, ckpt_path: Path | None) -> RunResult:
-    processes = check_processes(cfg)
+    is_sweep = HydraConfig.initialized() and HydraConfig.get().mode == RunMode.MULTIRUN
+    processes = check_processes(plain(cfg.trainer), is_sweep)
     accelerator = choose_accelerator(cfg.trainer.accelerator)
-    set_threads(cfg, processes, accelerator)
+    set_threads(cfg.threads, accelerator, processes // int(cfg.trainer.get("num_nodes", 1)))
     from dcgan_lightning.callbacks import AtomicCheckpointIO, GracefulStop
 
     started = time.monotonic()
     checkpoint_io = AtomicCheckpointIO(fingerprint(cfg, processes), describe_environment(accelerator))
     system = build(cfg.model)
-    is_finished = ckpt_path is not None and check_resumable(cfg, ckpt_path, checkpoint_io, system)
+    is_finished = ckpt_path is not None and check_resumable(
+        ckpt_path, cfg.trainer.max_epochs, checkpoint_io, system
+    )
     datamodule = build(cfg.data)
     datamodule.prepare_data()
     datamodule.setup()
@@ -107,159 +112,6 @@ def _train(cfg: DictConfig, folder: Path, ckpt_path: Path | None) -> RunResult:
         metrics={name: float(value) for name, value in trainer.callback_metrics.items()},
         system=system,
     )
-
-
-def find_checkpoint(ckpt_path: str | None, folder: Path) -> Path | None:
-    """Return the file to go on from, or None to start at the beginning.
-
-    Args:
-        ckpt_path: A file; a run's folder, for the furthest valid checkpoint in it; "last", for that of the
-            run itself, or its beginning if it was ended before its first checkpoint; "auto", the same, but
-            if there is no such run it is started; None for a new run.
-        folder: The run's own folder.
-
-    Raises:
-        ConfigError: There is nothing there to go on from.
-        CheckpointError: There are checkpoints, and none is valid.
-    """
-    if ckpt_path is None:
-        return None
-    is_own = ckpt_path in ("last", "auto")
-    if not is_own and not Path(ckpt_path).is_dir():
-        if "://" in ckpt_path:
-            raise ConfigError(f"ckpt_path must be a local file, got {ckpt_path}; fetch it first")
-        if not Path(ckpt_path).is_file():
-            raise ConfigError(
-                f"ckpt_path={ckpt_path} does not exist; give a file, a run's folder, last or auto"
-            )
-        return Path(ckpt_path).resolve()
-    run = folder if is_own else Path(ckpt_path)
-    if not any((run / "checkpoints").glob("*.ckpt")):
-        if ckpt_path == "auto" or (is_own and (run / CONFIG_FILE).is_file()):
-            return None
-        raise ConfigError(
-            f"ckpt_path={ckpt_path}: {run} holds no run to go on with; give its run_name, or leave "
-            "ckpt_path out"
-        )
-    from dcgan_lightning.checkpoints import newest_checkpoint
-
-    path, refusals = newest_checkpoint(run / "checkpoints")
-    for refusal in refusals:
-        log.warning("passed over: %s", refusal)
-    return path.resolve()
-
-
-def check_folder(folder: Path, ckpt_path: str | None, found: Path | None) -> None:
-    """Refuse to write into a folder that holds another run than the one that goes on.
-
-    Args:
-        folder: The run's folder.
-        ckpt_path: What the user gave.
-        found: The checkpoint that was found for it.
-    """
-    goes_on = ckpt_path in ("last", "auto") if found is None else found.is_relative_to(folder.resolve())
-    holds_run = folder.is_dir() and any(path.name != LOCK_FILE for path in folder.iterdir())
-    if holds_run and not goes_on:
-        raise RunFolderError(
-            f"{folder} already holds a run; choose another run_name, or go on with this one: ckpt_path=last"
-        )
-
-
-def check_processes(cfg: DictConfig) -> int:
-    """Return how many processes train together.
-
-    Raises:
-        ConfigError: They are several, and the job is one of a sweep.
-    """
-    processes = count_processes(plain(cfg.trainer))
-    if processes is None:
-        import torch
-
-        cards = 0 if cfg.trainer.accelerator == "cpu" else torch.cuda.device_count()
-        processes = max(cards, 1) * int(cfg.trainer.get("num_nodes", 1))
-    is_sweep = HydraConfig.initialized() and HydraConfig.get().mode == RunMode.MULTIRUN
-    if processes > 1 and is_sweep:
-        raise ConfigError(
-            f"trainer.devices={cfg.trainer.devices} in a sweep: the job's other processes would be started "
-            "with the sweep's command line and would start the whole sweep again; run such jobs one by one"
-        )
-    return processes
-
-
-def set_threads(cfg: DictConfig, processes: int, accelerator: str) -> None:
-    """Set the number of CPU threads; where PyTorch decides, processes on one CPU share its cores."""
-    import torch
-
-    threads = cfg.threads
-    if threads is None and processes > 1 and accelerator == "cpu" and "OMP_NUM_THREADS" not in os.environ:
-        per_machine = processes // int(cfg.trainer.get("num_nodes", 1))
-        threads = max(1, torch.get_num_threads() // per_machine)
-    if threads is not None:
-        torch.set_num_threads(threads)
-        if processes > 1:  # else Lightning sets a number of its own when it starts them
-            os.environ["OMP_NUM_THREADS"] = str(threads)
-
-
-def choose_accelerator(accelerator: str) -> str:
-    """Return "cuda" or "cpu": what was asked for, or with "auto" the better one that is there."""
-    import torch
-
-    if accelerator == "cpu":
-        return "cpu"
-    if torch.cuda.is_available():
-        return "cuda"
-    if accelerator == "auto":
-        return "cpu"
-    raise ConfigError(
-        f"trainer.accelerator={accelerator}: PyTorch finds no CUDA device; use trainer=auto or trainer=cpu"
-    )
-
-
-def describe_environment(accelerator: str) -> dict[str, Any]:
-    """Return what a run's bits depend on besides its settings."""
-    import torch
-
-    if accelerator == "cuda":
-        return {"torch": str(torch.__version__), "device": torch.cuda.get_device_name()}
-    return {"torch": str(torch.__version__), "device": "cpu", "threads": torch.get_num_threads()}
-
-
-def check_resumable(cfg: DictConfig, ckpt_path: Path, current: "AtomicCheckpointIO", system: "DCGAN") -> bool:
-    """Refuse a checkpoint of other settings, or one that is further than the run shall go.
-
-    Args:
-        cfg: The composed configuration.
-        ckpt_path: The checkpoint.
-        current: Holds the settings and the environment of this process.
-        system: The networks that it shall fit.
-
-    Returns:
-        Whether the checkpoint has all epochs already.
-    """
-    from dcgan_lightning.checkpoints import check_fits, progress, read_checkpoint
-
-    checkpoint = read_checkpoint(ckpt_path)
-    check_fingerprint(checkpoint["fingerprint"], current.fingerprint, ckpt_path)
-    check_fits(checkpoint, system, ckpt_path)
-    saved = checkpoint.get("environment", {})
-    changes = [
-        f"{key}={saved[key]} (now {value})"
-        for key, value in current.environment.items()
-        if key in saved and saved[key] != value
-    ]
-    if changes:
-        log.warning("the run goes on, but not to the same bit as without a break: %s", ", ".join(changes))
-    epochs, iterations = progress(checkpoint)
-    if epochs > cfg.trainer.max_epochs:
-        raise ConfigError(
-            f"trainer.max_epochs={cfg.trainer.max_epochs}, but {ckpt_path} already stands at epoch {epochs}; "
-            f"max_epochs counts from the start of the run, so give more than {epochs}"
-        )
-    if epochs == cfg.trainer.max_epochs:
-        log.info("%s has all %d epochs; a larger trainer.max_epochs trains on", ckpt_path, epochs)
-        return True
-    log.info("going on after epoch %d, iteration %d of %s", epochs, iterations, ckpt_path)
-    return False
 
 
 def build_trainer(
@@ -385,20 +237,6 @@ def _end_other_processes(trainer: "pl.Trainer") -> None:
     for process in getattr(trainer.strategy.launcher, "procs", ()):
         if process.poll() is None:
             process.kill()
-
-
-def continue_command(folder: Path, overrides: list[str], max_epochs: int) -> str:
-    """Return the command that goes on with a run: its own settings, and what has to be different."""
-    own = ("run_name=", "ckpt_path=", "trainer.max_epochs=", "sweep=")
-    kept = [shlex.quote(override) for override in overrides if not override.startswith(own)]
-    outputs = Path("outputs").resolve()
-    where = (
-        f"run_name={folder.relative_to(outputs)}"
-        if folder.is_relative_to(outputs)
-        else f"hydra.run.dir={folder}"
-    )
-    go_on = [*kept, shlex.quote(where), "ckpt_path=last", f"trainer.max_epochs={max_epochs}"]
-    return " ".join(["python -m dcgan_lightning.train", *go_on])
 
 
 @hydra.main(version_base="1.3", config_path=CONF_DIR, config_name="train")

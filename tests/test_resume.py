@@ -10,6 +10,7 @@ import torch
 from conftest import Compose, files_below
 
 from dcgan_lightning.errors import CheckpointError, ConfigError, RunFolderError
+from dcgan_lightning.resume import continue_command
 from dcgan_lightning.train import train
 
 SMOKE = ("experiment=smoke", "callbacks.progress=null", "logger=none")
@@ -222,3 +223,13 @@ def test_stopped_by_a_signal_repeats_nothing(
     assert steps == [(epoch, index) for epoch in range(4) for index in range(5)]
     assert_same_run(tmp_path / "run", unbroken)
     assert signal.getsignal(signal.SIGINT) is signal.default_int_handler
+
+
+def test_continue_command(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    overrides = ["seed=1", "logger=[csv,tensorboard]", "run_name=x", "trainer.max_epochs=2", "ckpt_path=last"]
+    assert continue_command(tmp_path / "outputs/sweep/0", [*overrides, "sweep=seeds"], 9) == (
+        "python -m dcgan_lightning.train seed=1 'logger=[csv,tensorboard]' run_name=sweep/0 ckpt_path=last "
+        "trainer.max_epochs=9"
+    )
+    assert f"hydra.run.dir={tmp_path}/other" in continue_command(tmp_path / "other", [], 9)

@@ -1,12 +1,10 @@
 from pathlib import Path
 
-import pytest
 import torch
 from conftest import Compose
 
-from dcgan_lightning.errors import ConfigError
 from dcgan_lightning.pictures import decode_png
-from dcgan_lightning.train import choose_accelerator, continue_command, train
+from dcgan_lightning.train import train
 
 
 def test_result(compose_cfg: Compose, tmp_path: Path) -> None:
@@ -30,25 +28,3 @@ def test_colour_images(compose_cfg: Compose, tmp_path: Path) -> None:
     grid = decode_png((tmp_path / "run/samples/sample_epoch_0001_iter_005.png").read_bytes())
     assert grid.shape == (488, 488, 3)
     assert (tmp_path / "run/fashion_mnist_dcgan.gif").exists()
-
-
-def test_accelerator(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
-    assert choose_accelerator("auto") == "cpu"
-    assert choose_accelerator("cpu") == "cpu"
-    with pytest.raises(ConfigError, match=r"trainer\.accelerator=gpu: PyTorch finds no CUDA device"):
-        choose_accelerator("gpu")
-    monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
-    assert choose_accelerator("auto") == "cuda"
-    assert choose_accelerator("gpu") == "cuda"
-    assert choose_accelerator("cpu") == "cpu"
-
-
-def test_continue_command(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.chdir(tmp_path)
-    overrides = ["seed=1", "logger=[csv,tensorboard]", "run_name=x", "trainer.max_epochs=2", "ckpt_path=last"]
-    assert continue_command(tmp_path / "outputs/sweep/0", [*overrides, "sweep=seeds"], 9) == (
-        "python -m dcgan_lightning.train seed=1 'logger=[csv,tensorboard]' run_name=sweep/0 ckpt_path=last "
-        "trainer.max_epochs=9"
-    )
-    assert f"hydra.run.dir={tmp_path}/other" in continue_command(tmp_path / "other", [], 9)

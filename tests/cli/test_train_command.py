@@ -91,6 +91,8 @@ def test_a_sweep_goes_on_after_a_job_that_cannot_run(run_module: RunModule, tmp_
         ("model.generator_lr=abc", "model.generator_lr must be a number above 0; got 'abc'"),
         ("trainer.max_epoch=5", "unknown key 'trainer.max_epoch'; did you mean 'trainer.max_epochs'?"),
         ("lr=1", "unknown key 'lr'"),
+        ("+trainer.foo=1", "unknown key 'trainer.foo'"),
+        ("data=null", "a group such as data cannot be null; choose one of its options"),
         ("experiment=nope", "unknown option 'experiment/nope'; experiment can be first_look, smoke"),
         ("+model._target_=os.system", "model._target_"),
         ("a=[1", "no viable alternative at input '[1'"),
@@ -113,7 +115,7 @@ def test_refusals_are_one_line_and_leave_nothing(
     ("override", "message"),
     [
         ("trainer=gpu", "PyTorch finds no CUDA device; use trainer=auto or trainer=cpu"),
-        ("+trainer.foo=1", "trainer: Trainer.__init__() got an unexpected keyword argument 'foo'"),
+        ("+data.verify=true", "data: SyntheticDataModule.__init__() got an unexpected keyword argument"),
     ],
 )
 def test_late_refusals_leave_nothing_either(

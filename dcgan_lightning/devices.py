@@ -1,0 +1,76 @@
+"""What a run trains on: accelerator, processes, threads; PyTorch is imported only where it must be asked."""
+
+import os
+from collections.abc import Mapping
+from typing import Any
+
+from dcgan_lightning.config import count_processes
+from dcgan_lightning.errors import ConfigError
+
+
+def check_processes(trainer: Mapping[str, Any], is_sweep: bool) -> int:
+    """Return how many processes train together.
+
+    Args:
+        trainer: The configuration's group of this name.
+        is_sweep: Whether this is one job of several.
+
+    Raises:
+        ConfigError: They are several, and the job is one of a sweep.
+    """
+    processes = count_processes(trainer)
+    if processes is None:
+        import torch
+
+        cards = 0 if trainer["accelerator"] == "cpu" else torch.cuda.device_count()
+        processes = max(cards, 1) * trainer.get("num_nodes", 1)
+    if processes > 1 and is_sweep:
+        raise ConfigError(
+            f"trainer.devices={trainer['devices']} in a sweep: the job's other processes would be started "
+            "with the sweep's command line and would start the whole sweep again; run such jobs one by one"
+        )
+    return processes
+
+
+def choose_accelerator(accelerator: str) -> str:
+    """Return "cuda" or "cpu": what was asked for, or with "auto" the better one that is there."""
+    import torch
+
+    if accelerator == "cpu":
+        return "cpu"
+    if torch.cuda.is_available():
+        return "cuda"
+    if accelerator == "auto":
+        return "cpu"
+    raise ConfigError(
+        f"trainer.accelerator={accelerator}: PyTorch finds no CUDA device; use trainer=auto or trainer=cpu"
+    )
+
+
+def set_threads(threads: int | None, accelerator: str, processes: int) -> None:
+    """Set the number of CPU threads.
+
+    Args:
+        threads: The number for each process; None lets PyTorch decide, and several processes on a CPU share
+            its cores.
+        accelerator: From `choose_accelerator`.
+        processes: How many train on this machine.
+    """
+    import torch
+
+    shares_cores = processes > 1 and accelerator == "cpu" and "OMP_NUM_THREADS" not in os.environ
+    if threads is None and shares_cores:
+        threads = max(1, torch.get_num_threads() // processes)
+    if threads is not None:
+        torch.set_num_threads(threads)
+        if processes > 1:  # else Lightning sets a number of its own when it starts the others
+            os.environ["OMP_NUM_THREADS"] = str(threads)
+
+
+def describe_environment(accelerator: str) -> dict[str, Any]:
+    """Return what a run's bits depend on besides its settings."""
+    import torch
+
+    if accelerator == "cuda":
+        return {"torch": str(torch.__version__), "device": torch.cuda.get_device_name()}
+    return {"torch": str(torch.__version__), "device": "cpu", "threads": torch.get_num_threads()}

@@ -1,0 +1,126 @@
+"""Going on with a run: from which checkpoint, into which folder, and whether it is the same run at all."""
+
+import logging
+import shlex
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from dcgan_lightning.config import check_fingerprint
+from dcgan_lightning.errors import ConfigError, RunFolderError
+from dcgan_lightning.files import LOCK_FILE
+
+if TYPE_CHECKING:  # needs PyTorch
+    from dcgan_lightning.callbacks import AtomicCheckpointIO
+    from dcgan_lightning.systems import DCGAN
+
+log = logging.getLogger(__name__)
+
+CONFIG_FILE = "config.yaml"  # its settings; a folder that holds this file holds a run
+
+
+def find_checkpoint(ckpt_path: str | None, folder: Path) -> Path | None:
+    """Return the file to go on from, or None to start at the beginning.
+
+    Args:
+        ckpt_path: A file; a run's folder, for the furthest valid checkpoint in it; "last", for that of the
+            run itself, or its beginning if it was ended before its first checkpoint; "auto", the same, but
+            if there is no such run it is started; None for a new run.
+        folder: The run's own folder.
+
+    Raises:
+        ConfigError: There is nothing there to go on from.
+        CheckpointError: There are checkpoints, and none is valid.
+    """
+    if ckpt_path is None:
+        return None
+    is_own = ckpt_path in ("last", "auto")
+    if not is_own and not Path(ckpt_path).is_dir():
+        if "://" in ckpt_path:
+            raise ConfigError(f"ckpt_path must be a local file, got {ckpt_path}; fetch it first")
+        if not Path(ckpt_path).is_file():
+            raise ConfigError(
+                f"ckpt_path={ckpt_path} does not exist; give a file, a run's folder, last or auto"
+            )
+        return Path(ckpt_path).resolve()
+    run = folder if is_own else Path(ckpt_path)
+    if not any((run / "checkpoints").glob("*.ckpt")):
+        if ckpt_path == "auto" or (is_own and (run / CONFIG_FILE).is_file()):
+            return None
+        raise ConfigError(
+            f"ckpt_path={ckpt_path}: {run} holds no run to go on with; give its run_name, or leave "
+            "ckpt_path out"
+        )
+    from dcgan_lightning.checkpoints import newest_checkpoint
+
+    path, refusals = newest_checkpoint(run / "checkpoints")
+    for refusal in refusals:
+        log.warning("passed over: %s", refusal)
+    return path.resolve()
+
+
+def check_folder(folder: Path, ckpt_path: str | None, found: Path | None) -> None:
+    """Refuse to write into a folder that holds another run than the one that goes on.
+
+    Args:
+        folder: The run's folder.
+        ckpt_path: What the user gave.
+        found: The checkpoint that was found for it.
+    """
+    goes_on = ckpt_path in ("last", "auto") if found is None else found.is_relative_to(folder.resolve())
+    holds_run = folder.is_dir() and any(path.name != LOCK_FILE for path in folder.iterdir())
+    if holds_run and not goes_on:
+        raise RunFolderError(
+            f"{folder} already holds a run; choose another run_name, or go on with this one: ckpt_path=last"
+        )
+
+
+def check_resumable(ckpt_path: Path, max_epochs: int, current: "AtomicCheckpointIO", system: "DCGAN") -> bool:
+    """Refuse a checkpoint of other settings, or one that is further than the run shall go.
+
+    Args:
+        ckpt_path: The checkpoint.
+        max_epochs: How far the run shall go.
+        current: Holds the settings and the environment of this process.
+        system: The networks that it shall fit.
+
+    Returns:
+        Whether the checkpoint has all epochs already.
+    """
+    from dcgan_lightning.checkpoints import check_fits, progress, read_checkpoint
+
+    checkpoint = read_checkpoint(ckpt_path)
+    check_fingerprint(checkpoint["fingerprint"], current.fingerprint, ckpt_path)
+    check_fits(checkpoint, system, ckpt_path)
+    saved = checkpoint.get("environment", {})
+    changes = [
+        f"{key}={saved[key]} (now {value})"
+        for key, value in current.environment.items()
+        if key in saved and saved[key] != value
+    ]
+    if changes:
+        log.warning("the run goes on, but not to the same bit as without a break: %s", ", ".join(changes))
+    epochs, iterations = progress(checkpoint)
+    if epochs > max_epochs:
+        raise ConfigError(
+            f"trainer.max_epochs={max_epochs}, but {ckpt_path} already stands at epoch {epochs}; "
+            f"max_epochs counts from the start of the run, so give more than {epochs}"
+        )
+    if epochs == max_epochs:
+        log.info("%s has all %d epochs; a larger trainer.max_epochs trains on", ckpt_path, epochs)
+        return True
+    log.info("going on after epoch %d, iteration %d of %s", epochs, iterations, ckpt_path)
+    return False
+
+
+def continue_command(folder: Path, overrides: list[str], max_epochs: int) -> str:
+    """Return the command that goes on with a run: its own settings, and what has to be different."""
+    own = ("run_name=", "ckpt_path=", "trainer.max_epochs=", "sweep=")
+    kept = [shlex.quote(override) for override in overrides if not override.startswith(own)]
+    outputs = Path("outputs").resolve()
+    where = (
+        f"run_name={folder.relative_to(outputs)}"
+        if folder.is_relative_to(outputs)
+        else f"hydra.run.dir={folder}"
+    )
+    go_on = [*kept, shlex.quote(where), "ckpt_path=last", f"trainer.max_epochs={max_epochs}"]
+    return " ".join(["python -m dcgan_lightning.train", *go_on])

@@ -1,0 +1,67 @@
+import os
+from collections.abc import Iterator
+
+import pytest
+import torch
+
+from dcgan_lightning.devices import check_processes, choose_accelerator, describe_environment, set_threads
+from dcgan_lightning.errors import ConfigError
+
+
+def test_accelerator(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
+    assert choose_accelerator("auto") == "cpu"
+    assert choose_accelerator("cpu") == "cpu"
+    with pytest.raises(ConfigError, match=r"trainer\.accelerator=gpu: PyTorch finds no CUDA device"):
+        choose_accelerator("gpu")
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
+    assert choose_accelerator("auto") == "cuda"
+    assert choose_accelerator("gpu") == "cuda"
+    assert choose_accelerator("cpu") == "cpu"
+
+
+@pytest.mark.parametrize(
+    ("trainer", "cards", "processes"),
+    [
+        ({"devices": 1, "accelerator": "cpu"}, 0, 1),
+        ({"devices": 3, "num_nodes": 2, "accelerator": "cpu"}, 0, 6),
+        ({"devices": [1], "accelerator": "gpu"}, 4, 1),
+        ({"devices": [0, 2], "accelerator": "gpu"}, 4, 2),
+        ({"devices": "auto", "accelerator": "gpu"}, 4, 4),
+        ({"devices": "auto", "num_nodes": 2, "accelerator": "gpu"}, 4, 8),
+        ({"devices": "auto", "accelerator": "gpu"}, 0, 1),
+        ({"devices": "auto", "accelerator": "cpu"}, 4, 1),
+    ],
+)
+def test_processes(monkeypatch: pytest.MonkeyPatch, trainer: dict, cards: int, processes: int) -> None:
+    monkeypatch.setattr(torch.cuda, "device_count", lambda: cards)
+    assert check_processes(trainer, is_sweep=False) == processes
+    if processes == 1:
+        assert check_processes(trainer, is_sweep=True) == 1
+    else:
+        with pytest.raises(ConfigError, match=r"trainer\.devices=.* in a sweep: .* one by one"):
+            check_processes(trainer, is_sweep=True)
+
+
+@pytest.fixture
+def _same_threads_after() -> Iterator[None]:
+    threads = torch.get_num_threads()
+    yield
+    torch.set_num_threads(threads)
+
+
+@pytest.mark.usefixtures("_same_threads_after")
+def test_threads(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("OMP_NUM_THREADS", "1")
+    monkeypatch.delenv("OMP_NUM_THREADS")
+    torch.set_num_threads(2)
+    set_threads(None, "cpu", processes=1)
+    assert torch.get_num_threads() == 2
+    assert "OMP_NUM_THREADS" not in os.environ
+    set_threads(None, "cpu", processes=2)  # they share the cores
+    assert torch.get_num_threads() == 1
+    assert os.environ["OMP_NUM_THREADS"] == "1"
+    set_threads(2, "cpu", processes=2)  # as told
+    assert torch.get_num_threads() == 2
+    assert os.environ["OMP_NUM_THREADS"] == "2"
+    assert describe_environment("cpu") == {"torch": torch.__version__, "device": "cpu", "threads": 2}
