@@ -4,6 +4,7 @@ Nothing here imports PyTorch: a wrong setting is refused before anything slow or
 """
 
 import difflib
+import os
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
@@ -38,6 +39,9 @@ def validate(cfg: DictConfig) -> None:
         ConfigError: The first thing that is wrong, with its key and the remedy.
     """
     values = check_values(cfg)
+    for name in os.environ:
+        if name.startswith("PL_TRAINER_"):
+            raise ConfigError(f"{name} in the environment would change the trainer unseen; unset it")
     if unknown := sorted(values.keys() - TOP_LEVEL):
         raise ConfigError(f"unknown key {unknown[0]!r}{did_you_mean(unknown[0], [*TOP_LEVEL])}")
     flat = dict(flatten(values))
@@ -74,12 +78,29 @@ def check_values(cfg: DictConfig) -> dict[str, Any]:
         raise ConfigError(f"{error.full_key}: {str(error).partition(chr(10))[0]}") from error
     flat = dict(flatten(values))
     for key, check in RULES.items():
-        if key in flat and (wanted := check(flat[key])):
-            raise ConfigError(f"{key} must be {wanted}; got {flat[key]!r}")
+        value = _look_up(values, key)
+        if value is not _MISSING and (wanted := check(value)):
+            raise ConfigError(f"{key} must be {wanted}; got {value!r}")
+    for group in ("callbacks", "logger"):
+        for name, part in (values.get(group) or {}).items():
+            if part is not None and not isinstance(part, Mapping):
+                raise ConfigError(f"{group}.{name} must be a group of values, or null; got {part!r}")
     _check_targets(values)
     if "data.batch_size" not in flat:
         raise ConfigError("data is missing; choose it with data=fashion_mnist or data=synthetic")
     _check_batches(values["data"], count_processes(values.get("trainer") or {}) or 1)
+    return values
+
+
+_MISSING = object()
+
+
+def _look_up(values: Any, key: str) -> Any:
+    """Return what stands at "a.b.c" of nested mappings, or _MISSING."""
+    for name in key.split("."):
+        if not isinstance(values, Mapping) or name not in values:
+            return _MISSING
+        values = values[name]
     return values
 
 

@@ -25,5 +25,20 @@ class DivergedError(DCGANError):
     """Training ran into numbers that are not finite."""
 
 
+class MemoryLackError(DCGANError):
+    """The device that trains has too little memory."""
+
+
 class ProcessError(DCGANError):
     """Another process of the same job is gone."""
+
+
+def is_out_of_memory(error: BaseException) -> bool:
+    """Return whether PyTorch, on a CPU or a GPU, could not get the memory it wanted."""
+    causes = [error, *filter(None, [error.__cause__])]
+    signs = ("can't allocate memory", "not enough memory", "out of memory")
+    return any(
+        isinstance(cause, MemoryError)
+        or (isinstance(cause, RuntimeError) and any(sign in str(cause) for sign in signs))
+        for cause in causes
+    )

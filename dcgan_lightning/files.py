@@ -115,8 +115,11 @@ def remove_stale_temporaries(folder: Path) -> None:
 
 
 def remove_if_empty(folder: Path) -> None:
-    """Remove a folder, and the one above it, if there is nothing in them."""
-    for path in (folder, folder.parent):
+    """Remove a folder, and the one above it, if there is nothing in them; the working folder stays."""
+    here = Path.cwd()
+    for path in (folder.resolve(), folder.resolve().parent):
+        if path == here or path in here.parents:
+            return
         try:
             path.rmdir()
         except FileNotFoundError:

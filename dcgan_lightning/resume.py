@@ -2,16 +2,13 @@
 
 import logging
 import shlex
+from collections.abc import Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import Any
 
 from dcgan_lightning.config import check_fingerprint
 from dcgan_lightning.errors import ConfigError, RunFolderError
-from dcgan_lightning.files import LOCK_FILE
-
-if TYPE_CHECKING:  # needs PyTorch
-    from dcgan_lightning.callbacks import AtomicCheckpointIO
-    from dcgan_lightning.systems import DCGAN
+from dcgan_lightning.files import LOCK_FILE, write_atomic
 
 log = logging.getLogger(__name__)
 
@@ -45,6 +42,7 @@ def find_checkpoint(ckpt_path: str | None, folder: Path) -> Path | None:
     run = folder if is_own else Path(ckpt_path)
     if not any((run / "checkpoints").glob("*.ckpt")):
         if ckpt_path == "auto" or (is_own and (run / CONFIG_FILE).is_file()):
+            log.info("%s holds no checkpoint yet: starting at the beginning", run)
             return None
         raise ConfigError(
             f"ckpt_path={ckpt_path}: {run} holds no run to go on with; give its run_name, or leave "
@@ -74,27 +72,35 @@ def check_folder(folder: Path, ckpt_path: str | None, found: Path | None) -> Non
         )
 
 
-def check_resumable(ckpt_path: Path, max_epochs: int, current: "AtomicCheckpointIO", system: "DCGAN") -> bool:
+def check_resumable(
+    checkpoint: dict[str, Any],
+    path: Path,
+    settings: Mapping[str, Any],
+    environment: Mapping[str, Any],
+    max_epochs: int,
+) -> bool:
     """Refuse a checkpoint of other settings, or one that is further than the run shall go.
 
     Args:
-        ckpt_path: The checkpoint.
+        checkpoint: What the run goes on from.
+        path: Its file.
+        settings: The fingerprint of this run.
+        environment: What its bits depend on besides; a difference is only said.
         max_epochs: How far the run shall go.
-        current: Holds the settings and the environment of this process.
-        system: The networks that it shall fit.
 
     Returns:
         Whether the checkpoint has all epochs already.
-    """
-    from dcgan_lightning.checkpoints import check_fits, progress, read_checkpoint
 
-    checkpoint = read_checkpoint(ckpt_path)
-    check_fingerprint(checkpoint["fingerprint"], current.fingerprint, ckpt_path)
-    check_fits(checkpoint, system, ckpt_path)
+    Raises:
+        ConfigError: Names the settings that differ, or the number of epochs.
+    """
+    from dcgan_lightning.checkpoints import progress
+
+    check_fingerprint(checkpoint["fingerprint"], settings, path)
     saved = checkpoint.get("environment", {})
     changes = [
         f"{key}={saved[key]} (now {value})"
-        for key, value in current.environment.items()
+        for key, value in environment.items()
         if key in saved and saved[key] != value
     ]
     if changes:
@@ -102,14 +108,21 @@ def check_resumable(ckpt_path: Path, max_epochs: int, current: "AtomicCheckpoint
     epochs, iterations = progress(checkpoint)
     if epochs > max_epochs:
         raise ConfigError(
-            f"trainer.max_epochs={max_epochs}, but {ckpt_path} already stands at epoch {epochs}; "
+            f"trainer.max_epochs={max_epochs}, but {path} already stands at epoch {epochs}; "
             f"max_epochs counts from the start of the run, so give more than {epochs}"
         )
     if epochs == max_epochs:
-        log.info("%s has all %d epochs; a larger trainer.max_epochs trains on", ckpt_path, epochs)
+        log.info("%s has all %d epochs; a larger trainer.max_epochs trains on", path, epochs)
         return True
-    log.info("going on after epoch %d, iteration %d of %s", epochs, iterations, ckpt_path)
+    log.info("going on after epoch %d, iteration %d of %s", epochs, iterations, path)
     return False
+
+
+def take_over(ckpt_path: Path, folder: Path) -> None:
+    """Copy a checkpoint from elsewhere into the run's folder: from now on the run goes on from its own."""
+    own = folder / "checkpoints" / "last.ckpt"
+    if not ckpt_path.is_relative_to(folder.resolve()) and not own.exists():
+        write_atomic(own, ckpt_path.read_bytes())
 
 
 def continue_command(folder: Path, overrides: list[str], max_epochs: int) -> str:

@@ -84,7 +84,8 @@ def _text(value: Any) -> str | None:
 
 
 def _name(value: Any) -> str | None:
-    good = _text(value) is None and not value.startswith("/") and ".." not in value.split("/")
+    parts = value.split("/") if isinstance(value, str) and value.isprintable() else []
+    good = parts and all(part.strip(" .") and len(part.encode()) <= 255 for part in parts)
     return None if good else "a name below outputs/, without .. (hydra.run.dir=... leads elsewhere)"
 
 
@@ -98,21 +99,27 @@ _positive = number("a number above 0", lambda value: value > 0)
 _not_negative = number("a number of at least 0", lambda value: value >= 0)
 _below_one = number("a number from 0 up to, but not including, 1", lambda value: 0 <= value < 1)
 
+_seed = whole(0, 2**32 - 1)
+
 RULES: dict[str, Check] = {
-    "seed": whole(0, 2**32 - 1),
+    "seed": _seed,
+    "data.seed": _seed,
+    "model.seed": _seed,
+    "logger.csv.name": _name,
+    "logger.tensorboard.name": _name,
     "run_name": _name,
     "ckpt_path": optional(_text),
-    "threads": optional(whole(1)),
+    "threads": optional(whole(1, 1024)),
     "data.batch_size": whole(2),
-    "data.count": whole(2),
-    "data.image_channels": whole(1),
+    "data.count": whole(2, 1_000_000),
+    "data.image_channels": whole(1, 1024),
     "data.root": optional(_text),
     "data.cache_dir": optional(_text),
     "data.verify": _flag,
-    "model.latent_dim": whole(1),
-    "model.generator_channels": list_of(whole(1), 3),
-    "model.discriminator_channels": list_of(whole(1), 2),
-    "model.image_channels": whole(1),
+    "model.latent_dim": whole(1, 65_536),
+    "model.generator_channels": list_of(whole(1, 4096), 3),
+    "model.discriminator_channels": list_of(whole(1, 4096), 2),
+    "model.image_channels": whole(1, 1024),
     "model.negative_slope": _not_negative,
     "model.dropout": _below_one,
     "model.initialization": one_of("glorot_uniform", "normal"),
@@ -140,14 +147,14 @@ RULES: dict[str, Check] = {
     "trainer.use_distributed_sampler": one_of(False),
     "trainer.default_root_dir": _text,
     "callbacks.sample_grid.every_n_iterations": whole(1),
-    "callbacks.sample_grid.rows": whole(1),
-    "callbacks.sample_grid.columns": whole(1),
+    "callbacks.sample_grid.rows": whole(1, 100),
+    "callbacks.sample_grid.columns": whole(1, 100),
     "callbacks.sample_grid.scale": whole(1, 64),
     "callbacks.history.plot_every_n_epochs": whole(0),
     "callbacks.checkpoint.every_n_epochs": whole(1),
     "callbacks.checkpoint.every_n_iterations": optional(whole(1)),
     "callbacks.film.file_name": _file_name,
-    "callbacks.film.frame_ms": whole(10),
+    "callbacks.film.frame_ms": whole(10, 60_000),
     "callbacks.progress.refresh_seconds": _not_negative,
 }
 TOP_LEVEL = {
@@ -165,7 +172,7 @@ TOP_LEVEL = {
 # Keys without a rule of their own. In these groups no others are allowed; callbacks and loggers of Lightning
 # check theirs themselves.
 CLOSED_GROUPS = ("paths", "data", "model", "trainer")
-FREE_KEYS = {"paths.output_dir", "data.seed", "model.seed"}
+FREE_KEYS = {"paths.output_dir"}
 NOT_OFFERED = {
     "trainer.max_steps": "it counts optimizer steps, two an iteration; use trainer.max_epochs and "
     "trainer.limit_train_batches",

@@ -2,6 +2,8 @@
 
 import contextlib
 import logging
+import os
+import shutil
 import signal
 import time
 import warnings
@@ -23,7 +25,7 @@ from dcgan_lightning.config import (
     validate,
 )
 from dcgan_lightning.devices import check_processes, choose_accelerator, describe_environment, set_threads
-from dcgan_lightning.errors import DCGANError, DivergedError, ProcessError
+from dcgan_lightning.errors import DCGANError, DivergedError, MemoryLackError, ProcessError, is_out_of_memory
 from dcgan_lightning.files import locked, remove_if_empty, remove_stale_temporaries, write_atomic
 from dcgan_lightning.processes import is_first_process
 from dcgan_lightning.resume import (
@@ -32,6 +34,7 @@ from dcgan_lightning.resume import (
     check_resumable,
     continue_command,
     find_checkpoint,
+    take_over,
 )
 
 if TYPE_CHECKING:  # PyTorch takes seconds to import, and a refusal needs none of it
@@ -73,6 +76,9 @@ def train(cfg: DictConfig) -> RunResult:
         DataError: The images cannot be had.
         CheckpointError: The checkpoint to go on from is missing or damaged.
         RunFolderError: The folder holds another run, or cannot be written.
+        DivergedError: A loss or a weight is not finite any more.
+        MemoryLackError: The networks or a batch do not fit into the memory.
+        ProcessError: Another process of the job is gone.
     """
     validate(cfg)
     folder = Path(cfg.paths.output_dir)
@@ -81,22 +87,37 @@ def train(cfg: DictConfig) -> RunResult:
         ckpt_path = find_checkpoint(cfg.ckpt_path, folder)
         if is_first_process():
             check_folder(folder, cfg.ckpt_path, ckpt_path)
-        return _train(cfg, folder, ckpt_path)
+        try:
+            return _train(cfg, folder, ckpt_path)
+        except Exception as error:
+            if is_out_of_memory(error):
+                reason = " ".join(str(error).split())[:200]
+                raise MemoryLackError(
+                    f"out of memory ({reason}); try a smaller data.batch_size or fewer channels"
+                ) from error
+            raise
 
 
 def _train(cfg: DictConfig, folder: Path, ckpt_path: Path | None) -> RunResult:
+    started = time.monotonic()
     is_sweep = HydraConfig.initialized() and HydraConfig.get().mode == RunMode.MULTIRUN
     processes = check_processes(plain(cfg.trainer), is_sweep)
     accelerator = choose_accelerator(cfg.trainer.accelerator)
     set_threads(cfg.threads, accelerator, processes // int(cfg.trainer.get("num_nodes", 1)))
+    settings, environment = fingerprint(cfg, processes), describe_environment(accelerator)
+    from dcgan_lightning.checkpoints import check_fits, read_checkpoint
+
+    checkpoint: dict[str, Any] = {}
+    is_finished = False
+    if ckpt_path is not None:
+        checkpoint = read_checkpoint(ckpt_path)
+        is_finished = check_resumable(checkpoint, ckpt_path, settings, environment, cfg.trainer.max_epochs)
     from dcgan_lightning.callbacks import AtomicCheckpointIO, GracefulStop
 
-    started = time.monotonic()
-    checkpoint_io = AtomicCheckpointIO(fingerprint(cfg, processes), describe_environment(accelerator))
+    checkpoint_io = AtomicCheckpointIO(settings, environment)
     system = build(cfg.model)
-    is_finished = ckpt_path is not None and check_resumable(
-        ckpt_path, cfg.trainer.max_epochs, checkpoint_io, system
-    )
+    if ckpt_path is not None:
+        check_fits(checkpoint, system, ckpt_path)
     datamodule = build(cfg.data)
     datamodule.prepare_data()
     datamodule.setup()
@@ -104,6 +125,8 @@ def _train(cfg: DictConfig, folder: Path, ckpt_path: Path | None) -> RunResult:
     trainer = build_trainer(cfg, accelerator, processes, stop, checkpoint_io, log_figures=not is_finished)
     if is_first_process():
         describe_run(cfg, folder, trainer, system, datamodule.source)
+        if ckpt_path is not None and trainer.checkpoint_callbacks:
+            take_over(ckpt_path, folder)
     fit(trainer, system, datamodule, ckpt_path, stop)
     return RunResult(
         folder=folder,
@@ -239,6 +262,14 @@ def _end_other_processes(trainer: "pl.Trainer") -> None:
             process.kill()
 
 
+def tidy_up(folder: Path, hydra_subdir: str | None) -> None:
+    """Remove what Hydra has made before it asked us, if there is nothing else in the run's folder."""
+    if hydra_subdir and folder.is_dir() and os.listdir(folder) == [hydra_subdir]:
+        shutil.rmtree(folder / hydra_subdir)
+    remove_if_empty(folder)
+    remove_if_empty(Path("outputs"))
+
+
 @hydra.main(version_base="1.3", config_path=CONF_DIR, config_name="train")
 def _command(cfg: DictConfig) -> None:
     hydra_cfg = HydraConfig.get()
@@ -251,7 +282,7 @@ def _command(cfg: DictConfig) -> None:
         with note_job(hydra_cfg.job.num, overrides) if is_sweep else contextlib.nullcontext():
             result = train(cfg)
     except DCGANError as error:
-        remove_if_empty(folder)  # Hydra makes it before it asks us
+        tidy_up(folder, hydra_cfg.output_subdir)
         if not is_sweep:
             refuse(error)
         raise  # the other jobs go on

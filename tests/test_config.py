@@ -61,8 +61,8 @@ def test_the_defaults_are_valid(compose_cfg: Compose) -> None:
         ("model.betas=[1.5,0.9]", "model.betas must be a list of 2, each a number from 0 up to"),
         ("model.betas=[0.5]", "model.betas must be a list of 2"),
         ("model.betas=0.5", "model.betas must be a list of 2"),
-        ("model.latent_dim=0", "model.latent_dim must be a whole number of at least 1; got 0"),
-        ("model.latent_dim=-5", "model.latent_dim must be a whole number of at least 1; got -5"),
+        ("model.latent_dim=0", "model.latent_dim must be a whole number from 1 to 65536; got 0"),
+        ("model.latent_dim=-5", "model.latent_dim must be a whole number from 1 to 65536; got -5"),
         ("model.generator_channels=[8,8]", "model.generator_channels must be a list of 3"),
         (
             "model.generator_channels=[8,0,8]",
@@ -78,7 +78,7 @@ def test_the_defaults_are_valid(compose_cfg: Compose) -> None:
         ("seed=-1", "seed must be a whole number from 0 to 4294967295; got -1"),
         ("seed=4294967296", "seed must be a whole number from 0 to 4294967295; got 4294967296"),
         ("seed=abc", "seed must be a whole number from 0 to 4294967295; got 'abc'"),
-        ("threads=0", "threads must be a whole number of at least 1, or null; got 0"),
+        ("threads=0", "threads must be a whole number from 1 to 1024, or null; got 0"),
         ("data.verify=false", "data.verify=false needs data.root"),
         ("callbacks.sample_grid=null", "callbacks.film needs callbacks.sample_grid"),
         (
@@ -102,6 +102,16 @@ def test_the_defaults_are_valid(compose_cfg: Compose) -> None:
         ("+trainer.strategy=ddp", "trainer.strategy is not offered: it follows from trainer.devices"),
         ("trainer.default_root_dir=/x", "trainer.default_root_dir must be ${paths.output_dir}"),
         ("run_name=../../x", "run_name must be a name below outputs/, without .."),
+        ("run_name=.", "run_name must be a name below outputs/"),
+        ("run_name=a//b", "run_name must be a name below outputs/"),
+        (f"run_name={'x' * 256}", "run_name must be a name below outputs/"),
+        ("logger.csv.name=../../x", "logger.csv.name must be a name below outputs/"),
+        ("callbacks.checkpoint=true", "callbacks.checkpoint must be a group of values, or null; got True"),
+        ("logger.csv=5", "logger.csv must be a group of values, or null; got 5"),
+        ("data.batch_size={a: 1}", "data.batch_size must be a whole number of at least 2; got {'a': 1}"),
+        ("model.seed=abc", "model.seed must be a whole number from 0 to 4294967295; got 'abc'"),
+        ("callbacks.sample_grid.rows=100000", "callbacks.sample_grid.rows must be a whole number from 1 to"),
+        ("model.generator_channels=[100000,8,8]", "each a whole number from 1 to 4096"),
         ("run_name=/x", "run_name must be a name below outputs/, without .."),
         ("~data", "model.batch_size: Interpolation key 'data.batch_size' not found"),
         ("~model", "model is missing or empty; choose it as in model=dcgan"),
@@ -114,6 +124,12 @@ def test_bad_values_are_named_in_one_line(compose_cfg: Compose, override: str, m
         validate(compose_cfg(override))
     assert message in str(caught.value)
     assert "\n" not in str(caught.value)
+
+
+def test_lightnings_variables_are_refused(compose_cfg: Compose, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("PL_TRAINER_MAX_STEPS", "3")
+    with pytest.raises(ConfigError, match="PL_TRAINER_MAX_STEPS in the environment would change the trainer"):
+        validate(compose_cfg())
 
 
 def test_the_data_command_needs_data(compose_cfg: Compose) -> None:

@@ -78,6 +78,17 @@ def test_only_empty_folders_are_removed(tmp_path: Path) -> None:
     assert os.listdir(tmp_path / "outputs") == ["kept"]
 
 
+def test_the_working_folder_is_never_removed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    here = tmp_path / "deep" / "here"
+    (here / "outputs").mkdir(parents=True)
+    monkeypatch.chdir(here)
+    remove_if_empty(Path("outputs"))
+    assert list(here.iterdir()) == []
+    remove_if_empty(Path())
+    remove_if_empty(here)
+    assert here.exists()
+
+
 def test_a_locked_folder_is_refused_with_its_owner(tmp_path: Path) -> None:
     code = (
         "import sys, pathlib; from dcgan_lightning.files import locked\n"

@@ -89,6 +89,15 @@ def test_from_a_file_into_a_new_folder(compose_cfg: Compose, tmp_path: Path, unb
     assert (tmp_path / "run" / film).read_bytes() == (unbroken / film).read_bytes()
 
 
+def test_a_finished_run_in_a_new_folder_goes_on_from_there(
+    compose_cfg: Compose, tmp_path: Path, unbroken: Path
+) -> None:
+    train(compose_cfg(*SMOKE, "trainer.max_epochs=4", f"ckpt_path={unbroken}"))  # nothing left to train
+    shutil.rmtree(unbroken)
+    assert train(compose_cfg(*SMOKE, "trainer.max_epochs=5", "ckpt_path=last")).epochs == 5
+    assert history(tmp_path / "run").shape[0] == 25
+
+
 def test_a_runs_folder_is_a_checkpoint_too(compose_cfg: Compose, unbroken: Path) -> None:
     result = train(compose_cfg(*SMOKE, "trainer.max_epochs=5", f"ckpt_path={unbroken}"))
     assert result.epochs == 5
