@@ -262,10 +262,10 @@ def _end_other_processes(trainer: "pl.Trainer") -> None:
             process.kill()
 
 
-def tidy_up(folder: Path, hydra_subdir: str | None) -> None:
+def tidy_up(folder: Path, hydras_own: set[str]) -> None:
     """Remove what Hydra has made before it asked us, if there is nothing else in the run's folder."""
-    if hydra_subdir and folder.is_dir() and os.listdir(folder) == [hydra_subdir]:
-        shutil.rmtree(folder / hydra_subdir)
+    if folder.is_dir() and set(os.listdir(folder)) <= hydras_own:
+        shutil.rmtree(folder)
     remove_if_empty(folder)
     remove_if_empty(Path("outputs"))
 
@@ -282,7 +282,7 @@ def _command(cfg: DictConfig) -> None:
         with note_job(hydra_cfg.job.num, overrides) if is_sweep else contextlib.nullcontext():
             result = train(cfg)
     except DCGANError as error:
-        tidy_up(folder, hydra_cfg.output_subdir)
+        tidy_up(folder, {str(hydra_cfg.output_subdir), f"{hydra_cfg.job.name}.log"})
         if not is_sweep:
             refuse(error)
         raise  # the other jobs go on
