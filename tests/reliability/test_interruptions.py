@@ -1,0 +1,20 @@
+"""Training stopped at many places and gone on with: always the run that was never stopped."""
+
+import os
+from pathlib import Path
+
+from reliability_interruptions import all_places, interruptions, some_places
+
+LONG = os.environ.get("RELIABILITY_LONG") == "1"
+
+
+def test_the_long_form_tries_every_place() -> None:
+    places = all_places()
+    assert len(set(places)) == len(places) == 76
+    assert set(some_places()) <= set(places)
+
+
+def test_stopped_anywhere(tmp_path: Path) -> None:
+    outcome = interruptions(tmp_path, LONG)
+    assert outcome.passed, "\n".join(outcome.notes)
+    assert len(outcome.figures["kill_points"]) >= (100 if LONG else 12)
