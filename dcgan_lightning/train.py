@@ -265,7 +265,8 @@ def _end_other_processes(trainer: "pl.Trainer") -> None:
 def tidy_up(folder: Path, hydras_own: set[str]) -> None:
     """Remove what Hydra has made before it asked us, if there is nothing else in the run's folder."""
     if folder.is_dir() and set(os.listdir(folder)) <= hydras_own:
-        shutil.rmtree(folder)
+        for path in folder.iterdir():
+            shutil.rmtree(path) if path.is_dir() else path.unlink()
     remove_if_empty(folder)
     remove_if_empty(Path("outputs"))
 

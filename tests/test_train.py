@@ -1,10 +1,11 @@
 from pathlib import Path
 
+import pytest
 import torch
 from conftest import Compose
 
 from dcgan_lightning.pictures import decode_png
-from dcgan_lightning.train import train
+from dcgan_lightning.train import tidy_up, train
 
 
 def test_result(compose_cfg: Compose, tmp_path: Path) -> None:
@@ -28,3 +29,19 @@ def test_colour_images(compose_cfg: Compose, tmp_path: Path) -> None:
     grid = decode_png((tmp_path / "run/samples/sample_epoch_0001_iter_005.png").read_bytes())
     assert grid.shape == (488, 488, 3)
     assert (tmp_path / "run/fashion_mnist_dcgan.gif").exists()
+
+
+def test_what_hydra_made_goes_and_nothing_else(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    run = tmp_path / "outputs" / "run"
+    (run / ".hydra").mkdir(parents=True)
+    (run / ".hydra" / "config.yaml").touch()
+    (run / "train.log").touch()
+    (run / "kept").touch()
+    tidy_up(run, {".hydra", "train.log"})
+    assert sorted(path.name for path in run.iterdir()) == [".hydra", "kept", "train.log"]
+    (run / "kept").unlink()
+    tidy_up(run, {".hydra", "train.log"})
+    assert list(tmp_path.iterdir()) == []
+    tidy_up(tmp_path, {".hydra"})
+    assert tmp_path.exists()

@@ -12,6 +12,7 @@ import contextlib
 import json
 import os
 import platform
+import signal
 import statistics
 import sys
 import tempfile
@@ -161,6 +162,8 @@ def main() -> int:
         parser.error(f"unknown case {unknown[0]}; there are {', '.join(known)}")
     contenders = [each for each in (OURS, PLAIN) if arguments.contender in (None, each.name)]
 
+    # A shell's background jobs ignore Ctrl-C, and so would all processes that they start.
+    signal.signal(signal.SIGINT, signal.default_int_handler)
     good = run_all(names, contenders)
     content = read_figures()
     print(table(content))
