@@ -8,7 +8,7 @@ BIN := $(VENV)/bin
 INSTALLED := $(VENV)/.installed
 
 .DEFAULT_GOAL := help
-.PHONY: help setup data train first-look smoke test parity lint format lock clean
+.PHONY: help setup data train first-look smoke test reliability parity lint format lock clean
 
 help: ## Show this list
 	@echo 'Usage: make TARGET [ARGS="key=value ..."]'
@@ -36,6 +36,9 @@ smoke: $(INSTALLED) ## A run of seconds on made-up data
 
 test: $(INSTALLED) ## Run all tests; ARGS="-k grid" runs some
 	$(BIN)/python -m pytest -n 2 $(ARGS)
+
+reliability: $(INSTALLED) ## Kill, fill, damage and misuse runs, a plain Lightning script's too; an hour
+	$(BIN)/python tests/reliability/report.py $(ARGS)
 
 parity: $(INSTALLED) .venv-keras/.installed ## Compare with Keras itself, in its own environment
 	$(BIN)/python -m pytest tests/parity -m "keras or not keras" $(ARGS)

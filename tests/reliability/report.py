@@ -2,9 +2,9 @@
 
     python tests/reliability/report.py [--only F1,B2] [--contender ours]
 
-The long form of the cases: more kills, the full networks, the command line as it is typed. Keeps the outcomes
-in figures.json beside this file, where they replace those of an earlier run, and prints all that it holds. The
-exit code is 1 if this project does not pass a case.
+The long form of the cases: more kills, the full networks, the command line as it is typed; and what all this
+costs. Keeps the outcomes in figures.json beside this file, where they replace those of an earlier run, and
+prints all that it holds. The exit code is 1 if this project does not pass a case.
 """
 
 import argparse
@@ -22,6 +22,7 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
+from cost import measure
 from reliability_cases import Case, all_cases
 from reliability_contenders import OURS, PLAIN, Contender, Outcome
 from reliability_interruptions import interruptions
@@ -34,6 +35,7 @@ FIGURES = Path(__file__).with_name("figures.json")
 SHORT_FOR_PLAIN = {"F1", "F2", "F8", "F15"}
 PACKAGES = ("torch", "torchvision", "pytorch-lightning", "hydra-core")
 INTERRUPTIONS = "interruptions"
+COST = "cost"
 
 
 def verdict(outcome: Outcome) -> str:
@@ -89,7 +91,7 @@ def merged(cases: dict[str, Any]) -> dict[str, Any]:
 def read_figures() -> dict[str, Any]:
     """Return what earlier runs have kept: the outcomes by contender and case, and where they were made."""
     content: dict[str, Any] = json.loads(FIGURES.read_text()) if FIGURES.exists() else {}
-    return {name: content.get(name, {}) for name in ("made_with", OURS.name, PLAIN.name)}
+    return {name: content.get(name, {}) for name in ("made_with", COST, OURS.name, PLAIN.name)}
 
 
 @contextlib.contextmanager
@@ -102,16 +104,13 @@ def alone() -> Iterator[None]:
         time.sleep(0.1)
 
 
-def keep(contender: Contender, case: str, outcome: Outcome) -> None:
-    """Put an outcome into figures.json, also while another process does the same."""
+def keep(part: str, entries: dict[str, Any]) -> None:
+    """Put entries into a part of figures.json, also while another process does the same."""
     with alone():
         content = read_figures()
         versions = {"python": platform.python_version(), **{name: version(name) for name in PACKAGES}}
         content["made_with"] = hardware() | versions
-        figures = {
-            name: [round(number, 2) for number in numbers] for name, numbers in outcome.figures.items()
-        }
-        content[contender.name][case] = {"verdict": verdict(outcome), "figures": figures}
+        content[part] |= entries
         write_atomic(FIGURES, f"{json.dumps(content, indent=1)}\n".encode())
 
 
@@ -125,7 +124,8 @@ def run_all(names: list[str], contenders: list[Contender]) -> bool:
                 continue
             started = time.monotonic()
             outcome = run_case(cases[name], contender, contender is OURS or name not in SHORT_FOR_PLAIN)
-            keep(contender, name, outcome)
+            figures = {key: [round(number, 2) for number in all_] for key, all_ in outcome.figures.items()}
+            keep(contender.name, {name: {"verdict": verdict(outcome), "figures": figures}})
             good &= outcome.passed or contender is not OURS
             seconds = time.monotonic() - started
             print(
@@ -150,7 +150,7 @@ def table(content: dict[str, Any]) -> str:
 
 def main() -> int:
     """Run the report and return the exit code."""
-    known = [*all_cases(), INTERRUPTIONS]
+    known = [*all_cases(), INTERRUPTIONS, COST]
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0] if __doc__ else None)
     parser.add_argument("--only", help="cases, as F1,B2; all if left out, none to print what is kept")
     parser.add_argument("--contender", choices=[OURS.name, PLAIN.name], help="only this one")
@@ -164,12 +164,14 @@ def main() -> int:
 
     # A shell's background jobs ignore Ctrl-C, and so would all processes that they start.
     signal.signal(signal.SIGINT, signal.default_int_handler)
-    good = run_all(names, contenders)
+    good = run_all([name for name in names if name != COST], contenders)
+    if COST in names and OURS in contenders:
+        keep(COST, measure(rounds=5, iterations=12))
     content = read_figures()
     print(table(content))
     print(f"\nThe plain script goes through the short form of {', '.join(sorted(SHORT_FOR_PLAIN))}.\n")
     figures = {contender.name: merged(content[contender.name]) for contender in (OURS, PLAIN)}
-    print(json.dumps({"made_with": content["made_with"], **figures}, indent=2))
+    print(json.dumps({name: content[name] for name in ("made_with", COST)} | figures, indent=2))
     return int(not good)
 
 
