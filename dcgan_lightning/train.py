@@ -27,7 +27,7 @@ from dcgan_lightning.config import (
 from dcgan_lightning.devices import check_processes, choose_accelerator, describe_environment, set_threads
 from dcgan_lightning.errors import DCGANError, DivergedError, MemoryLackError, ProcessError, is_out_of_memory
 from dcgan_lightning.files import locked, remove_if_empty, remove_stale_temporaries, write_atomic
-from dcgan_lightning.processes import is_first_process
+from dcgan_lightning.processes import end_with_parent, is_first_process
 from dcgan_lightning.resume import (
     CONFIG_FILE,
     check_folder,
@@ -100,6 +100,8 @@ def train(cfg: DictConfig) -> RunResult:
 
 def _train(cfg: DictConfig, folder: Path, ckpt_path: Path | None) -> RunResult:
     started = time.monotonic()
+    if not is_first_process():
+        end_with_parent()
     is_sweep = HydraConfig.initialized() and HydraConfig.get().mode == RunMode.MULTIRUN
     processes = check_processes(plain(cfg.trainer), is_sweep)
     accelerator = choose_accelerator(cfg.trainer.accelerator)
