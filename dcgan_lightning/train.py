@@ -116,7 +116,7 @@ def _train(cfg: DictConfig, folder: Path, ckpt_path: Path | None) -> RunResult:
         is_finished = check_resumable(checkpoint, ckpt_path, settings, environment, cfg.trainer.max_epochs)
     from dcgan_lightning.callbacks import AtomicCheckpointIO, GracefulStop
 
-    checkpoint_io = AtomicCheckpointIO(settings, environment)
+    checkpoint_io = AtomicCheckpointIO(settings, environment, folder)
     system = build(cfg.model)
     if ckpt_path is not None:
         check_fits(checkpoint, system, ckpt_path)

@@ -1,6 +1,7 @@
 """Saving a run so that it can go on."""
 
 import io
+import re
 from pathlib import Path
 from typing import Any
 
@@ -75,19 +76,27 @@ def checkpoints_folder(trainer: pl.Trainer) -> Path:
     return Path(trainer.default_root_dir) / "checkpoints"
 
 
+_OWN_NAME = re.compile(r"last\.ckpt|epoch_\d+\.ckpt")  # what `Checkpoints` writes, and never removes
+
+
 class AtomicCheckpointIO(CheckpointIO):
     """Write checkpoints whole or not at all, and read none that is damaged or could run code.
 
-    Both of the following are kept in each checkpoint.
+    The first two of the following are kept in each checkpoint.
 
     Args:
         fingerprint: Settings that a resumed run must share (see `dcgan_lightning.config.fingerprint`).
         environment: What the run's bits depend on besides: PyTorch's version, the device, the threads.
+        folder: The run's folder; without it no checkpoint is ever removed.
     """
 
     def __init__(
-        self, fingerprint: dict[str, Any] | None = None, environment: dict[str, Any] | None = None
+        self,
+        fingerprint: dict[str, Any] | None = None,
+        environment: dict[str, Any] | None = None,
+        folder: Path | None = None,
     ) -> None:
+        self.folder = folder
         self.fingerprint = fingerprint or {}
         self.environment = environment or {}
 
@@ -116,5 +125,12 @@ class AtomicCheckpointIO(CheckpointIO):
         return read_checkpoint(Path(path))
 
     def remove_checkpoint(self, path: str | Path) -> None:
-        """Refuse: the project never removes a checkpoint."""
-        raise NotImplementedError("checkpoints are never removed")
+        """Remove a checkpoint that one of Lightning's callbacks made in the run's folder, and nothing else.
+
+        Such callbacks take the path from the checkpoint that was loaded, which may name anything.
+        """
+        path = Path(path)
+        is_inside = self.folder is not None and path.resolve().is_relative_to(self.folder.resolve())
+        is_file = path.suffix == ".ckpt" and path.is_file() and not path.is_symlink()
+        if is_inside and is_file and not _OWN_NAME.fullmatch(path.name):
+            path.unlink()

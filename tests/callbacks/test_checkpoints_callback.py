@@ -46,9 +46,32 @@ def test_fingerprint_and_environment_are_kept(tmp_path: Path) -> None:
     assert AtomicCheckpointIO().load_checkpoint(path) == content | own
 
 
-def test_checkpoints_are_never_removed(tmp_path: Path) -> None:
-    with pytest.raises(NotImplementedError):
-        AtomicCheckpointIO().remove_checkpoint(tmp_path)
+def test_only_other_checkpoints_of_the_run_can_be_removed(tmp_path: Path) -> None:
+    run, outside = tmp_path / "run", tmp_path / "outside"
+    for folder in (run / "checkpoints", run / "folder.ckpt", outside):
+        folder.mkdir(parents=True)
+    (run / "link.ckpt").symlink_to(outside / "x.ckpt")
+    kept = [
+        *(run / "checkpoints" / name for name in ("last.ckpt", "epoch_0005.ckpt", "notes.txt")),
+        outside / "x.ckpt",
+    ]
+    removable = run / "checkpoints" / "epoch=0-step=4.ckpt"
+    for path in (*kept, removable):
+        path.touch()
+    checkpoint_io = AtomicCheckpointIO(folder=run)
+    for path in (
+        *kept,
+        run / "link.ckpt",
+        run / "folder.ckpt",
+        outside,
+        run / "checkpoints/../../outside/x.ckpt",
+    ):
+        checkpoint_io.remove_checkpoint(path)
+        assert path.exists(), path
+    AtomicCheckpointIO().remove_checkpoint(removable)
+    assert removable.exists()
+    checkpoint_io.remove_checkpoint(removable)
+    assert not removable.exists()
 
 
 def test_weights_that_are_not_finite_are_never_written(tmp_path: Path) -> None:
