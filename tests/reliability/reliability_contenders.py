@@ -4,16 +4,9 @@ import atexit
 import functools
 import hashlib
 import json
-import multiprocessing
-import multiprocessing.forkserver as forkserver
-import os
-import runpy
 import shutil
-import signal
-import subprocess
 import sys
 import tempfile
-import time
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field, replace
@@ -21,10 +14,10 @@ from pathlib import Path
 from typing import Any
 
 import torch
+from reliability_processes import HERE, ColdProcess, Finished, Process, WarmProcess
+from reliability_processes import environment as usual_environment
 
-HERE = Path(__file__).resolve().parent
 FAULTS = HERE / "faults"
-ROOT = HERE.parents[1]
 RUN = "run_name=run"
 NARROW = (
     "data.batch_size=32",
@@ -64,146 +57,6 @@ class Outcome:
     @property
     def passed(self) -> bool:
         return self.tried > 0 and self.good == self.tried
-
-
-@dataclass(frozen=True)
-class Finished:
-    """An ended process."""
-
-    returncode: int
-    output: str
-    errors: str
-    seconds: float
-
-    @property
-    def error_lines(self) -> list[str]:
-        """The lines on stderr that hold anything."""
-        return [line for line in self.errors.splitlines() if line.strip()]
-
-
-class ColdProcess(subprocess.Popen[str]):
-    """The command line as a user types it."""
-
-    def __init__(self, command: list[str], **options: Any) -> None:
-        self.started = time.monotonic()
-        super().__init__(
-            command,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE,
-            text=True,
-            start_new_session=True,  # so that its own children can be ended with it
-            **options,
-        )
-
-    def finish(self, timeout: float = 300) -> Finished:
-        """Wait for the end; what takes too long is killed and has the return code -9."""
-        try:
-            output, errors = self.communicate(timeout=timeout)
-        except subprocess.TimeoutExpired:
-            self.kill_all()
-            output, errors = self.communicate()
-        return Finished(self.returncode, output, errors, time.monotonic() - self.started)
-
-    def kill_all(self) -> None:
-        """Kill the process and its children."""
-        try:
-            os.killpg(self.pid, signal.SIGKILL)
-        except ProcessLookupError:
-            return
-
-
-class WarmProcess:
-    """The same command, in a process forked from one that has imported the libraries already.
-
-    Importing them takes most of the time of a short run; everything after that is the same.
-    """
-
-    def __init__(self, argv: list[str], cwd: Path, env: dict[str, str]) -> None:
-        self.started = time.monotonic()
-        self._captured = Path(tempfile.mkdtemp())
-        for name in ("stdout", "stderr"):
-            (self._captured / name).touch()
-        self._process = _fork_server().Process(
-            target=_run_warm, args=(argv, str(cwd), env, str(self._captured)), daemon=False
-        )
-        self._process.start()
-        assert self._process.pid is not None
-        self.pid = self._process.pid
-
-    def poll(self) -> int | None:
-        """Return the exit code, or None while it runs."""
-        return self._process.exitcode
-
-    def send_signal(self, number: int) -> None:
-        """Send a signal."""
-        os.kill(self.pid, number)
-
-    def kill(self) -> None:
-        """Send SIGKILL."""
-        self._process.kill()
-
-    def kill_all(self) -> None:
-        """Kill the process and its children."""
-        try:
-            os.killpg(self.pid, signal.SIGKILL)
-        except ProcessLookupError:
-            return
-
-    def finish(self, timeout: float = 300) -> Finished:
-        """Wait for the end; what takes too long is killed and has the return code -9."""
-        self._process.join(timeout)
-        if self._process.exitcode is None:
-            self.kill_all()
-            self._process.join()
-        output, errors = ((self._captured / name).read_text() for name in ("stdout", "stderr"))
-        shutil.rmtree(self._captured)
-        code = self._process.exitcode
-        assert code is not None
-        return Finished(code, output, errors, time.monotonic() - self.started)
-
-
-Process = ColdProcess | WarmProcess
-
-
-@functools.cache
-def _fork_server() -> Any:
-    context = multiprocessing.get_context("forkserver")
-    context.set_forkserver_preload(["plain_lightning", "dcgan_lightning.callbacks", "reliability_contenders"])
-    before = dict(os.environ)
-    # Where to import from, and PyTorch's number of threads, can be told to a new process only.
-    os.environ |= _environment(str(HERE))
-    try:
-        forkserver.ensure_running()
-    finally:
-        os.environ.clear()
-        os.environ.update(before)
-    return context
-
-
-def _environment(*path: str) -> dict[str, str]:
-    """Return the environment of all processes: the code beside these tests is what runs, on one thread."""
-    parts = [*path, str(ROOT), *filter(None, [os.environ.get("PYTHONPATH")])]
-    return os.environ | {"OMP_NUM_THREADS": "1", "PYTHONPATH": os.pathsep.join(parts)}
-
-
-def _run_warm(argv: list[str], cwd: str, env: dict[str, str], captured: str) -> None:
-    """Become ``python argv`` (in the forked process)."""
-    os.setsid()
-    for number, name in ((1, "stdout"), (2, "stderr")):
-        handle = os.open(Path(captured, name), os.O_WRONLY | os.O_APPEND)
-        os.dup2(handle, number)
-        os.close(handle)
-    os.chdir(cwd)
-    os.environ.clear()
-    os.environ.update(env)
-    tempfile.tempdir = None  # looked up again, in this environment
-    sys.path[:0] = [part for part in env.get("PYTHONPATH", "").split(os.pathsep) if part]
-    if argv[0] == "-m":
-        sys.argv = argv[1:]
-        runpy.run_module(argv[1], run_name="__main__", alter_sys=True)
-    else:
-        sys.argv = argv
-        runpy.run_path(argv[0], run_name="__main__")
 
 
 @dataclass(frozen=True)
@@ -277,7 +130,7 @@ class Contender(ABC):
             faults: What ``faults/faults_plugin.py`` shall do.
             prepare: Called in the new process before the program (then never warm).
         """
-        environment = _environment(*([] if faults is None else [str(FAULTS)])) | dict(env or {})
+        environment = usual_environment(*([] if faults is None else [str(FAULTS)])) | dict(env or {})
         if faults is not None:
             environment["RELIABILITY_FAULTS"] = json.dumps(faults)
         overrides = self.usable(folder, overrides)

@@ -21,13 +21,12 @@ from typing import Any
 import torch
 from reliability_contenders import (
     Contender,
-    Finished,
     Outcome,
-    Process,
     difference,
     files_below,
     problem_with_answer,
 )
+from reliability_processes import Finished, Process
 
 EVERY_TWO = "callbacks.checkpoint.every_n_iterations=2"
 EPOCHS, ITERATIONS = 3, 6  # of the small run

@@ -23,13 +23,12 @@ from typing import Any
 import torch
 from reliability_contenders import (
     OURS,
-    ColdProcess,
     Contender,
-    Finished,
     Outcome,
     files_below,
     problem_with_answer,
 )
+from reliability_processes import ColdProcess, Finished
 
 from dcgan_lightning.config import CONF_DIR
 from dcgan_lightning.data.idx import FASHION_MNIST
