@@ -4,9 +4,7 @@ import contextlib
 import logging
 import os
 import shutil
-import signal
 import time
-import warnings
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -17,15 +15,9 @@ from hydra.types import RunMode
 from omegaconf import DictConfig, OmegaConf
 
 from dcgan_lightning.commands import note_job, refuse, run_command
-from dcgan_lightning.config import (
-    CONF_DIR,
-    build,
-    fingerprint,
-    plain,
-    validate,
-)
+from dcgan_lightning.config import CONF_DIR, build, fingerprint, plain, validate
 from dcgan_lightning.devices import check_processes, choose_accelerator, describe_environment, set_threads
-from dcgan_lightning.errors import DCGANError, DivergedError, MemoryLackError, ProcessError, is_out_of_memory
+from dcgan_lightning.errors import DCGANError, MemoryLackError, is_out_of_memory
 from dcgan_lightning.files import locked, remove_if_empty, remove_stale_temporaries, write_atomic
 from dcgan_lightning.processes import end_with_parent, is_first_process
 from dcgan_lightning.resume import (
@@ -40,7 +32,6 @@ from dcgan_lightning.resume import (
 if TYPE_CHECKING:  # PyTorch takes seconds to import, and a refusal needs none of it
     import pytorch_lightning as pl
 
-    from dcgan_lightning.callbacks import AtomicCheckpointIO, GracefulStop
     from dcgan_lightning.systems import DCGAN
 
 log = logging.getLogger("dcgan_lightning.train")  # __name__ is "__main__" when run as a command
@@ -115,6 +106,7 @@ def _train(cfg: DictConfig, folder: Path, ckpt_path: Path | None) -> RunResult:
         checkpoint = read_checkpoint(ckpt_path)
         is_finished = check_resumable(checkpoint, ckpt_path, settings, environment, cfg.trainer.max_epochs)
     from dcgan_lightning.callbacks import AtomicCheckpointIO, GracefulStop
+    from dcgan_lightning.loop import build_trainer, fit
 
     checkpoint_io = AtomicCheckpointIO(settings, environment, folder)
     system = build(cfg.model)
@@ -137,49 +129,6 @@ def _train(cfg: DictConfig, folder: Path, ckpt_path: Path | None) -> RunResult:
         metrics={name: float(value) for name, value in trainer.callback_metrics.items()},
         system=system,
     )
-
-
-def build_trainer(
-    cfg: DictConfig,
-    accelerator: str,
-    processes: int,
-    stop: "GracefulStop",
-    checkpoint_io: "AtomicCheckpointIO",
-    log_figures: bool = True,
-) -> "pl.Trainer":
-    """Return Lightning's trainer with the configured callbacks and, if figures are logged, loggers."""
-    from pytorch_lightning.callbacks import Checkpoint
-
-    from dcgan_lightning.systems import ManualDDPStrategy
-
-    quieten_lightning(show_profile=cfg.trainer.profiler is not None)
-    callbacks, loggers = (
-        [build(part) for part in (group or {}).values() if part and "_target_" in part]
-        for group in (cfg.get("callbacks"), cfg.get("logger"))  # null or without a target: left out
-    )
-    trainer: pl.Trainer = build(
-        cfg.trainer,
-        accelerator=accelerator,
-        strategy=ManualDDPStrategy() if processes > 1 else "auto",
-        callbacks=[*callbacks, stop],
-        logger=loggers if log_figures else [],
-        plugins=[checkpoint_io],
-        enable_checkpointing=any(isinstance(callback, Checkpoint) for callback in callbacks),
-    )
-    return trainer
-
-
-def quieten_lightning(show_profile: bool) -> None:
-    """Leave out what the run's own summary says in a line, and a warning about Lightning's own code."""
-    levels = {
-        "pytorch_lightning": logging.INFO if show_profile else logging.WARNING,
-        "lightning_fabric": logging.WARNING,
-        # says why it ends this process, when another one of the job is gone
-        "lightning_fabric.strategies.launchers.subprocess_script": logging.INFO,
-    }
-    for name, level in levels.items():
-        logging.getLogger(name).setLevel(level)
-    warnings.filterwarnings("ignore", message=".*LeafSpec.*", category=FutureWarning)
 
 
 def describe_run(cfg: DictConfig, folder: Path, trainer: "pl.Trainer", system: "DCGAN", source: str) -> None:
@@ -211,57 +160,6 @@ def describe_run(cfg: DictConfig, folder: Path, trainer: "pl.Trainer", system: "
             f"iteration's {cfg.data.batch_size} images each"
         )
     log.info("%s\n\ntraining on %s (%s)%s, %s, into %s", networks, device.type, name, team, source, folder)
-
-
-def fit(
-    trainer: "pl.Trainer",
-    system: "DCGAN",
-    datamodule: Any,
-    ckpt_path: Path | None,
-    stop: "GracefulStop",
-) -> None:
-    """Run Lightning's loop.
-
-    Raises:
-        SystemExit: Code 143 after SIGTERM, which Lightning would turn into 0.
-        KeyboardInterrupt: After Ctrl-C, which Lightning would turn into code 1.
-        DivergedError: Names the last good checkpoint too.
-        ProcessError: Another process of the job is gone.
-    """
-    from pytorch_lightning.utilities.exceptions import SIGTERMException
-
-    from dcgan_lightning.distributed import is_connection_error
-
-    try:
-        with stop.armed(trainer):
-            trainer.fit(system, datamodule=datamodule, ckpt_path=ckpt_path, weights_only=True)
-    except BaseException as error:
-        _end_other_processes(trainer)
-        if isinstance(error, SystemExit) and isinstance(error.__context__, KeyboardInterrupt):
-            raise KeyboardInterrupt from None
-        if isinstance(error, SIGTERMException):
-            if not is_first_process():
-                raise SystemExit(0) from None  # only the first one's code counts; others alarm Lightning
-            if stop.signal == signal.SIGINT:
-                raise KeyboardInterrupt from None
-            raise SystemExit(128 + signal.SIGTERM) from None
-        if isinstance(error, DivergedError):
-            last = Path(trainer.default_root_dir) / "checkpoints" / "last.ckpt"
-            state = f"the last good checkpoint is {last}" if last.exists() else "there is no checkpoint yet"
-            raise DivergedError(f"{error}; {state}") from error
-        if trainer.world_size > 1 and is_connection_error(error):
-            raise ProcessError(
-                f"process {trainer.global_rank} lost another process of this job, which must have ended; "
-                "go on with ckpt_path=last"
-            ) from error
-        raise
-
-
-def _end_other_processes(trainer: "pl.Trainer") -> None:
-    """End what Lightning started for this job: without this process the others would wait for it."""
-    for process in getattr(trainer.strategy.launcher, "procs", ()):
-        if process.poll() is None:
-            process.kill()
 
 
 def tidy_up(folder: Path, hydras_own: set[str]) -> None:

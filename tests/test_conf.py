@@ -11,7 +11,7 @@ from omegaconf import DictConfig
 
 from dcgan_lightning.callbacks import AtomicCheckpointIO, GracefulStop
 from dcgan_lightning.config import CONF_DIR, build, check_values, flatten, plain, validate
-from dcgan_lightning.train import build_trainer
+from dcgan_lightning.loop import build_trainer
 
 GROUPS = ("data", "model", "trainer", "callbacks", "logger", "experiment", "sweep")
 OPTIONS = sorted(

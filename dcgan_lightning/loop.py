@@ -1,0 +1,105 @@
+"""Lightning's loop: the trainer with all its parts, and how its run ends."""
+
+import logging
+import signal
+import warnings
+from pathlib import Path
+from typing import Any
+
+import pytorch_lightning as pl
+from omegaconf import DictConfig
+from pytorch_lightning.callbacks import Checkpoint
+from pytorch_lightning.utilities.exceptions import SIGTERMException
+
+from dcgan_lightning.callbacks import AtomicCheckpointIO, GracefulStop
+from dcgan_lightning.config import build
+from dcgan_lightning.distributed import is_connection_error
+from dcgan_lightning.errors import DivergedError, ProcessError
+from dcgan_lightning.processes import is_first_process
+from dcgan_lightning.systems import DCGAN, ManualDDPStrategy
+
+
+def build_trainer(
+    cfg: DictConfig,
+    accelerator: str,
+    processes: int,
+    stop: GracefulStop,
+    checkpoint_io: AtomicCheckpointIO,
+    log_figures: bool = True,
+) -> pl.Trainer:
+    """Return Lightning's trainer with the configured callbacks and, if figures are logged, loggers."""
+    quieten_lightning(show_profile=cfg.trainer.profiler is not None)
+    callbacks, loggers = (
+        [build(part) for part in (group or {}).values() if part and "_target_" in part]
+        for group in (cfg.get("callbacks"), cfg.get("logger"))  # null or without a target: left out
+    )
+    trainer: pl.Trainer = build(
+        cfg.trainer,
+        accelerator=accelerator,
+        strategy=ManualDDPStrategy() if processes > 1 else "auto",
+        callbacks=[*callbacks, stop],
+        logger=loggers if log_figures else [],
+        plugins=[checkpoint_io],
+        enable_checkpointing=any(isinstance(callback, Checkpoint) for callback in callbacks),
+    )
+    return trainer
+
+
+def quieten_lightning(show_profile: bool) -> None:
+    """Leave out what the run's own summary says in a line, and a warning about Lightning's own code."""
+    levels = {
+        "pytorch_lightning": logging.INFO if show_profile else logging.WARNING,
+        "lightning_fabric": logging.WARNING,
+        # says why it ends this process, when another one of the job is gone
+        "lightning_fabric.strategies.launchers.subprocess_script": logging.INFO,
+    }
+    for name, level in levels.items():
+        logging.getLogger(name).setLevel(level)
+    warnings.filterwarnings("ignore", message=".*LeafSpec.*", category=FutureWarning)
+
+
+def fit(
+    trainer: pl.Trainer,
+    system: DCGAN,
+    datamodule: Any,
+    ckpt_path: Path | None,
+    stop: GracefulStop,
+) -> None:
+    """Run Lightning's loop.
+
+    Raises:
+        SystemExit: Code 143 after SIGTERM, which Lightning would turn into 0.
+        KeyboardInterrupt: After Ctrl-C, which Lightning would turn into code 1.
+        DivergedError: Names the last good checkpoint too.
+        ProcessError: Another process of the job is gone.
+    """
+    try:
+        with stop.armed(trainer):
+            trainer.fit(system, datamodule=datamodule, ckpt_path=ckpt_path, weights_only=True)
+    except BaseException as error:
+        _end_other_processes(trainer)
+        if isinstance(error, SystemExit) and isinstance(error.__context__, KeyboardInterrupt):
+            raise KeyboardInterrupt from None
+        if isinstance(error, SIGTERMException):
+            if not is_first_process():
+                raise SystemExit(0) from None  # only the first one's code counts; others alarm Lightning
+            if stop.signal == signal.SIGINT:
+                raise KeyboardInterrupt from None
+            raise SystemExit(128 + signal.SIGTERM) from None
+        if isinstance(error, DivergedError):
+            last = Path(trainer.default_root_dir) / "checkpoints" / "last.ckpt"
+            state = f"the last good checkpoint is {last}" if last.exists() else "there is no checkpoint yet"
+            raise DivergedError(f"{error}; {state}") from error
+        if trainer.world_size > 1 and is_connection_error(error):
+            raise ProcessError(
+                f"process {trainer.global_rank} lost another process of this job, which must have ended; "
+                "go on with ckpt_path=last"
+            ) from error
+        raise
+
+
+def _end_other_processes(trainer: pl.Trainer) -> None:
+    """End what Lightning started for this job: without this process the others would wait for it."""
+    for process in getattr(trainer.strategy.launcher, "procs", ()):
+        if process.poll() is None:
+            process.kill()
