@@ -8,7 +8,7 @@ from typing import Any
 
 from dcgan_lightning.config import check_fingerprint
 from dcgan_lightning.errors import ConfigError, RunFolderError
-from dcgan_lightning.files import LOCK_FILE, write_atomic
+from dcgan_lightning.files import LOCK_FILE, TEMPORARY_PREFIX, write_atomic
 
 log = logging.getLogger(__name__)
 
@@ -64,8 +64,13 @@ def check_folder(folder: Path, ckpt_path: str | None, found: Path | None) -> Non
         ckpt_path: What the user gave.
         found: The checkpoint that was found for it.
     """
-    goes_on = ckpt_path in ("last", "auto") if found is None else found.is_relative_to(folder.resolve())
-    holds_run = folder.is_dir() and any(path.name != LOCK_FILE for path in folder.iterdir())
+    if found is None:
+        goes_on = ckpt_path in ("last", "auto") and (folder / CONFIG_FILE).is_file()
+    else:
+        goes_on = found.is_relative_to(folder.resolve())
+    # The lock is this process' own, and a run can be killed while it writes its first file.
+    ours = (LOCK_FILE, TEMPORARY_PREFIX)
+    holds_run = folder.is_dir() and any(not path.name.startswith(ours) for path in folder.iterdir())
     if holds_run and not goes_on:
         raise RunFolderError(
             f"{folder} already holds a run; choose another run_name, or go on with this one: ckpt_path=last"

@@ -153,6 +153,16 @@ def test_auto_starts_and_goes_on(compose_cfg: Compose, tmp_path: Path, unbroken:
     assert_same_run(tmp_path / "run", unbroken)
 
 
+def test_auto_takes_no_folder_that_holds_something_else(compose_cfg: Compose, tmp_path: Path) -> None:
+    (tmp_path / "run").mkdir()
+    (tmp_path / "run" / "thesis.txt").touch()
+    with pytest.raises(RunFolderError, match="already holds a run"):
+        train(compose_cfg(*SMOKE, "ckpt_path=auto"))
+    (tmp_path / "run" / "thesis.txt").rename(tmp_path / "run" / ".tmp-config.yaml-x")  # killed very early
+    assert train(compose_cfg(*SMOKE, "ckpt_path=auto", "trainer.max_epochs=1")).epochs == 1
+    assert not (tmp_path / "run" / ".tmp-config.yaml-x").exists()
+
+
 def test_another_environment_is_said(
     compose_cfg: Compose, unbroken: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
