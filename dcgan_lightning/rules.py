@@ -128,6 +128,7 @@ RULES: dict[str, Check] = {
     "model.betas": list_of(_below_one, 2),
     "model.adam_eps": _positive,
     "model.accuracy_threshold": number("a number", lambda value: True),
+    "model.fast_paths": one_of("auto", True, False),
     "model.batch_size": whole(2),
     "trainer.accelerator": one_of("auto", "cpu", "gpu", "cuda"),
     "trainer.devices": _devices,

@@ -16,7 +16,13 @@ from omegaconf import DictConfig, OmegaConf
 
 from dcgan_lightning.commands import note_job, refuse, run_command
 from dcgan_lightning.config import CONF_DIR, build, fingerprint, plain, validate
-from dcgan_lightning.devices import check_processes, choose_accelerator, describe_environment, set_threads
+from dcgan_lightning.devices import (
+    check_processes,
+    choose_accelerator,
+    describe_environment,
+    keep_freed_memory,
+    set_threads,
+)
 from dcgan_lightning.errors import DCGANError, MemoryLackError, is_out_of_memory
 from dcgan_lightning.files import locked, remove_if_empty, remove_stale_temporaries, write_atomic
 from dcgan_lightning.processes import end_with_parent, is_first_process
@@ -97,6 +103,7 @@ def _train(cfg: DictConfig, folder: Path, ckpt_path: Path | None) -> RunResult:
     processes = check_processes(plain(cfg.trainer), is_sweep)
     accelerator = choose_accelerator(cfg.trainer.accelerator)
     set_threads(cfg.threads, accelerator, processes // int(cfg.trainer.get("num_nodes", 1)))
+    keep_freed_memory()
     settings, environment = fingerprint(cfg, processes), describe_environment(accelerator)
     from dcgan_lightning.checkpoints import check_fits, read_checkpoint
 

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor, nn
 
+from dcgan_lightning.kernels.choose import FastPaths
 from dcgan_lightning.networks.initialization import Initialization, initialize
 from dcgan_lightning.networks.layers import KerasBatchNorm1d, KerasBatchNorm2d, SameConvTranspose2d
 
@@ -25,6 +26,8 @@ class Generator(nn.Module):
         negative_slope: Slope of the leaky rectifiers for negative inputs, >= 0.
         initialization: How the weights start (see `initialize`).
         generator: Source of the random numbers for the weights; PyTorch's default one if not given.
+        fast_paths: Whether the convolutions take the ways of `dcgan_lightning.kernels`; "auto": where they
+            were measured to win.
 
     Shape:
         z (N, latent_dim), any scale, standard normal in training; images (N, image_channels, 28, 28) in
@@ -45,6 +48,7 @@ class Generator(nn.Module):
         negative_slope: float = 0.3,
         initialization: Initialization = "glorot_uniform",
         generator: torch.Generator | None = None,
+        fast_paths: FastPaths = "auto",
     ) -> None:
         super().__init__()
         if len(channels) != 3:
@@ -69,16 +73,18 @@ class Generator(nn.Module):
                 leaky_re_lu=rectifier(),
                 reshape=nn.Unflatten(1, start),  # (N, 256, 7, 7)
                 conv2d_transpose=SameConvTranspose2d(
-                    first, second, 5, stride=1, bias=False
+                    first, second, 5, stride=1, fast_paths=fast_paths
                 ),  # (N, 128, 7, 7)
                 batch_normalization_1=KerasBatchNorm2d(second),
                 leaky_re_lu_1=rectifier(),
                 conv2d_transpose_1=SameConvTranspose2d(
-                    second, third, 5, stride=2, bias=False
+                    second, third, 5, stride=2, fast_paths=fast_paths
                 ),  # (N, 64, 14, 14)
                 batch_normalization_2=KerasBatchNorm2d(third),
                 leaky_re_lu_2=rectifier(),
-                conv2d_transpose_2=SameConvTranspose2d(third, image_channels, 5, stride=2, bias=False),
+                conv2d_transpose_2=SameConvTranspose2d(
+                    third, image_channels, 5, stride=2, fast_paths=fast_paths
+                ),
                 tanh=nn.Tanh(),  # (N, 1, 28, 28); part of the layer before it in Keras
             )
         )

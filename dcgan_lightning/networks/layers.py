@@ -1,4 +1,7 @@
-"""Layers where Keras differs from PyTorch: ``padding="same"`` and BatchNorm's moving variance."""
+"""Layers where Keras differs from PyTorch: ``padding="same"`` and BatchNorm's moving variance.
+
+Convolutions and dropout have fast paths (see `dcgan_lightning.kernels`): another way to the same result.
+"""
 
 from typing import cast
 
@@ -7,6 +10,9 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from dcgan_lightning.distributed import mean_over_processes, process_count
+from dcgan_lightning.kernels import choose, frequency, patches
+from dcgan_lightning.kernels.choose import FastPaths
+from dcgan_lightning.kernels.dropout import dropout
 
 
 def same_padding(kernel_size: int, stride: int) -> tuple[int, int]:
@@ -35,7 +41,13 @@ class SameConv2d(nn.Conv2d):
     """
 
     def __init__(
-        self, in_channels: int, out_channels: int, kernel_size: int, stride: int, bias: bool = True
+        self,
+        in_channels: int,
+        out_channels: int,
+        kernel_size: int,
+        stride: int,
+        bias: bool = True,
+        fast_paths: FastPaths = "auto",
     ) -> None:
         before, after = same_padding(kernel_size, stride)
         symmetric = before == after
@@ -43,10 +55,18 @@ class SameConv2d(nn.Conv2d):
             in_channels, out_channels, kernel_size, stride, padding=before if symmetric else 0, bias=bias
         )
         self._pad = None if symmetric else (before, after, before, after)
+        self.fast_paths = fast_paths
 
     def forward(self, input: Tensor) -> Tensor:
         """Pad unevenly where "same" asks for it, then convolve."""
-        return super().forward(input if self._pad is None else F.pad(input, self._pad))
+        stride = self.stride[0]
+        if choose.use_patches(self.fast_paths, input, self.in_channels):
+            output = patches.conv2d_same(input, self.weight, stride)
+        elif choose.use_frequency(self.fast_paths, input, self.weight, stride):
+            output = frequency.conv2d_same(input, self.weight, stride)
+        else:
+            return super().forward(input if self._pad is None else F.pad(input, self._pad))
+        return output if self.bias is None else output + self.bias.view(-1, 1, 1)
 
 
 class SameConvTranspose2d(nn.ConvTranspose2d):
@@ -60,16 +80,41 @@ class SameConvTranspose2d(nn.ConvTranspose2d):
     """
 
     def __init__(
-        self, in_channels: int, out_channels: int, kernel_size: int, stride: int, bias: bool = True
+        self,
+        in_channels: int,
+        out_channels: int,
+        kernel_size: int,
+        stride: int,
+        fast_paths: FastPaths = "auto",
     ) -> None:
         before, after = same_padding(kernel_size, stride)
-        super().__init__(in_channels, out_channels, kernel_size, stride, padding=before, bias=bias)
+        super().__init__(in_channels, out_channels, kernel_size, stride, padding=before, bias=False)
         self._crop = after - before  # padding=before already drops this many on both sides
+        self.fast_paths = fast_paths
 
     def forward(self, input: Tensor, output_size: list[int] | None = None) -> Tensor:
         """Convolve, then drop the last rows and columns that "same" does not have."""
+        stride = self.stride[0]
+        if choose.use_patches(self.fast_paths, input, self.out_channels):
+            return patches.conv_transpose2d_same(input, self.weight, stride)
+        if choose.use_frequency(self.fast_paths, input, self.weight, stride):
+            return frequency.conv_transpose2d_same(input, self.weight, stride)
         output = super().forward(input, output_size)
         return output[..., : -self._crop, : -self._crop] if self._crop else output
+
+
+class Dropout(nn.Dropout):
+    """Dropout; its fast path draws other numbers than PyTorch's (see `dcgan_lightning.kernels.dropout`)."""
+
+    def __init__(self, p: float, fast_paths: FastPaths = "auto") -> None:
+        super().__init__(p)
+        self.fast_paths = fast_paths
+
+    def forward(self, input: Tensor) -> Tensor:
+        """In training, set a share of the activations to 0 and scale the others."""
+        if self.training and self.p > 0 and choose.use_dropout(self.fast_paths, input):
+            return dropout(input, self.p)
+        return super().forward(input)
 
 
 class _KerasBatchNorm(nn.modules.batchnorm._BatchNorm):

@@ -12,6 +12,8 @@ from torch.optim import Adam, Optimizer
 
 from dcgan_lightning.distributed import average_in_place
 from dcgan_lightning.errors import DivergedError
+from dcgan_lightning.kernels import choose
+from dcgan_lightning.kernels.choose import FastPaths
 from dcgan_lightning.networks import (
     Discriminator,
     Generator,
@@ -21,6 +23,7 @@ from dcgan_lightning.networks import (
     generator_loss,
 )
 from dcgan_lightning.randomness import reseed_default_generators, stream_generator, stream_seed
+from dcgan_lightning.systems import single_backward
 
 METRIC_NAMES = ("gen_loss", "disc_loss", "real_accuracy", "fake_accuracy")
 
@@ -47,6 +50,9 @@ class DCGAN(pl.LightningModule):
         betas: Decay rates of both Adams' moments, each in [0, 1).
         adam_eps: Added to the denominator of both Adams; Keras' default is 1e-7.
         accuracy_threshold: Bound on the logit for the accuracies (see `discriminator_accuracy`).
+        fast_paths: Whether to compute in the ways of `dcgan_lightning.kernels` and
+            `dcgan_lightning.systems.single_backward`, which have the same results; "auto": where they were
+            measured to win. False leaves PyTorch's own operations only.
 
     Source:
         ``train_step`` of the notebook.
@@ -68,6 +74,7 @@ class DCGAN(pl.LightningModule):
         betas: Sequence[float] = (0.9, 0.999),
         adam_eps: float = 1e-7,
         accuracy_threshold: float = 0.5,
+        fast_paths: FastPaths = "auto",
     ) -> None:
         super().__init__()
         self.automatic_optimization = False
@@ -78,14 +85,27 @@ class DCGAN(pl.LightningModule):
         self.betas = (betas[0], betas[1])
         self.adam_eps = adam_eps
         self.accuracy_threshold = accuracy_threshold
+        self.fast_paths = fast_paths
         self.save_hyperparameters()
 
         weights = stream_generator(seed, "init")
         self.generator = Generator(
-            latent_dim, generator_channels, image_channels, negative_slope, initialization, weights
+            latent_dim,
+            generator_channels,
+            image_channels,
+            negative_slope,
+            initialization,
+            weights,
+            fast_paths,
         )
         self.discriminator = Discriminator(
-            discriminator_channels, image_channels, negative_slope, dropout, initialization, weights
+            discriminator_channels,
+            image_channels,
+            negative_slope,
+            dropout,
+            initialization,
+            weights,
+            fast_paths,
         )
         # The discriminator's convolutions are a fifth faster on a CPU in this layout; values are the same.
         self.discriminator.to(memory_format=torch.channels_last)
@@ -139,16 +159,23 @@ class DCGAN(pl.LightningModule):
         if self.global_rank:
             self._reseed(batch_idx, self.global_rank)  # each process drops out activations of its own
         fake_images = self.generator(noise)
-        real_logits = self.discriminator(batch)
-        fake_logits = self.discriminator(fake_images)
+        seen_images = fake_images.detach().requires_grad_()  # where the two networks' passes meet
+        real_logits, fake_logits = self._judge(batch, seen_images)
         gen_loss = generator_loss(fake_logits)
         disc_loss = discriminator_loss(real_logits, fake_logits)
 
         for optimizer in optimizers:
             optimizer.zero_grad()
         # Each loss goes to its own network's weights only, so neither gradient disturbs the other.
-        self.manual_backward(gen_loss, retain_graph=True, inputs=list(self.generator.parameters()))
-        self.manual_backward(disc_loss, inputs=list(self.discriminator.parameters()))
+        judges = list(self.discriminator.parameters())
+        if self._uses_single_backward(batch) and single_backward.is_exact(fake_logits):
+            self.manual_backward(disc_loss, inputs=[*judges, seen_images])
+            gradient = single_backward.generator_gradient(cast(Tensor, seen_images.grad), fake_logits)
+        else:
+            self.manual_backward(gen_loss, retain_graph=True, inputs=[seen_images])
+            gradient = cast(Tensor, seen_images.grad)
+            self.manual_backward(disc_loss, inputs=judges)
+        self.manual_backward(fake_images, gradient=gradient, inputs=list(self.generator.parameters()))
 
         accuracies = discriminator_accuracy(real_logits, fake_logits, self.accuracy_threshold)
         figures = torch.stack([gen_loss.detach(), disc_loss.detach(), *accuracies])
@@ -164,6 +191,16 @@ class DCGAN(pl.LightningModule):
             optimizer.step()
         self.log_dict(metrics)  # kept on the device until a logger wants them: no sync an iteration
         return metrics
+
+    def _judge(self, real_images: Tensor, fake_images: Tensor) -> tuple[Tensor, Tensor]:
+        """Return the logits of both; from one pass where its backward pass serves both losses."""
+        if not self._uses_single_backward(real_images):
+            return self.discriminator(real_images), self.discriminator(fake_images)
+        logits: Tensor = self.discriminator(torch.cat([real_images, fake_images]))
+        return logits[: len(real_images)], logits[len(real_images) :]
+
+    def _uses_single_backward(self, images: Tensor) -> bool:
+        return choose.use_single_backward(self.fast_paths, images)
 
     def check_finite(self, metrics: dict[str, Tensor], batch_idx: int) -> None:
         """Refuse to step from losses that are not finite.

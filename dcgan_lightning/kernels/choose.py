@@ -1,0 +1,71 @@
+"""Where the fast paths are used: on the CPU, for the sizes for which they were measured to win.
+
+The bounds come from forward and backward passes of single layers, side by side on two cores of an AMD EPYC
+with MKL (``tests/benchmarks/layers.py`` repeats it). They depend on nothing but types and sizes, so a run
+takes the same way every time.
+"""
+
+from typing import Literal
+
+import torch
+from torch import Tensor
+
+FastPaths = bool | Literal["auto"]
+
+FREQUENCY_MIN_COUNT = {1: 16, 2: 64}  # images, for each stride
+FREQUENCY_MIN_CHANNELS = 2048  # input channels times output channels
+PATCHES_MAX_CHANNELS = 4  # of the larger image
+
+
+def use_patches(setting: FastPaths, images: Tensor, outer_channels: int) -> bool:
+    """Return whether a convolution takes the way of `dcgan_lightning.kernels.patches`.
+
+    Args:
+        setting: False: never; True: where possible; "auto": where it wins.
+        images: The convolution's input.
+        outer_channels: Channels of the larger image, the one next to the pixels.
+    """
+    return outer_channels <= PATCHES_MAX_CHANNELS and _is_allowed(setting, images) and _is_plain(images)
+
+
+def use_frequency(setting: FastPaths, images: Tensor, weight: Tensor, stride: int) -> bool:
+    """Return whether a convolution takes the way of `dcgan_lightning.kernels.frequency`.
+
+    Args:
+        setting: False: never; True: where possible; "auto": where it wins.
+        images: The convolution's input.
+        weight: Its kernel.
+        stride: Its stride.
+    """
+    is_large = (
+        weight.shape[0] * weight.shape[1] >= FREQUENCY_MIN_CHANNELS
+        and stride in FREQUENCY_MIN_COUNT
+        and len(images) >= FREQUENCY_MIN_COUNT[stride]
+    )
+    return (is_large or setting is True) and _is_allowed(setting, images) and _is_plain(images)
+
+
+def use_dropout(setting: FastPaths, activations: Tensor) -> bool:
+    """Return whether `dcgan_lightning.kernels.dropout` draws what is dropped."""
+    return _is_allowed(setting, activations)
+
+
+def use_single_backward(setting: FastPaths, images: Tensor) -> bool:
+    """Return whether one backward pass through the discriminator serves both losses."""
+    return _is_allowed(setting, images)
+
+
+def _is_allowed(setting: FastPaths, images: Tensor) -> bool:
+    if setting != "auto":
+        return setting
+    return images.device.type == "cpu" and torch.backends.mkl.is_available()  # where they were measured
+
+
+def _is_plain(images: Tensor) -> bool:
+    """Return whether a layer computes in its own precision, and is not being written down by an export."""
+    return (
+        images.dtype in (torch.float32, torch.float64)
+        and not torch.is_autocast_enabled(images.device.type)
+        and not torch.compiler.is_compiling()
+        and not torch.jit.is_tracing()  # type: ignore[attr-defined]
+    )
