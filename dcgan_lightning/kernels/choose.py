@@ -50,7 +50,7 @@ def use_dropout(setting: FastPaths, activations: Tensor) -> bool:
     return _is_allowed(setting, activations)
 
 
-def use_single_backward(setting: FastPaths, images: Tensor) -> bool:
+def use_single_pass(setting: FastPaths, images: Tensor) -> bool:
     """Return whether one backward pass through the discriminator serves both losses."""
     return _is_allowed(setting, images)
 

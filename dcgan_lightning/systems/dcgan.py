@@ -19,11 +19,9 @@ from dcgan_lightning.networks import (
     Generator,
     Initialization,
     discriminator_accuracy,
-    discriminator_loss,
-    generator_loss,
 )
 from dcgan_lightning.randomness import reseed_default_generators, stream_generator, stream_seed
-from dcgan_lightning.systems import single_backward
+from dcgan_lightning.systems.gradients import backpropagate
 
 METRIC_NAMES = ("gen_loss", "disc_loss", "real_accuracy", "fake_accuracy")
 
@@ -51,7 +49,7 @@ class DCGAN(pl.LightningModule):
         adam_eps: Added to the denominator of both Adams; Keras' default is 1e-7.
         accuracy_threshold: Bound on the logit for the accuracies (see `discriminator_accuracy`).
         fast_paths: Whether to compute in the ways of `dcgan_lightning.kernels` and
-            `dcgan_lightning.systems.single_backward`, which have the same results; "auto": where they were
+            `dcgan_lightning.systems.gradients`, which have the same results; "auto": where they were
             measured to win. False leaves PyTorch's own operations only.
 
     Source:
@@ -159,48 +157,31 @@ class DCGAN(pl.LightningModule):
         if self.global_rank:
             self._reseed(batch_idx, self.global_rank)  # each process drops out activations of its own
         fake_images = self.generator(noise)
-        seen_images = fake_images.detach().requires_grad_()  # where the two networks' passes meet
-        real_logits, fake_logits = self._judge(batch, seen_images)
-        gen_loss = generator_loss(fake_logits)
-        disc_loss = discriminator_loss(real_logits, fake_logits)
-
         for optimizer in optimizers:
             optimizer.zero_grad()
-        # Each loss goes to its own network's weights only, so neither gradient disturbs the other.
-        judges = list(self.discriminator.parameters())
-        if self._uses_single_backward(batch) and single_backward.is_exact(fake_logits):
-            self.manual_backward(disc_loss, inputs=[*judges, seen_images])
-            gradient = single_backward.generator_gradient(cast(Tensor, seen_images.grad), fake_logits)
-        else:
-            self.manual_backward(gen_loss, retain_graph=True, inputs=[seen_images])
-            gradient = cast(Tensor, seen_images.grad)
-            self.manual_backward(disc_loss, inputs=judges)
-        self.manual_backward(fake_images, gradient=gradient, inputs=list(self.generator.parameters()))
+        judgement = backpropagate(
+            self.generator,
+            self.discriminator,
+            batch,
+            fake_images,
+            single_pass=choose.use_single_pass(self.fast_paths, batch),
+            backward=self.manual_backward,
+        )
 
+        real_logits, fake_logits, gen_loss, disc_loss = judgement
         accuracies = discriminator_accuracy(real_logits, fake_logits, self.accuracy_threshold)
-        figures = torch.stack([gen_loss.detach(), disc_loss.detach(), *accuracies])
+        figures = torch.stack([gen_loss, disc_loss, *accuracies])
         gradients = [weights.grad for weights in self.parameters() if weights.grad is not None]
         average_in_place([*gradients, figures])
         metrics = dict(zip(METRIC_NAMES, figures.unbind(), strict=True))
-        if (
-            self.device.type == "cpu"
-        ):  # elsewhere it would make the device wait; History looks at epochs' ends
+        # Elsewhere it would make the device wait; History looks at epochs' ends.
+        if self.device.type == "cpu":
             self.check_finite(metrics, batch_idx)
 
         for optimizer in optimizers:
             optimizer.step()
         self.log_dict(metrics)  # kept on the device until a logger wants them: no sync an iteration
         return metrics
-
-    def _judge(self, real_images: Tensor, fake_images: Tensor) -> tuple[Tensor, Tensor]:
-        """Return the logits of both; from one pass where its backward pass serves both losses."""
-        if not self._uses_single_backward(real_images):
-            return self.discriminator(real_images), self.discriminator(fake_images)
-        logits: Tensor = self.discriminator(torch.cat([real_images, fake_images]))
-        return logits[: len(real_images)], logits[len(real_images) :]
-
-    def _uses_single_backward(self, images: Tensor) -> bool:
-        return choose.use_single_backward(self.fast_paths, images)
 
     def check_finite(self, metrics: dict[str, Tensor], batch_idx: int) -> None:
         """Refuse to step from losses that are not finite.

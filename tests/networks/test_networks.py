@@ -121,8 +121,8 @@ def test_strided_convolution_pads_one_before_and_two_after() -> None:
 
 @pytest.mark.parametrize("stride", [1, 2])
 def test_transposed_convolution_is_the_gradient_of_the_convolution(stride: int) -> None:
-    convolution = SameConv2d(3, 2, 5, stride=stride, bias=False).double()
-    transposed = SameConvTranspose2d(2, 3, 5, stride=stride, bias=False).double()
+    convolution = SameConv2d(3, 2, 5, stride=stride).double()
+    transposed = SameConvTranspose2d(2, 3, 5, stride=stride).double()
     transposed.weight = convolution.weight
     images = torch.randn(2, 3, 8, 8, dtype=torch.float64, requires_grad=True)
     weights = torch.randn(2, 2, 8 // stride, 8 // stride, dtype=torch.float64)

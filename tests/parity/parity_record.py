@@ -29,6 +29,7 @@ from dcgan_lightning.networks import (
     discriminator_loss,
     generator_loss,
 )
+from dcgan_lightning.systems.gradients import backpropagate
 
 LEARNING_RATE = 1e-4
 BETAS = (0.9, 0.999)
@@ -45,12 +46,13 @@ def load(network: nn.Module, seed: int, shapes: Mapping[str, Shape]) -> None:
     network.load_state_dict(state | counters)
 
 
-def networks(seed: int, dtype: torch.dtype) -> tuple[Generator, Discriminator]:
+def networks(seed: int, dtype: torch.dtype, fast_paths: bool) -> tuple[Generator, Discriminator]:
     """Return both networks in a precision, with the formula's weights, dropout off.
 
     TensorFlow keeps a leaky rectifier's slope in float32 whatever the inputs are, so ours is rounded too.
     """
-    generator, discriminator = Generator().to(dtype), Discriminator(dropout=0.0).to(dtype)
+    generator = Generator(fast_paths=fast_paths).to(dtype)
+    discriminator = Discriminator(dropout=0.0, fast_paths=fast_paths).to(dtype)
     load(generator, seed, GENERATOR_SHAPES)
     load(discriminator, seed, DISCRIMINATOR_SHAPES)
     for network in (generator, discriminator):
@@ -100,9 +102,9 @@ def _statistics(generator: nn.Module, prefix: str) -> Arrays:
     }
 
 
-def inference_record(seed: int, dtype: torch.dtype) -> Arrays:
+def inference_record(seed: int, dtype: torch.dtype, fast_paths: bool) -> Arrays:
     """Return the outputs of both networks in inference mode."""
-    generator, discriminator = networks(seed, dtype)
+    generator, discriminator = networks(seed, dtype, fast_paths)
     generator.eval()
     discriminator.eval()
     with torch.inference_mode():
@@ -129,7 +131,9 @@ def follow_keras(optimizer: torch.optim.Optimizer, step: int) -> None:
     optimizer.param_groups[0]["eps"] = EPSILON / (1 - BETAS[1] ** step) ** 0.5
 
 
-def training_record(seed: int, dtype: torch.dtype, as_keras: bool, steps: int = STEPS) -> Arrays:
+def training_record(
+    seed: int, dtype: torch.dtype, as_keras: bool, steps: int = STEPS, fast_paths: bool = False
+) -> Arrays:
     """Return everything that the training steps compute.
 
     Args:
@@ -137,8 +141,9 @@ def training_record(seed: int, dtype: torch.dtype, as_keras: bool, steps: int = 
         dtype: Of weights, inputs and all that follows from them.
         as_keras: Whether Adam is Keras' (see `follow_keras`), not PyTorch's own.
         steps: How many.
+        fast_paths: Whether convolutions and gradients take the fast ways.
     """
-    generator, discriminator = networks(seed, dtype)
+    generator, discriminator = networks(seed, dtype, fast_paths)
     optimizers = [
         torch.optim.Adam(network.parameters(), lr=LEARNING_RATE, betas=BETAS, eps=EPSILON)
         for network in (generator, discriminator)
@@ -146,14 +151,13 @@ def training_record(seed: int, dtype: torch.dtype, as_keras: bool, steps: int = 
     record = {}
     for step in range(1, steps + 1):
         images = generator(_noise(seed, step, dtype))
-        real_logits, fake_logits = discriminator(_images(seed, step, dtype)), discriminator(images)
-        gen_loss = generator_loss(fake_logits)
-        disc_loss = discriminator_loss(real_logits, fake_logits)
-        real_accuracy, fake_accuracy = discriminator_accuracy(real_logits, fake_logits)
         for optimizer in optimizers:
             optimizer.zero_grad()
-        gen_loss.backward(retain_graph=True, inputs=list(generator.parameters()))
-        disc_loss.backward(inputs=list(discriminator.parameters()))
+        real_images = _images(seed, step, dtype)
+        real_logits, fake_logits, gen_loss, disc_loss = backpropagate(
+            generator, discriminator, real_images, images, single_pass=fast_paths
+        )
+        real_accuracy, fake_accuracy = discriminator_accuracy(real_logits, fake_logits)
         for optimizer in optimizers:
             if as_keras:
                 follow_keras(optimizer, step)
@@ -162,8 +166,8 @@ def training_record(seed: int, dtype: torch.dtype, as_keras: bool, steps: int = 
             "output/images": _channels_last(images),
             "output/real_logits": _column(real_logits),
             "output/fake_logits": _column(fake_logits),
-            "loss/gen_loss": gen_loss.detach().numpy(),
-            "loss/disc_loss": disc_loss.detach().numpy(),
+            "loss/gen_loss": gen_loss.numpy(),
+            "loss/disc_loss": disc_loss.numpy(),
             "accuracy/real_accuracy": real_accuracy.numpy(),
             "accuracy/fake_accuracy": fake_accuracy.numpy(),
         }
@@ -187,7 +191,11 @@ def function_record(dtype: torch.dtype, extreme: float = 1e4) -> Arrays:
 
 
 def port_record(
-    seed: int, dtype: torch.dtype = torch.float64, as_keras: bool = False, steps: int = STEPS
+    seed: int,
+    dtype: torch.dtype = torch.float64,
+    as_keras: bool = False,
+    steps: int = STEPS,
+    fast_paths: bool = False,
 ) -> Arrays:
     """Return what our networks compute, named, laid out and compacted as in the golden file.
 
@@ -197,6 +205,8 @@ def port_record(
     for step in range(1, STEPS + 1):
         inputs |= {f"noise/{step}": noise(seed, step), f"real_images/{step}": real_images(seed, step)}
     record = (
-        function_record(dtype) | inference_record(seed, dtype) | training_record(seed, dtype, as_keras, steps)
+        function_record(dtype)
+        | inference_record(seed, dtype, fast_paths)
+        | training_record(seed, dtype, as_keras, steps, fast_paths)
     )
     return {f"inputs/{name}": checksums(value) for name, value in inputs.items()} | compact(seed, record)

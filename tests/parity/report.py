@@ -1,4 +1,7 @@
-"""Print the largest deviation of each kind: python tests/parity/report.py [golden_0.npz ...]."""
+"""Print the largest deviation of each kind: python tests/parity/report.py [golden_0.npz ...].
+
+Without and with fast paths.
+"""
 
 import sys
 from pathlib import Path
@@ -17,18 +20,18 @@ from parity_checks import (
 from parity_record import port_record
 
 
-def report(path: Path) -> str:
+def report(path: Path, fast_paths: bool) -> str:
     """Return the table for one golden file."""
     with np.load(path) as file:
         golden = dict(file)
     seed = int(golden["meta/seed"])
     double, single, plain = (
-        port_record(seed, as_keras=True),
-        port_record(seed, torch.float32, steps=1),
-        port_record(seed, as_keras=False),
+        port_record(seed, as_keras=True, fast_paths=fast_paths),
+        port_record(seed, torch.float32, steps=1, fast_paths=fast_paths),
+        port_record(seed, as_keras=False, fast_paths=fast_paths),
     )
     versions = ", ".join(f"{name} {golden[f'meta/{name}']}" for name in ("tensorflow", "keras", "numpy"))
-    lines = [f"seed {seed}: {versions}"]
+    lines = [f"seed {seed}, {'fast paths' if fast_paths else 'plain'}: {versions}"]
     for precision, checks, record in (("float64", CHECKS, double), ("float32", SINGLE_CHECKS, single)):
         lines.append(f"{precision:<42}{'largest':>9}{'allowed':>10}  where")
         for check in checks:
@@ -54,4 +57,4 @@ if __name__ == "__main__":
     paths = [Path(argument) for argument in sys.argv[1:]] or sorted(
         Path(__file__).parent.glob("golden_*.npz")
     )
-    print("\n\n".join(report(path) for path in paths))
+    print("\n\n".join(report(path, fast_paths) for path in paths for fast_paths in (False, True)))

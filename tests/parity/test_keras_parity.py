@@ -41,16 +41,21 @@ def golden(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFact
         return dict(file)
 
 
+@pytest.fixture(scope="module", params=[False, True], ids=["plain", "fast_paths"])
+def fast_paths(request: pytest.FixtureRequest) -> bool:
+    return request.param
+
+
 @pytest.fixture(scope="module")
-def port(golden: Arrays) -> Arrays:
+def port(golden: Arrays, fast_paths: bool) -> Arrays:
     """Our record in float64, with Keras' Adam."""
-    return port_record(int(golden["meta/seed"]), as_keras=True)
+    return port_record(int(golden["meta/seed"]), as_keras=True, fast_paths=fast_paths)
 
 
 @pytest.fixture(scope="module")
-def single_port(golden: Arrays) -> Arrays:
+def single_port(golden: Arrays, fast_paths: bool) -> Arrays:
     """Our record in float32, of the first step."""
-    return port_record(int(golden["meta/seed"]), torch.float32, steps=1)
+    return port_record(int(golden["meta/seed"]), torch.float32, steps=1, fast_paths=fast_paths)
 
 
 def too_large(check: Check, ours: Arrays, golden: Arrays) -> dict[str, float]:

@@ -1,0 +1,127 @@
+import pytest
+import torch
+from kernel_checks import (
+    check_against_plain,
+    check_memory_formats,
+    check_needed_gradients_only,
+    draw,
+    plain_conv2d,
+    plain_conv_transpose2d,
+)
+from torch.testing import assert_close
+
+from dcgan_lightning.kernels.frequency import (
+    Blocks,
+    conv2d_same,
+    conv_transpose2d_same,
+    multiply,
+    transforms,
+)
+
+# (images, channels in, channels out, the smaller image's side, kernel, stride)
+SIZES = [
+    (1, 2, 3, 7, 5, 1),
+    (3, 3, 2, 7, 5, 2),
+    (5, 1, 4, 7, 4, 2),
+    (2, 4, 1, 5, 3, 1),
+    (3, 2, 2, 4, 3, 3),
+    (2, 3, 5, 6, 6, 2),
+    (3, 2, 3, 1, 5, 2),
+    (2, 2, 2, 3, 7, 3),
+    (1, 1, 1, 2, 1, 1),
+]
+
+
+@pytest.mark.parametrize(("count", "inputs", "outputs", "side", "kernel", "stride"), SIZES)
+def test_convolution_is_the_plain_one(count, inputs, outputs, side, kernel, stride) -> None:
+    images, weight = draw(count, inputs, side * stride, side * stride), draw(outputs, inputs, kernel, kernel)
+    check_against_plain(conv2d_same, plain_conv2d, images, weight, stride)
+
+
+@pytest.mark.parametrize(("count", "inputs", "outputs", "side", "kernel", "stride"), SIZES)
+def test_transposed_convolution_is_the_plain_one(count, inputs, outputs, side, kernel, stride) -> None:
+    images, weight = draw(count, inputs, side, side), draw(inputs, outputs, kernel, kernel)
+    check_against_plain(conv_transpose2d_same, plain_conv_transpose2d, images, weight, stride)
+
+
+@pytest.mark.parametrize("stride", [1, 2])
+def test_memory_formats(stride: int) -> None:
+    check_memory_formats(conv2d_same, draw(3, 2, 6 * stride, 6 * stride), draw(4, 2, 5, 5), stride)
+    check_memory_formats(conv_transpose2d_same, draw(3, 2, 6, 6), draw(2, 4, 5, 5), stride)
+
+
+@pytest.mark.parametrize("stride", [1, 2])
+def test_gradients_by_differences(stride: int) -> None:
+    weight = draw(3, 2, 5, 5).requires_grad_()
+    assert torch.autograd.gradcheck(
+        conv2d_same, (draw(2, 2, 3 * stride, 3 * stride).requires_grad_(), weight, stride)
+    )
+    assert torch.autograd.gradcheck(
+        conv_transpose2d_same, (draw(2, 3, 3, 3).requires_grad_(), weight, stride)
+    )
+
+
+def test_needed_gradients_only() -> None:
+    check_needed_gradients_only(conv2d_same, draw(2, 2, 4, 4), draw(3, 2, 3, 3), 2)
+    check_needed_gradients_only(conv_transpose2d_same, draw(2, 2, 4, 4), draw(2, 3, 3, 3), 2)
+
+
+def test_error_in_float32_is_below_the_plain_ones() -> None:
+    """The notebook's largest layer, against its values in float64."""
+    images, weight = draw(8, 256, 7, 7), draw(256, 128, 5, 5) * 0.02
+    exact = plain_conv_transpose2d(images, weight, 1)
+
+    def error(convolve) -> float:
+        return float((convolve(images.float(), weight.float(), 1) - exact).norm() / exact.norm())
+
+    assert error(conv_transpose2d_same) < 5e-7
+    assert error(conv_transpose2d_same) < error(plain_conv_transpose2d) + 1e-7
+
+
+@pytest.mark.parametrize(
+    ("side", "kernel", "stride", "parts", "own_opposites"),
+    [(7, 5, 1, 81, 1), (7, 5, 2, 64, 4), (4, 3, 1, 25, 1)],
+)
+def test_number_of_frequencies(side: int, kernel: int, stride: int, parts: int, own_opposites: int) -> None:
+    """The notebook's layers have 9 x 9 and 8 x 8 real numbers in their spectra: the shortest periods."""
+    blocks = Blocks.of(side, kernel, stride)
+    matrices = transforms(side, blocks.taps, blocks.before, torch.float64, torch.device("cpu"))
+    assert matrices.image.shape == (parts, side**2)
+    assert matrices.kernel.shape == (parts, blocks.taps**2)
+    assert matrices.own_opposites == own_opposites
+
+
+@pytest.mark.parametrize(
+    ("kernel", "stride", "expected"),
+    [
+        (5, 1, Blocks(7, 1, 5, 2, (0, 0))),
+        (5, 2, Blocks(7, 2, 3, 1, (1, 0))),
+        (4, 2, Blocks(7, 2, 3, 1, (1, 1))),
+        (3, 3, Blocks(7, 3, 1, 0, (0, 0))),
+    ],
+)
+def test_layout_in_blocks(kernel: int, stride: int, expected: Blocks) -> None:
+    assert Blocks.of(7, kernel, stride) == expected
+
+
+@pytest.mark.parametrize("stride", [1, 2])
+def test_blocks_are_inverse(stride: int) -> None:
+    blocks = Blocks.of(3, 5, stride)
+    images, weight = draw(2, 4, 3 * stride, 3 * stride), draw(4, 2, 5, 5)
+    assert_close(blocks.to_images(blocks.from_images(images, stride), stride), images, rtol=0, atol=0)
+    assert_close(blocks.to_kernel(blocks.from_kernel(weight), weight), weight, rtol=0, atol=0)
+
+
+@pytest.mark.parametrize("conjugate_a", [False, True])
+@pytest.mark.parametrize("conjugate_b", [False, True])
+def test_multiply_is_the_complex_product(conjugate_a: bool, conjugate_b: bool) -> None:
+    own, others = 2, 3
+    a, b = draw(own + 2 * others, 4, 5), draw(own + 2 * others, 5, 6)
+
+    def as_complex(parts: torch.Tensor, conjugate: bool) -> torch.Tensor:
+        imaginary = torch.cat([torch.zeros_like(parts[:own]), parts[own + others :]])
+        return torch.complex(parts[: own + others], -imaginary if conjugate else imaginary)
+
+    expected = as_complex(a, conjugate_a) @ as_complex(b, conjugate_b)
+    product = multiply(a, b, own, conjugate_a, conjugate_b)
+    assert_close(as_complex(product, False), expected, rtol=0, atol=1e-13)
