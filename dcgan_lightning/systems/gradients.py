@@ -1,10 +1,9 @@
 """Both networks' gradients at the same weights, from one forward pass.
 
-The plain way goes back through the discriminator twice, once for each loss. One pass is enough: a logit l of
-a generated image enters the discriminator's loss as softplus(l) and the generator's as softplus(-l). Their
-derivatives are sigmoid(l) and -sigmoid(-l), and the second is the first times -exp(-l). The discriminator has
-no BatchNorm, so an image's logit depends on no other image, and what holds for the logit holds for every
-pixel: the generator's gradient is the discriminator's own, each image's times -exp(-l).
+The plain way goes back through the discriminator twice, once for each loss. One pass is enough. The
+discriminator has no BatchNorm, so an image's logit depends on no other image, and all that a loss sends back
+for an image is proportional to the loss' derivative with respect to that logit. The generator's gradient is
+thus the discriminator's own, each image's times the ratio of the two derivatives.
 """
 
 from collections.abc import Callable
@@ -15,8 +14,9 @@ from torch import Tensor, nn
 
 from dcgan_lightning.networks import discriminator_loss, generator_loss
 
-# Below this logit the discriminator's derivative (4e-18) goes towards the end of float32's range.
-LOWEST_LOGIT = -40.0
+# Added up to, where a generated image's derivative in the discriminator's loss is smaller, so that the ratio
+# stays finite: that of a logit of -40. It is too little to change any weight.
+SMALLEST_DERIVATIVE = 4e-18
 
 
 class Judgement(NamedTuple):
@@ -50,29 +50,45 @@ def backpropagate(
         discriminator: Judges both, in one batch if ``single_pass``.
         real_images: (N, C, 28, 28).
         fake_images: (M, C, 28, 28), with the generator's graph.
-        single_pass: Go back through the discriminator once. Where a generated image's logit is so low that
-            the rule would lose precision, there are two passes all the same.
+        single_pass: Go back through the discriminator once.
         backward: Called as ``Tensor.backward``.
 
     Returns:
         Logits and losses, without gradients.
     """
     seen = fake_images.detach().requires_grad_()  # where the two networks' passes meet
+    judges = list(discriminator.parameters())
     if single_pass:
         logits = discriminator(torch.cat([real_images, seen]))
-        real_logits, fake_logits = logits[: len(real_images)], logits[len(real_images) :]
+        judgement, derivatives, ratios = _derivatives(logits.detach(), len(real_images))
+        backward(logits, gradient=derivatives, inputs=[*judges, seen])
+        gradient = (cast(Tensor, seen.grad) * ratios.view(-1, 1, 1, 1)).to(seen.dtype)
     else:
-        real_logits, fake_logits = discriminator(real_images), discriminator(seen)
-    gen_loss, disc_loss = generator_loss(fake_logits), discriminator_loss(real_logits, fake_logits)
-
-    judges = list(discriminator.parameters())
-    if single_pass and fake_logits.min() >= LOWEST_LOGIT:
-        backward(disc_loss, inputs=[*judges, seen])
-        ratios = -torch.exp(-fake_logits.detach())
-        gradient = cast(Tensor, seen.grad) * ratios.view(-1, 1, 1, 1)
-    else:
-        backward(gen_loss, retain_graph=True, inputs=[seen])
+        judgement = _judge(discriminator(real_images), discriminator(seen))
+        backward(judgement.gen_loss, retain_graph=True, inputs=[seen])
         gradient = cast(Tensor, seen.grad)
-        backward(disc_loss, inputs=judges)
+        backward(judgement.disc_loss, inputs=judges)
     backward(fake_images, gradient=gradient, inputs=list(generator.parameters()))
-    return Judgement(*(figure.detach() for figure in (real_logits, fake_logits, gen_loss, disc_loss)))
+    return Judgement(*(figure.detach() for figure in judgement))
+
+
+def _judge(real_logits: Tensor, fake_logits: Tensor) -> Judgement:
+    losses = generator_loss(fake_logits), discriminator_loss(real_logits, fake_logits)
+    return Judgement(real_logits, fake_logits, *losses)
+
+
+def _derivatives(logits: Tensor, real_count: int) -> tuple[Judgement, Tensor, Tensor]:
+    """Return what the losses say of logits.
+
+    Returns:
+        The judgement; the derivatives of the discriminator's loss with respect to all logits, (N + M,); the
+        ratios of the generator's loss' derivatives to them for the generated images, (M,).
+    """
+    with torch.enable_grad():
+        real_logits = logits[:real_count].requires_grad_()
+        fake_logits = logits[real_count:].requires_grad_()
+        judgement = _judge(real_logits, fake_logits)
+        (generators,) = torch.autograd.grad(judgement.gen_loss, fake_logits)
+        of_real, of_fake = torch.autograd.grad(judgement.disc_loss, [real_logits, fake_logits])
+    of_fake = of_fake.clamp(min=SMALLEST_DERIVATIVE / len(fake_logits))
+    return judgement, torch.cat([of_real, of_fake]), generators / of_fake
