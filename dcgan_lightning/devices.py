@@ -87,10 +87,26 @@ def keep_freed_memory() -> None:
         allocator.mallopt(trim_threshold, 2**31 - 1)
 
 
+def set_tf32(is_on: bool) -> None:
+    """Choose whether CUDA cards compute float32 products and convolutions as TensorFloat-32.
+
+    PyTorch's own default is to do so for convolutions only.
+    """
+    import torch
+
+    # Not PyTorch's newer names for them: Lightning and the compiler read these, which then raise an error.
+    torch.set_float32_matmul_precision("high" if is_on else "highest")
+    torch.backends.cudnn.allow_tf32 = is_on
+
+
 def describe_environment(accelerator: str) -> dict[str, Any]:
     """Return what a run's bits depend on besides its settings."""
     import torch
 
     if accelerator == "cuda":
-        return {"torch": str(torch.__version__), "device": torch.cuda.get_device_name()}
+        return {
+            "torch": str(torch.__version__),
+            "device": torch.cuda.get_device_name(),
+            "tf32": torch.backends.cudnn.allow_tf32,
+        }
     return {"torch": str(torch.__version__), "device": "cpu", "threads": torch.get_num_threads()}

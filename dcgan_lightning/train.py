@@ -21,6 +21,7 @@ from dcgan_lightning.devices import (
     choose_accelerator,
     describe_environment,
     keep_freed_memory,
+    set_tf32,
     set_threads,
 )
 from dcgan_lightning.errors import DCGANError, MemoryLackError, is_out_of_memory
@@ -103,6 +104,7 @@ def _train(cfg: DictConfig, folder: Path, ckpt_path: Path | None) -> RunResult:
     processes = check_processes(plain(cfg.trainer), is_sweep)
     accelerator = choose_accelerator(cfg.trainer.accelerator)
     set_threads(cfg.threads, accelerator, processes // int(cfg.trainer.get("num_nodes", 1)))
+    set_tf32(cfg.tf32)
     keep_freed_memory()
     settings, environment = fingerprint(cfg, processes), describe_environment(accelerator)
     from dcgan_lightning.checkpoints import check_fits, read_checkpoint

@@ -1,10 +1,20 @@
+import ctypes
 import os
+import subprocess
+import sys
 from collections.abc import Iterator
 
 import pytest
 import torch
 
-from dcgan_lightning.devices import check_processes, choose_accelerator, describe_environment, set_threads
+from dcgan_lightning.devices import (
+    check_processes,
+    choose_accelerator,
+    describe_environment,
+    keep_freed_memory,
+    set_tf32,
+    set_threads,
+)
 from dcgan_lightning.errors import ConfigError
 
 
@@ -65,3 +75,53 @@ def test_threads(monkeypatch: pytest.MonkeyPatch) -> None:
     assert torch.get_num_threads() == 2
     assert os.environ["OMP_NUM_THREADS"] == "2"
     assert describe_environment("cpu") == {"torch": torch.__version__, "device": "cpu", "threads": 2}
+
+
+@pytest.mark.parametrize(("is_on", "matmul"), [(True, "high"), (False, "highest")])
+def test_tf32(monkeypatch: pytest.MonkeyPatch, is_on: bool, matmul: str) -> None:
+    before = torch.get_float32_matmul_precision(), torch.backends.cudnn.allow_tf32
+    try:
+        set_tf32(is_on)
+        assert torch.get_float32_matmul_precision() == matmul
+        assert torch.backends.cuda.matmul.allow_tf32 is is_on
+        assert torch.backends.cudnn.allow_tf32 is is_on
+        monkeypatch.setattr(torch.cuda, "get_device_name", lambda: "some card")
+        assert describe_environment("cuda") == {
+            "torch": torch.__version__,
+            "device": "some card",
+            "tf32": is_on,
+        }
+    finally:
+        torch.set_float32_matmul_precision(before[0])
+        torch.backends.cudnn.allow_tf32 = before[1]
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="the C library is not glibc")
+def test_freed_memory_is_kept() -> None:
+    """In a process of its own: the allocator's settings cannot be taken back."""
+    code = """
+import resource, torch
+from dcgan_lightning.devices import keep_freed_memory
+
+def faults():
+    before = resource.getrusage(resource.RUSAGE_SELF).ru_minflt
+    for _ in range(10):
+        torch.empty(4_000_000).fill_(1)  # 16 MB, about 4,000 pages
+    return resource.getrusage(resource.RUSAGE_SELF).ru_minflt - before
+
+fresh = faults()
+keep_freed_memory()
+faults()
+print(fresh, faults())
+"""
+    output = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout
+    fresh, kept = map(int, output.split())
+    assert kept < 100
+    assert fresh >= kept
+
+
+@pytest.mark.parametrize("platform", ["darwin", "win32"])
+def test_other_systems_keep_their_allocator(monkeypatch: pytest.MonkeyPatch, platform: str) -> None:
+    monkeypatch.setattr(sys, "platform", platform)
+    monkeypatch.setattr(ctypes, "CDLL", lambda name: pytest.fail("looked for glibc"))
+    keep_freed_memory()

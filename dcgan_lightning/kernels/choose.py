@@ -47,7 +47,7 @@ def use_frequency(setting: FastPaths, images: Tensor, weight: Tensor, stride: in
 
 def use_dropout(setting: FastPaths, activations: Tensor) -> bool:
     """Return whether `dcgan_lightning.kernels.dropout` draws what is dropped."""
-    return _is_allowed(setting, activations)
+    return _is_allowed(setting, activations) and not _is_traced()
 
 
 def use_single_pass(setting: FastPaths, images: Tensor) -> bool:
@@ -62,10 +62,13 @@ def _is_allowed(setting: FastPaths, images: Tensor) -> bool:
 
 
 def _is_plain(images: Tensor) -> bool:
-    """Return whether a layer computes in its own precision, and is not being written down by an export."""
+    """Return whether a layer computes in its own precision and is neither compiled nor exported."""
     return (
         images.dtype in (torch.float32, torch.float64)
         and not torch.is_autocast_enabled(images.device.type)
-        and not torch.compiler.is_compiling()
-        and not torch.jit.is_tracing()  # type: ignore[attr-defined]
+        and not _is_traced()
     )
+
+
+def _is_traced() -> bool:
+    return torch.compiler.is_compiling() or torch.jit.is_tracing()  # type: ignore[attr-defined]

@@ -51,6 +51,8 @@ class DCGAN(pl.LightningModule):
         fast_paths: Whether to compute in the ways of `dcgan_lightning.kernels` and
             `dcgan_lightning.systems.gradients`, which have the same results; "auto": where they were
             measured to win. False leaves PyTorch's own operations only.
+        compile_mode: Mode of ``torch.compile`` for both networks, such as "reduce-overhead", which uses CUDA
+            graphs; None: no compilation. Names of weights stay the same.
 
     Source:
         ``train_step`` of the notebook.
@@ -73,6 +75,7 @@ class DCGAN(pl.LightningModule):
         adam_eps: float = 1e-7,
         accuracy_threshold: float = 0.5,
         fast_paths: FastPaths = "auto",
+        compile_mode: str | None = None,
     ) -> None:
         super().__init__()
         self.automatic_optimization = False
@@ -84,6 +87,7 @@ class DCGAN(pl.LightningModule):
         self.adam_eps = adam_eps
         self.accuracy_threshold = accuracy_threshold
         self.fast_paths = fast_paths
+        self.compile_mode = compile_mode
         self.save_hyperparameters()
 
         weights = stream_generator(seed, "init")
@@ -129,8 +133,16 @@ class DCGAN(pl.LightningModule):
 
         return [adam(self.generator, self.generator_lr), adam(self.discriminator, self.discriminator_lr)]
 
+    def on_fit_start(self) -> None:
+        """Have the networks compiled, at their first use, where that is asked for."""
+        if self.compile_mode is not None:
+            for network in (self.generator, self.discriminator):
+                network.compile(mode=self.compile_mode)
+
     def on_train_batch_start(self, batch: Tensor, batch_idx: int) -> None:
         """Make this iteration's noise a function of (seed, epoch, batch)."""
+        if self.compile_mode is not None:
+            torch.compiler.cudagraph_mark_step_begin()  # memory of the last iteration may be used again
         self._reseed(batch_idx)
 
     def _reseed(self, batch_idx: int, rank: int = 0) -> None:
@@ -164,7 +176,8 @@ class DCGAN(pl.LightningModule):
             self.discriminator,
             batch,
             fake_images,
-            single_pass=choose.use_single_pass(self.fast_paths, batch),
+            # Compiled networks keep nothing for a second pass.
+            single_pass=self.compile_mode is not None or choose.use_single_pass(self.fast_paths, batch),
             backward=self.manual_backward,
         )
 

@@ -188,6 +188,28 @@ def test_bfloat16_training_stays_close(tmp_path: Path) -> None:
     assert_close(*figures.values(), atol=0.05, rtol=0)
 
 
+def test_compiled_networks_train_the_same(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """With PyTorch's graphs but without its code generator, which takes long."""
+    compiled_with = []
+
+    def compile_graphs(network: torch.nn.Module, mode: str) -> None:
+        compiled_with.append(mode)
+        network._compiled_call_impl = torch.compile(network._call_impl, backend="aot_eager")
+
+    monkeypatch.setattr(torch.nn.Module, "compile", compile_graphs)
+    systems = []
+    for compile_mode in (None, "reduce-overhead"):
+        systems.append(
+            DCGAN(batch_size=16, dropout=0.0, compile_mode=compile_mode, fast_paths=False, **SIZES)
+        )
+        train(systems[-1], SyntheticDataModule(16, count=40), tmp_path)
+    assert compiled_with == ["reduce-overhead"] * 2
+    plain, compiled = (system.state_dict() for system in systems)
+    assert list(plain) == list(compiled)
+    for name, value in plain.items():
+        assert_close(compiled[name], value, atol=1e-5, rtol=1e-3, msg=name)
+
+
 def test_forward_makes_images() -> None:
     assert DCGAN(**SIZES)(torch.randn(2, 6)).shape == (2, 1, 28, 28)
 
