@@ -4,6 +4,7 @@ import atexit
 import functools
 import hashlib
 import json
+import os
 import shutil
 import sys
 import tempfile
@@ -18,6 +19,8 @@ from reliability_processes import HERE, ColdProcess, Finished, Process, WarmProc
 from reliability_processes import environment as usual_environment
 
 FAULTS = HERE / "faults"
+# Everywhere, also where the networks are too small to gain; "false" tries PyTorch's own operations.
+FAST_PATHS = f"model.fast_paths={os.environ.get('RELIABILITY_FAST_PATHS', 'true')}"
 RUN = "run_name=run"
 NARROW = (
     "data.batch_size=32",
@@ -182,13 +185,13 @@ class Ours(Contender):
             *("trainer.limit_train_batches=6", "trainer.log_every_n_steps=1"),
             "callbacks.sample_grid.every_n_iterations=3",
             *("callbacks.checkpoint.every_n_epochs=1", "callbacks.history.plot_every_n_epochs=0"),
-            *NARROW,
+            *(*NARROW, FAST_PATHS),
         )
 
     def full(self, folder: Path) -> tuple[str, ...]:
         return (
             *("data=fashion_mnist", "trainer=cpu", RUN, "trainer.max_epochs=2"),
-            *("trainer.limit_train_batches=3", "trainer.log_every_n_steps=1"),
+            *("trainer.limit_train_batches=3", "trainer.log_every_n_steps=1", FAST_PATHS),
         )
 
     def two_processes(self, folder: Path) -> tuple[str, ...]:
@@ -197,7 +200,7 @@ class Ours(Contender):
     @property
     def synthetic(self) -> tuple[str, ...]:
         """Overrides for a run of two epochs on made-up data."""
-        return ("experiment=smoke", RUN, "callbacks.history.plot_every_n_epochs=0")
+        return ("experiment=smoke", RUN, "callbacks.history.plot_every_n_epochs=0", FAST_PATHS)
 
     def last_checkpoint(self, folder: Path) -> Path:
         return self.run_folder(folder) / "checkpoints" / "last.ckpt"

@@ -108,13 +108,19 @@ def stop_and_go_on(
     outcome.count("faults_survived", not found)
 
 
-def interruptions(folder: Path, long: bool) -> Outcome:
+def interruptions(folder: Path, long: bool, fast_paths: str = "true") -> Outcome:
     """Stop a training at many places: some on made-up data, or all of them on Fashion-MNIST.
 
     Half of the work is done with a checkpoint after each epoch, half with one every two iterations.
+
+    Args:
+        folder: The working folder.
+        long: Whether to try all places.
+        fast_paths: The setting ``model.fast_paths``.
     """
     outcome = Outcome()
     data, places = (REAL, all_places()) if long else (SYNTHETIC, some_places())
+    data = (*data, f"model.fast_paths={fast_paths}")
     train_in(folder / "unbroken", *data)
     expected = OURS.digest(folder / "unbroken")
     for number, place in enumerate(places):

@@ -3,6 +3,7 @@
 import os
 from pathlib import Path
 
+import pytest
 from reliability_interruptions import all_places, interruptions, some_places
 
 LONG = os.environ.get("RELIABILITY_LONG") == "1"
@@ -14,7 +15,8 @@ def test_the_long_form_tries_every_place() -> None:
     assert set(some_places()) <= set(places)
 
 
-def test_stopped_anywhere(tmp_path: Path) -> None:
-    outcome = interruptions(tmp_path, LONG)
+@pytest.mark.parametrize("fast_paths", ["true", "false"])
+def test_stopped_anywhere(tmp_path: Path, fast_paths: str) -> None:
+    outcome = interruptions(tmp_path, LONG, fast_paths)
     assert outcome.passed, "\n".join(outcome.notes)
     assert len(outcome.figures["kill_points"]) >= (100 if LONG else 12)
