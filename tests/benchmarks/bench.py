@@ -2,19 +2,17 @@
 
     python tests/benchmarks/bench.py [--rounds 5] [--iterations 20] [--only ours,keras] [--quick]
 
-Each contender runs in a fresh process on the CPU with PyTorch's number of threads: all of them once, then all
-of them again, round after round, so that a machine that is slower for a while is slower for all. Ratios are
-taken within rounds. Keeps the figures in figures.json beside this file, where they replace those of an earlier
-run, and prints all that it holds. --quick only shows that everything works, and keeps nothing.
+Each contender runs in a fresh process on the CPU with PyTorch's number of threads: all of them once, then
+all of them again, round after round, so that a machine that is slower for a while is slower for all. Ratios
+are taken within rounds. Keeps the figures in figures.json beside this file, where they replace those of an
+earlier run, and prints all that it holds. --quick only shows that everything works, and keeps nothing.
 """
 
 import argparse
 import dataclasses
 import json
-import os
 import sys
 from collections.abc import Iterable
-from pathlib import Path
 from typing import Any
 
 from bench_contender import CONTENDERS
@@ -115,10 +113,11 @@ def run(names: list[str], setup: Setup, batch_sizes: list[int], rounds: int) -> 
             parts["imports"] = {key: spread((each[key] for each in imports.values()), 1) for key in keys}
     if BATCHES in names:
         # Larger batches have fewer iterations, but enough for a median.
-        few = min(setup.iterations, 6)
+        many = setup.iterations
+        few = min(many, 6)
         setups = [
             dataclasses.replace(
-                setup, batch_size=size, iterations=max(few, min(setup.iterations, setup.iterations * 256 // size))
+                setup, batch_size=size, iterations=max(few, min(many, many * setup.batch_size // size))
             )
             for size in batch_sizes
         ]
@@ -132,12 +131,16 @@ def main() -> int:
     known = [*WAYS, *(name for name in CONTENDERS if name not in WAYS), BATCHES]
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0] if __doc__ else None)
     parser.add_argument("--rounds", type=int, default=5)
-    parser.add_argument("--iterations", type=int, default=20, help="timed ones a process; three more come before")
+    parser.add_argument(
+        "--iterations", type=int, default=20, help="timed ones a process; three more come before"
+    )
     parser.add_argument("--only", help=f"some of {','.join(known)}; none to print what is kept")
     parser.add_argument("--batch-sizes", default="64,128,256,512,1024", help="for ours and ours-plain")
     parser.add_argument("--quick", action="store_true", help="one round, two iterations, nothing is kept")
     arguments = parser.parse_args()
-    names = known if arguments.only is None else [name for name in arguments.only.split(",") if name != "none"]
+    names = (
+        known if arguments.only is None else [name for name in arguments.only.split(",") if name != "none"]
+    )
     if unknown := [name for name in names if name not in known]:
         parser.error(f"unknown contender {unknown[0]}; there are {', '.join(known)}")
     if KERAS in names and keras_python() is None:

@@ -1,7 +1,7 @@
 """How many floating-point operations an iteration takes, counted from the sizes of the layers.
 
 A multiplication and an addition count as two. Convolutions count as direct ones, with the products with the
-zeros of the padding. What is not a matrix product or a convolution is not counted: it is less than a hundredth.
+zeros of the padding. What is no matrix product or convolution is not counted: it is less than a hundredth.
 """
 
 from collections.abc import Sequence
@@ -67,14 +67,16 @@ def generator_passes(channels: Sequence[int], latent_dim: int = LATENT_DIM) -> P
 def discriminator_passes(channels: Sequence[int]) -> Passes:
     """Count for the notebook's discriminator with these channels."""
     first, second = channels
-    return _passes([convolution(2 * START, 1, first), convolution(START, first, second), 2 * second * START**2])
+    return _passes(
+        [convolution(2 * START, 1, first), convolution(START, first, second), 2 * second * START**2]
+    )
 
 
 def operations(setup: Setup) -> dict[str, int]:
     """Return the operations of one iteration, for each way of training.
 
-    The first one is the least that direct convolutions need: one backward pass through the discriminator gives
-    both losses' gradients.
+    The first one is the least that direct convolutions need: one backward pass through the discriminator
+    gives both losses' gradients.
     """
     generator = generator_passes(setup.generator_channels)
     judge = discriminator_passes(setup.discriminator_channels)

@@ -35,7 +35,7 @@ def compose_run(folder: Path | str, *overrides: str) -> DictConfig:
 
 
 def train_watched(cfg: DictConfig, *watchers: Callback) -> tuple[RunResult, pl.Trainer]:
-    """Train as configured, with further callbacks after the configured ones; return Lightning's trainer too."""
+    """Train as configured, with further callbacks after the usual ones; return Lightning's trainer too."""
     trainers: list[pl.Trainer] = []
     build_trainer = loop.build_trainer
 
@@ -78,8 +78,8 @@ def shares(
 
     Returns:
         Shares of the timed iterations, and the callbacks' share of a whole epoch: with its sample grids
-        (iterations 1, 51, ... and the last), each as long as the first one, and with all that the callbacks do
-        at the start and end of the epoch and the run.
+        (iterations 1, 51, ... and the last), each as long as the first one, and with all that the callbacks
+        do at the start and end of the epoch and the run.
     """
 
     def timed(name: str) -> float:
@@ -93,9 +93,7 @@ def shares(
     iterations = -(-IMAGES_AN_EPOCH // setup.batch_size)
     grid = durations.get("[Callback]SampleGrid.on_train_batch_end", [0.0])[0]
     around = sum(sum(durations[name]) for name in callbacks - in_iterations)
-    in_an_epoch = (
-        callback_seconds / len(seconds) * iterations + grid * (-(-iterations // 50) + 1) + around
-    )
+    in_an_epoch = callback_seconds / len(seconds) * iterations + grid * (-(-iterations // 50) + 1) + around
     epoch = in_an_epoch + (statistics.median(seconds) - callback_seconds / len(seconds)) * iterations
     return {
         "callbacks": callback_seconds / sum(seconds),

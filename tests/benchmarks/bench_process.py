@@ -1,6 +1,7 @@
 """What a contender's process is told, and what it tells. Needs neither PyTorch nor this project."""
 
 import importlib.metadata
+import itertools
 import json
 import os
 import platform
@@ -91,7 +92,7 @@ class Clock:
     def seconds(self) -> list[float]:
         """Return the seconds from one end to the next, without those of the warm-up (which is at least 1)."""
         ends = self._ends[self.warmup - 1 :]
-        return [later - earlier for earlier, later in zip(ends, ends[1:], strict=False)]
+        return [later - earlier for earlier, later in itertools.pairwise(ends)]
 
 
 def memory_mb(name: str = "VmHWM") -> float:
@@ -109,7 +110,9 @@ def memory_mb(name: str = "VmHWM") -> float:
 
 def versions(*packages: str) -> dict[str, str]:
     """Return the versions of Python and of packages."""
-    return {"python": platform.python_version()} | {name: importlib.metadata.version(name) for name in packages}
+    return {"python": platform.python_version()} | {
+        name: importlib.metadata.version(name) for name in packages
+    }
 
 
 def training_figures(clock: Clock, parameters: tuple[int, int], *packages: str, **more: Any) -> Figures:

@@ -21,18 +21,18 @@ WAYS = {
     "torch-simultaneous": "simultaneous",
 }
 DIFFERENCES = {
-    OURS: "one backward pass through the discriminator serves both losses; fast paths of the kernels; fused "
-    "Adam; finds and checks the data itself; writes history, grids, curves, film and checkpoints (those of the "
-    "first iteration and of the epoch's end are not in the seconds an iteration); Lightning's profiler is on",
+    OURS: "one backward pass through the discriminator serves both losses; the kernels' fast paths; channels "
+    "last in the discriminator; fused Adam; freed memory is kept; checks its data; writes history, grids, "
+    "curves, film and checkpoints (those of the first iteration and of the epoch's end are not in the "
+    "seconds an iteration); Lightning's profiler is on",
     "ours-plain": "the same with model.fast_paths=false: two backward passes, PyTorch's own operations",
-    "keras": "the notebook's step in tf.function and its tf.data pipeline; no pictures, no files; Keras' form "
-    "of Adam's epsilon",
+    "keras": "the notebook's step in tf.function and its tf.data pipeline; no pictures, no files",
     "lightning": "generator first, then the discriminator; the generator runs once for each, with the same "
-    "noise, so its BatchNorm moves twice; torchvision's data set, two worker processes; CSV logger, Lightning's "
-    "checkpoint; no accuracies",
-    "torch-alternating": "discriminator first, then the generator, which the updated discriminator judges anew; "
-    "no accuracies; no files",
-    "torch-simultaneous": "the notebook's order, two backward passes; no files",
+    "noise; torchvision's data set, two worker processes (not in the peak memory); CSV logger and "
+    "Lightning's checkpoint; no accuracies",
+    "torch-alternating": "discriminator first, then the generator, whose images the updated discriminator "
+    "judges anew; images as float32 in memory; no accuracies, no files",
+    "torch-simultaneous": "the notebook's order, two backward passes; images as float32 in memory; no files",
 }
 Rounds = dict[int, Figures]  # by the number of the round
 
@@ -53,7 +53,8 @@ def summarize(name: str, rounds: Rounds, ours: Rounds | None, setup: Setup) -> d
     """
     seconds = medians(rounds)
     ratios = paired_ratios(seconds, medians(ours)) if ours and name != OURS else []
-    shares = [figures["shares"] for figures in rounds.values() if "shares" in figures]
+    told = [figures["shares"] for figures in rounds.values() if "shares" in figures]
+    shares = {key: spread(each[key] for each in told) for key in (told[0] if told else ())}
     return {
         "seconds_per_iteration": spread(seconds.values()),
         "images_per_second": spread((setup.batch_size / value for value in seconds.values()), 1),
@@ -64,9 +65,7 @@ def summarize(name: str, rounds: Rounds, ours: Rounds | None, setup: Setup) -> d
         },
         "gflop_per_iteration": round(operations(setup)[WAYS[name]] / 1e9, 2),
         "parameters": next(iter(rounds.values()))["parameters"],
-        **(
-            {"shares": {key: spread((each[key] for each in shares), 4) for key in shares[0]}} if shares else {}
-        ),
+        **({"shares": shares} if shares else {}),
         "rounds": {str(number): round(value, 4) for number, value in seconds.items()},
     }
 
@@ -83,7 +82,7 @@ def check_parameters(contenders: Mapping[str, Mapping[str, Any]]) -> None:
 
 
 def floor(rates: Rounds, ours: Rounds | None, setup: Setup) -> dict[str, Any]:
-    """Return the rate of matrix products, and how long an iteration of direct convolutions takes at that rate."""
+    """Return the rate of matrix products, and what direct convolutions would take at that rate."""
     count = operations(setup)["ours"] / 1e9
     seconds = {number: count / figures["gflop_per_second"] for number, figures in rates.items()}
     ratios = paired_ratios(medians(ours), seconds) if ours else []
@@ -134,7 +133,10 @@ def tables(content: Mapping[str, Any]) -> str:
             + "\n".join(f"- {name.replace('-', ', ')}: {DIFFERENCES[name]}" for name in contenders)
         )
         rows = [
-            [name.replace("-", ", "), *(f"{100 * each['median']:.2f} %" for each in figures["shares"].values())]
+            [
+                name.replace("-", ", "),
+                *(f"{100 * each['median']:.2f} %" for each in figures["shares"].values()),
+            ]
             for name, figures in contenders.items()
             if "shares" in figures
         ]
@@ -145,8 +147,8 @@ def tables(content: Mapping[str, Any]) -> str:
         to_that = describe(rate.get("ours_to_that"), 2) or "not measured"
         parts.append(
             f"Matrix products: {describe(rate['gflop_per_second'], 0)} GFLOP/s. The "
-            f"{rate['gflop_of_direct_convolutions']} GFLOP of an iteration with direct convolutions would take "
-            f"{describe(rate['seconds_of_direct_convolutions'], 3)} s; ours to that: {to_that}."
+            f"{rate['gflop_of_direct_convolutions']} GFLOP of an iteration with direct convolutions would "
+            f"take {describe(rate['seconds_of_direct_convolutions'], 3)} s; ours to that: {to_that}."
         )
     if imports := content["imports"]:
         parts.append(
@@ -155,7 +157,11 @@ def tables(content: Mapping[str, Any]) -> str:
         )
     if sizes := content["batch_sizes"]:
         rows = [
-            [size, *(describe(entry.get(name), 0) for name in (OURS, "ours-plain")), describe(entry.get("ratio"), 2)]
+            [
+                size,
+                *(describe(entry.get(name), 0) for name in (OURS, "ours-plain")),
+                describe(entry.get("ratio"), 2),
+            ]
             for size, entry in sizes.items()
         ]
         parts.append(markdown_table(["batch size", "ours, images/s", "ours, plain, images/s", "ratio"], rows))

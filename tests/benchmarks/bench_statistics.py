@@ -20,9 +20,7 @@ def describe(figures: Mapping[str, float] | None, digits: int) -> str:
     """Return a spread as text: the median, with smallest and largest in brackets where they differ."""
     if figures is None:
         return ""
-    median, smallest, largest = (
-        f"{figures[name]:,.{digits}f}" for name in ("median", "smallest", "largest")
-    )
+    median, smallest, largest = (f"{figures[name]:,.{digits}f}" for name in ("median", "smallest", "largest"))
     return median if smallest == largest else f"{median} ({smallest} to {largest})"
 
 

@@ -3,9 +3,9 @@
     python tests/benchmarks/growth.py [--rounds 3] [--iterations 6] [--quick]
 
 An epoch's time is the median seconds of a few iterations times the iterations of an epoch: an iteration does
-not depend on the number of images. Two whole epochs on made-up data of 6,000 and 15,000 images show that this
-holds. Each measurement is a fresh process, with ``model.fast_paths`` auto and false in turn. Writes growth.json
-and growth.png beside this file; --quick writes nothing.
+not depend on the number of images. Two whole epochs on made-up data of 6,000 and 15,000 images show that
+this holds. Each measurement is a fresh process, with ``model.fast_paths`` auto and false in turn. Writes
+growth.json and growth.png beside this file; --quick writes nothing.
 """
 
 import argparse
@@ -54,7 +54,7 @@ def seconds_of(way: str, setup: Setup) -> float:
 
 
 def plan(batch_sizes: tuple[int, ...], widths: tuple[float, ...], setup: Setup) -> list[Setup]:
-    """Return each batch size with the notebook's networks and each width with the notebook's batches, once."""
+    """Return all batch sizes with the notebook's networks, all widths with the notebook's batches, once."""
     setups = [dataclasses.replace(setup, batch_size=size) for size in batch_sizes]
     setups += [dataclasses.replace(setup, batch_size=BATCH_SIZE, width=width) for width in widths]
     return list(dict.fromkeys(setups))
@@ -80,7 +80,8 @@ def epochs(seconds: dict[Setup, list[float]], data_sizes: tuple[int, ...]) -> di
                 batches = iterations_of_an_epoch(size, BATCH_SIZE)
                 axes["data"][str(size)] = spread((value * batches for value in values), 2)
     return {
-        axis: dict(sorted(entries.items(), key=lambda entry: float(entry[0]))) for axis, entries in axes.items()
+        axis: dict(sorted(entries.items(), key=lambda entry: float(entry[0])))
+        for axis, entries in axes.items()
     }
 
 
@@ -126,7 +127,8 @@ def tables(content: dict[str, Any]) -> str:
     parts = []
     for axis, label in AXES.items():
         rows = [
-            [place, *(describe(content[way][axis][place], 1) for way in WAYS)] for place in content[WAYS[0]][axis]
+            [place, *(describe(content[way][axis][place], 1) for way in WAYS)]
+            for place in content[WAYS[0]][axis]
         ]
         parts.append(markdown_table([label, *(f"{LABELS[way]}, s/epoch" for way in WAYS)], rows))
     return "\n\n".join(parts)
@@ -142,7 +144,9 @@ def measure(setups: list[Setup], whole_epochs: tuple[int, ...], rounds: int) -> 
                 needed = seconds_of(way, setup)
                 seconds[way][setup].append(needed)
                 sizes = f"batch size {setup.batch_size}, width {setup.width:g}"
-                print(f"round {number}, {sizes}, {way}: {needed:.4f} s/iteration", file=sys.stderr, flush=True)
+                print(
+                    f"round {number}, {sizes}, {way}: {needed:.4f} s/iteration", file=sys.stderr, flush=True
+                )
         for size in whole_epochs:
             for way in WAYS:
                 needed = whole_epoch(way, size)
@@ -159,7 +163,9 @@ def main() -> int:
     """Measure, write and print."""
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0] if __doc__ else None)
     parser.add_argument("--rounds", type=int, default=3)
-    parser.add_argument("--iterations", type=int, default=6, help="timed ones a process; two more come before")
+    parser.add_argument(
+        "--iterations", type=int, default=6, help="timed ones a process; two more come before"
+    )
     parser.add_argument("--quick", action="store_true", help="tiny sizes, nothing is written")
     parser.add_argument("--draw", action="store_true", help="only draw growth.json anew")
     arguments = parser.parse_args()
@@ -167,9 +173,7 @@ def main() -> int:
     if arguments.draw:
         content = json.loads(kept.read_text())
     elif arguments.quick:
-        setups = plan((32, BATCH_SIZE), (1 / 32, 1 / 16), Setup(1, 2, width=1 / 32))
-        content = measure([dataclasses.replace(setup, width=1 / 32) for setup in setups][:1], (512,), 1)
-        print(json.dumps(content, indent=1))
+        print(json.dumps(measure([Setup(1, 1, 32, width=1 / 32)], (512,), 1), indent=1))
         return 0
     else:
         setups = plan(BATCH_SIZES, WIDTHS, Setup(arguments.iterations, 2))

@@ -3,9 +3,9 @@
     python tests/benchmarks/layers.py [--only frequency,patches,dropout] [--repetitions 7] [--quick]
 
 The bounds in ``dcgan_lightning/kernels/choose.py`` come from these figures: "auto" says what they choose.
-PyTorch's convolutions run in both memory layouts, contiguous and channels last, and the faster one counts. All
-ways of a layer run in turn; a figure is the median of its repetitions. Ratios above 1 mean that the kernel is
-faster.
+PyTorch's convolutions run in both memory layouts, contiguous and channels last, and the faster one counts.
+All ways of a layer run in turn; a figure is the median of its repetitions. Ratios above 1 mean that the
+kernel is faster.
 """
 
 import argparse
@@ -184,7 +184,8 @@ def main() -> int:
     header = ["layer", "PyTorch, ms", "kernel, ms", "ratio", "PyTorch, ms", "kernel, ms", "ratio", "auto"]
     for name in names:
         print(f"\n{name}: forward, then forward and backward ({torch.get_num_threads()} threads)\n")
-        print(markdown_table(header, [row.cells() for row in PARTS[name](batch_sizes, repetitions)]), flush=True)
+        rows = [row.cells() for row in PARTS[name](batch_sizes, repetitions)]
+        print(markdown_table(header, rows), flush=True)
     return 0
 
 

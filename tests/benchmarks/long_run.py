@@ -70,7 +70,9 @@ def main() -> int:
     """Run and print."""
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0] if __doc__ else None)
     parser.add_argument("--tiny", type=int, default=10_000, help="iterations of tiny networks; 0: none")
-    parser.add_argument("--real", type=int, default=300, help="iterations of the notebook's networks; 0: none")
+    parser.add_argument(
+        "--real", type=int, default=300, help="iterations of the notebook's networks; 0: none"
+    )
     parser.add_argument("--quick", action="store_true", help="20 tiny iterations: it works")
     parser.add_argument("--here", choices=RUNS, help=argparse.SUPPRESS)
     arguments = parser.parse_args()
