@@ -13,6 +13,7 @@ import dataclasses
 import json
 import sys
 from collections.abc import Iterable
+from statistics import median
 from typing import Any
 
 from bench_contender import CONTENDERS
@@ -71,8 +72,8 @@ def measure(names: Iterable[str], setups: Iterable[Setup], rounds: int) -> list[
                     say(f"left out: {error}")
                     del contenders[name]
                     continue
-                seconds = sorted(figures.get("seconds", []))
-                result = f"{seconds[len(seconds) // 2]:.4f} s/iteration" if seconds else json.dumps(figures)
+                seconds = figures.get("seconds")
+                result = f"{median(seconds):.4f} s/iteration" if seconds else json.dumps(figures)
                 say(f"round {number}, batch size {setup.batch_size}, {name}: {result}")
     return measured
 
