@@ -8,7 +8,7 @@ BIN := $(VENV)/bin
 INSTALLED := $(VENV)/.installed
 
 .DEFAULT_GOAL := help
-.PHONY: help setup data train first-look smoke test reliability parity lint format lock clean
+.PHONY: help setup data train first-look smoke test reliability parity bench bench-growth lint format lock clean
 
 help: ## Show this list
 	@echo 'Usage: make TARGET [ARGS="key=value ..."]'
@@ -47,6 +47,12 @@ parity: $(INSTALLED) .venv-keras/.installed ## Compare with Keras itself, in its
 	$(PYTHON) -m venv .venv-keras
 	.venv-keras/bin/python -m pip install --requirement $<
 	@touch $@
+
+bench: $(INSTALLED) .venv-keras/.installed ## Time this project, Keras, Lightning and PyTorch in turn; two hours
+	$(BIN)/python tests/benchmarks/bench.py $(ARGS)
+
+bench-growth: $(INSTALLED) ## Time an epoch as data, batches and networks grow; half an hour
+	$(BIN)/python tests/benchmarks/growth.py $(ARGS)
 
 lint: $(INSTALLED) ## Check style and types
 	$(BIN)/ruff check .

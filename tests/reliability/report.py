@@ -10,7 +10,6 @@ prints all that it holds. The exit code is 1 if this project does not pass a cas
 import argparse
 import contextlib
 import json
-import os
 import platform
 import signal
 import statistics
@@ -26,6 +25,7 @@ from cost import measure
 from reliability_cases import Case, all_cases
 from reliability_contenders import OURS, PLAIN, Contender, Outcome
 from reliability_interruptions import interruptions
+from reliability_machine import hardware
 
 from dcgan_lightning.errors import RunFolderError
 from dcgan_lightning.files import locked, write_atomic
@@ -57,17 +57,6 @@ def run_case(case: Case, contender: Contender, long: bool) -> Outcome:
 def run_interruptions(contender: Contender, folder: Path, long: bool) -> Outcome:
     """Stopped in the process itself at every place of a run, twice"""
     return interruptions(folder, long)
-
-
-def hardware() -> dict[str, Any]:
-    """Describe the machine."""
-    lines = Path("/proc/cpuinfo").read_text().splitlines() if Path("/proc/cpuinfo").is_file() else []
-    names = [line.partition(":")[2].strip() for line in lines if line.startswith("model name")]
-    return {
-        "processor": names[0] if names else platform.processor(),
-        "cores": os.cpu_count(),
-        "system": f"{platform.system()} {platform.machine()}",
-    }
 
 
 def merged(cases: dict[str, Any]) -> dict[str, Any]:

@@ -1,0 +1,230 @@
+"""The benchmarks' arithmetic, and that each contender runs. No timing decides a test."""
+
+import json
+import math
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import bench_contender
+import bench_flops
+import bench_record
+import bench_torch
+import growth
+import layers
+import numpy as np
+import pytest
+import torch
+from bench_process import Clock, Figures, Setup, run_process, setup_from
+from bench_statistics import describe, markdown_table, paired_ratios, spread
+from bench_torch import plain_networks, trainable
+from torch.utils.flop_counter import FlopCounterMode
+
+from dcgan_lightning.networks import Discriminator, Generator
+
+TINY = 1 / 32
+TRAINING = ("ours", "ours-plain", "lightning", "torch-alternating", "torch-simultaneous")
+
+
+@pytest.fixture(scope="module")
+def root(tmp_path_factory: pytest.TempPathFactory) -> str:
+    """Return a folder with 64 made-up images and their labels, as torchvision lays out Fashion-MNIST."""
+    folder = tmp_path_factory.mktemp("images")
+    raw = folder / "FashionMNIST" / "raw"
+    raw.mkdir(parents=True)
+    pixels = np.random.default_rng(0).integers(0, 256, (64, 28, 28), np.uint8)
+    for part in ("train", "t10k"):
+        for name, content in (("images-idx3", pixels), ("labels-idx1", np.zeros(64, np.uint8))):
+            header = np.array([0x800 + content.ndim, *content.shape], ">i4").tobytes()
+            (raw / f"{part}-{name}-ubyte").write_bytes(header + content.tobytes())
+    return str(folder)
+
+
+def tiny(root: str) -> Setup:
+    return Setup(iterations=2, warmup=1, batch_size=8, width=TINY, root=root, overrides=("threads=1",))
+
+
+def check(figures: Figures, setup: Setup) -> None:
+    """Make sure that a contender told all it should, and trained the networks of this project."""
+    assert len(figures["seconds"]) == setup.iterations
+    numbers = [*figures["seconds"], figures["seconds_to_first_iteration"], figures["peak_memory_mb"]]
+    assert all(math.isfinite(number) and number > 0 for number in numbers)
+    ours = Generator(100, setup.generator_channels), Discriminator(setup.discriminator_channels)
+    assert tuple(figures["parameters"]) == trainable(*ours)
+    assert {"python", "torch"} <= figures["versions"].keys()
+
+
+@pytest.mark.parametrize("name", TRAINING)
+@pytest.mark.filterwarnings("ignore::UserWarning")  # of Lightning, about workers and logging intervals
+def test_a_contender_trains(name: str, root: str) -> None:
+    figures = bench_contender.CONTENDERS[name](tiny(root))
+    check(figures, tiny(root))
+    if name.startswith("ours"):
+        assert figures["shares"].keys() == {"callbacks", "data", "logging", "callbacks_of_an_epoch"}
+        assert all(0 < share < 1 for share in figures["shares"].values())
+
+
+def test_a_process_of_its_own(root: str) -> None:
+    setup = tiny(root)
+    check(run_process(sys.executable, "bench_contender.py", "torch-simultaneous", setup=setup), setup)
+    with pytest.raises(RuntimeError, match="exit code 2"):
+        run_process(sys.executable, "none.py", setup=setup)
+
+
+def test_rivals_need_the_images() -> None:
+    with pytest.raises(ValueError, match="needs the folder of the images"):
+        bench_contender.CONTENDERS["torch-alternating"](Setup(width=TINY))
+
+
+def test_matrix_products() -> None:
+    assert bench_torch.matrix_products(Setup(), side=32, repetitions=3)["gflop_per_second"] > 0
+
+
+def test_plain_networks_have_the_notebooks_sizes() -> None:
+    networks = plain_networks(Setup())
+    assert trainable(*networks) == (2_305_472, 212_865)
+    generator, discriminator = plain_networks(Setup(width=TINY))
+    images = generator(torch.randn(2, 100))
+    assert images.shape == (2, 1, 28, 28)
+    assert discriminator(images).shape == (2,)
+
+
+def test_operations_of_a_small_network() -> None:
+    # 3 noise values; channels 2, 1, 1: a dense layer of 98, convolutions at 7, 7 and 14 pixels a side.
+    dense, convolutions = 2 * 3 * 98, [2 * 49 * 25 * 2, 2 * 49 * 25, 2 * 196 * 25]
+    generator = bench_flops.generator_passes((2, 1, 1), latent_dim=3)
+    assert generator.forward == dense + sum(convolutions) == 588 + 4_900 + 2_450 + 9_800
+    assert generator.training == 3 * generator.forward - dense
+    # channels 1, 3: convolutions at 14 and 7 pixels a side, a dense layer of 147
+    judge = bench_flops.discriminator_passes((1, 3))
+    assert judge.forward == 9_800 + 7_350 + 294
+    assert judge.training == 3 * judge.forward - 9_800
+    assert judge.all_inputs == judge.forward
+
+
+def test_operations_of_the_notebook() -> None:
+    counts = bench_flops.operations(Setup())
+    assert counts["ours"] / 1e9 == pytest.approx(111, rel=0.01)
+    assert counts["simultaneous"] / 1e9 == pytest.approx(115.6, rel=0.001)
+    assert counts["ours"] < counts["simultaneous"] < counts["alternating"] < counts["lightning"]
+    assert bench_flops.operations(Setup(batch_size=512))["ours"] == 2 * counts["ours"]
+
+
+def test_operations_agree_with_pytorchs_own_count() -> None:
+    generator, discriminator = plain_networks(Setup(batch_size=4))
+    images = torch.randn(4, 1, 28, 28)
+    with FlopCounterMode(display=False) as counter:
+        fake = generator(torch.randn(4, 100))
+        seen = fake.detach().requires_grad_()
+        logits = discriminator(torch.cat([images, seen]))
+        logits.sum().backward()
+        fake.backward(seen.grad)
+    # PyTorch cannot leave out the real images' part of the gradient of the discriminator's input.
+    first = bench_flops.discriminator_passes((64, 128)).first_input
+    assert counter.get_total_flops() == bench_flops.operations(Setup(batch_size=4))["ours"] + 4 * first
+
+
+def test_spread_and_ratios() -> None:
+    assert spread([3.0, 1.0, 2.0]) == {"median": 2.0, "smallest": 1.0, "largest": 3.0}
+    assert spread(iter([1.23456, 1.23444]), 2) == {"median": 1.23, "smallest": 1.23, "largest": 1.23}
+    # the third round of one and the fourth of the other have no partner
+    assert paired_ratios({1: 2.0, 2: 6.0, 3: 1.0}, {2: 3.0, 1: 1.0, 4: 9.0}) == [2.0, 2.0]
+
+
+def test_tables() -> None:
+    table = markdown_table(
+        ["a", "b"], [["x", describe(spread([1000.0, 2000.0, 3000.0]), 1)], ["y", describe(None, 1)]]
+    )
+    assert table == "| a | b |\n| --- | ---: |\n| x | 2,000.0 (1,000.0 to 3,000.0) |\n| y |  |"
+    assert describe(spread([1.5]), 1) == "1.5"
+    with pytest.raises(ValueError, match="2 cells"):
+        markdown_table(["a", "b"], [["x"]])
+
+
+def test_clock_leaves_the_warmup_out(monkeypatch: pytest.MonkeyPatch) -> None:
+    times = iter([10.0, 11.0, 13.0, 16.0])
+    monkeypatch.setattr("time.perf_counter", lambda: next(times))
+    clock = Clock(warmup=2)
+    for _ in range(4):
+        clock.tick()
+    assert clock.seconds() == [2.0, 3.0]
+    assert clock.seconds_to_first_iteration >= 0
+
+
+def test_setup_as_json() -> None:
+    assert setup_from([]) == Setup()
+    assert setup_from([json.dumps({"iterations": 5, "overrides": ["a=b"]})]) == Setup(5, overrides=("a=b",))
+
+
+def made_up(seconds: float, **more: Any) -> Figures:
+    shares = {"callbacks": 0.01, "data": 0.02, "logging": 0.03, "callbacks_of_an_epoch": 0.04}
+    fixed = {"seconds_to_first_iteration": 6.0, "peak_memory_mb": 800.0, "parameters": [7, 3]}
+    return {"seconds": [seconds, seconds / 2, seconds * 2], "shares": shares, **fixed, **more}
+
+
+def test_what_is_kept_and_printed() -> None:
+    setup = Setup(batch_size=100)
+    ours = {1: made_up(1.0), 2: made_up(2.0)}
+    keras = {1: made_up(2.0), 2: made_up(6.0)}
+    contenders = {
+        name: bench_record.summarize(name, rounds, ours, setup)
+        for name, rounds in (("ours", ours), ("keras", keras))
+    }
+    bench_record.check_parameters(contenders)
+    assert contenders["keras"]["ratio_to_ours"] == {"median": 2.5, "smallest": 2.0, "largest": 3.0}
+    assert contenders["ours"]["images_per_second"]["largest"] == 100.0
+    assert "ratio_to_ours" not in contenders["ours"]
+
+    rates = {1: {"gflop_per_second": 10.0}, 2: {"gflop_per_second": 20.0}}
+    floor = bench_record.floor(rates, ours, setup)
+    seconds = bench_flops.operations(setup)["ours"] / 1e10
+    assert floor["ours_to_that"]["smallest"] == pytest.approx(1 / seconds, abs=0.001)
+    sizes = bench_record.summarize_batches({64: {"ours": ours, "ours-plain": keras}})
+    assert sizes["64"]["ratio"]["median"] == 2.5
+    imports = {"seconds_of_imports": spread([4.0]), "peak_memory_mb": spread([500.0])}
+    content = {
+        "contenders": contenders,
+        "matrix_products": floor,
+        "imports": imports,
+        "batch_sizes": sizes,
+    }
+    text = bench_record.tables(content)
+    assert "| keras | 4.000 (2.000 to 6.000) |" in text
+    assert "2.50 (2.00 to 3.00)" in text
+    assert bench_record.tables({name: {} for name in content}) == ""
+
+    contenders["keras"]["parameters"] = [7, 4]
+    with pytest.raises(ValueError, match="networks differ"):
+        bench_record.check_parameters(contenders)
+
+
+def test_growth(tmp_path: Path) -> None:
+    setups = growth.plan((128, 256), (0.5, 1.0), Setup(1, 2))
+    assert len(setups) == 3
+    axes = growth.epochs({setup: [0.5, 1.0, 2.0] for setup in setups}, (256, 60_000))
+    assert axes["data"]["256"] == {"median": 1.0, "smallest": 0.5, "largest": 2.0}
+    assert list(axes["batch_size"]) == ["128", "256"]
+    assert axes["batch_size"]["128"]["median"] == 469.0
+    assert list(axes["width"]) == ["0.5", "1"]
+    content = dict.fromkeys(growth.WAYS, axes | {"whole_epochs": {"512": spread([2.0])}})
+    growth.draw(content, tmp_path / "growth.png")
+    assert (tmp_path / "growth.png").stat().st_size > 10_000
+    assert "| 60000 | 235.0 (117.5 to 470.0) |" in growth.tables(content)
+
+
+@pytest.mark.parametrize("kind", ["conv", "transposed"])
+@pytest.mark.parametrize("stride", [1, 2])
+def test_all_ways_of_a_layer_agree(kind: str, stride: int) -> None:
+    own, kernels = layers.convolutions(kind, 2, (3, 4), stride, small_side=7)
+    expected = own[0][0](own[0][1])
+    for way, images, _ in [*own[1:], *kernels.values()]:
+        torch.testing.assert_close(way(images), expected, rtol=1e-4, atol=1e-5)
+
+
+@pytest.mark.parametrize("rows", layers.PARTS.values(), ids=layers.PARTS)
+def test_layers_are_timed(rows: Callable[..., Any], monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(layers, "CHANNELS", ((2, 3),))
+    for row in rows((2,), 1):
+        assert min(*row.forward, *row.both) > 0
+        assert len(row.cells()) == 8
