@@ -48,7 +48,7 @@ parity: $(INSTALLED) .venv-keras/.installed ## Compare with Keras itself, in its
 	.venv-keras/bin/python -m pip install --requirement $<
 	@touch $@
 
-bench: $(INSTALLED) .venv-keras/.installed ## Time this project, Keras, Lightning and PyTorch in turn; two hours
+bench: $(INSTALLED) .venv-keras/.installed ## Time this project, Keras, Lightning and PyTorch in turn; an hour
 	$(BIN)/python tests/benchmarks/bench.py $(ARGS)
 
 bench-growth: $(INSTALLED) ## Time an epoch as data, batches and networks grow; half an hour

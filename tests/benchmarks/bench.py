@@ -1,6 +1,6 @@
 """Time an iteration of this project and of its rivals, in turn.
 
-    python tests/benchmarks/bench.py [--rounds 5] [--iterations 20] [--only ours,keras] [--quick]
+    python tests/benchmarks/bench.py [--rounds 5] [--iterations 12] [--only ours,keras] [--quick]
 
 Each contender runs in a fresh process on the CPU with PyTorch's number of threads: all of them once, then
 all of them again, round after round, so that a machine that is slower for a while is slower for all. Ratios
@@ -133,7 +133,7 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0] if __doc__ else None)
     parser.add_argument("--rounds", type=int, default=5)
     parser.add_argument(
-        "--iterations", type=int, default=20, help="timed ones a process; three more come before"
+        "--iterations", type=int, default=12, help="timed ones a process; three more come before"
     )
     parser.add_argument("--only", help=f"some of {','.join(known)}; none to print what is kept")
     parser.add_argument("--batch-sizes", default="64,128,256,512,1024", help="for ours and ours-plain")
@@ -162,14 +162,11 @@ def main() -> int:
         if arguments.quick:
             content = {name: {} for name in content}
         content["made_with"] |= machine | parts["versions"]
-        content["settings"] |= {
-            "batch_size": setup.batch_size,
-            "iterations": iterations,
-            "warmup": setup.warmup,
-            "rounds": rounds,
-        }
+        settings = {"iterations": iterations, "warmup": setup.warmup, "rounds": rounds}
         for name in PARTS:
-            content[name] |= parts.get(name, {})
+            if name in parts:
+                content[name] |= parts[name]
+                content["settings"][name] = settings
         if not arguments.quick:
             from dcgan_lightning.files import write_atomic
 
