@@ -16,12 +16,16 @@ With A the transform of images and B that of kernels, both real matrices::
     its gradients          dx = A'[(A dy) (B w)*],   dw = B'[(A x)* (A dy)]
 
 where the products are complex, one for each frequency, ' transposes and * conjugates and transposes. The
-transposed convolution is the formula of dx.
+transposed convolution is the formula of dx. A complex number stands as a pair of real ones in an image's
+spectrum and as a 2 x 2 matrix in a kernel's, whose transpose is its conjugate::
+
+    (a, b) [[c, d], [-d, c]] = (a c - b d, a d + b c)        for (a + b i) (c + d i)
+
+so each frequency is one real matrix product with twice the channels.
 
 Sizes in the shapes below: N images, C channels, S pixels a side of an image (blocks, if the stride is 2), T
-taps a side of a kernel, P parts of a spectrum: the real parts of the R frequencies that are their own
-opposite and have no imaginary part, then the real parts of all others, then the imaginary parts of all
-others.
+taps a side of a kernel, P parts of a spectrum: R frequencies that are their own opposite and have no imaginary
+part, then F pairs of real and imaginary part. P = R + 2 F.
 
 Source:
     Mathieu et al. 2014, https://arxiv.org/abs/1312.5851, for networks in the frequency domain.
@@ -136,7 +140,7 @@ class Transforms(NamedTuple):
     Attributes:
         image: A, (P, S * S).
         kernel: B, (P, T * T); has the inverse transform's factors in it.
-        own_opposites: R, how many frequencies have no imaginary part.
+        own_opposites: R.
     """
 
     image: Tensor
@@ -157,7 +161,8 @@ def transforms(side: int, taps: int, before: int, dtype: torch.dtype, device: to
         rows, columns = torch.meshgrid(positions, positions, indexing="ij")
         places = torch.stack([rows.flatten(), columns.flatten()]).double()
         angles = torch.tensor(own + others, dtype=torch.float64) @ places * (2 * math.pi / period)
-        return torch.cat([angles.cos(), sign * angles[len(own) :].sin()])
+        pairs = torch.stack([angles.cos(), sign * angles.sin()], dim=1)[len(own) :]
+        return torch.cat([angles[: len(own)].cos(), pairs.flatten(0, 1)])
 
     factors = torch.tensor([1.0] * len(own) + [2.0] * 2 * len(others), dtype=torch.float64) / period**2
     image = waves(torch.arange(side), -1)
@@ -165,40 +170,78 @@ def transforms(side: int, taps: int, before: int, dtype: torch.dtype, device: to
     return Transforms(image.to(device, dtype), kernel.to(device, dtype), len(own))
 
 
-def multiply(
-    a: Tensor, b: Tensor, own_opposites: int, conjugate_a: bool = False, conjugate_b: bool = False
-) -> Tensor:
-    """Return the complex matrix product of two spectra, one for each frequency.
+class Operator(NamedTuple):
+    """A kernel's spectrum, as what an image's spectrum is multiplied by.
 
-    Args:
-        a: (P, M, K).
-        b: (P, K, L).
-        own_opposites: R, how many of the first frequencies have no imaginary part.
-        conjugate_a: Take the conjugate of ``a``.
-        conjugate_b: Take the conjugate of ``b``.
-
-    Returns:
-        (P, M, L).
+    Attributes:
+        own: (R, C_in, C_out), the frequencies without imaginary part.
+        pairs: (F, 2 * C_in, 2 * C_out), the others as real matrices of 2 x 2 blocks.
     """
-    others = (len(a) - own_opposites) // 2
-    sizes = (own_opposites, others, others)
-    sign_a, sign_b = -1 if conjugate_a else 1, -1 if conjugate_b else 1
-    (a_own, a_real, a_imaginary), (b_own, b_real, b_imaginary) = a.split(sizes), b.split(sizes)
-    product = a.new_empty(len(a), a.shape[1], b.shape[2])
-    own, real, imaginary = product.split(sizes)
-    torch.bmm(a_own, b_own, out=own)
-    torch.bmm(a_real, b_real, out=real).baddbmm_(a_imaginary, b_imaginary, alpha=-sign_a * sign_b)
-    torch.bmm(a_real, b_imaginary, out=imaginary)
-    imaginary.baddbmm_(a_imaginary, b_real, beta=sign_b, alpha=sign_a)
-    return product
+
+    own: Tensor
+    pairs: Tensor
+
+    @classmethod
+    def of(cls, spectrum: Tensor, own_opposites: int) -> "Operator":
+        """Make one of a spectrum, (P, C_in, C_out)."""
+        real, imaginary = spectrum[own_opposites:].unflatten(0, (-1, 2)).unbind(1)
+        count, inputs, outputs = real.shape
+        pairs = spectrum.new_empty(count, 2, inputs, 2, outputs)
+        pairs[:, 0, :, 0] = real
+        pairs[:, 0, :, 1] = imaginary
+        torch.neg(imaginary, out=pairs[:, 1, :, 0])
+        pairs[:, 1, :, 1] = real
+        return cls(spectrum[:own_opposites], pairs.flatten(3, 4).flatten(1, 2))
+
+    def to_spectrum(self) -> Tensor:
+        """Return (P, C_in, C_out): the transpose of `of`, for gradients."""
+        own_opposites, inputs, outputs = self.own.shape
+        pairs = self.pairs.view(-1, 2, inputs, 2, outputs)
+        spectrum = self.own.new_empty(own_opposites + 2 * len(pairs), inputs, outputs)
+        spectrum[:own_opposites] = self.own
+        others = spectrum[own_opposites:].unflatten(0, (-1, 2))
+        torch.add(pairs[:, 0, :, 0], pairs[:, 1, :, 1], out=others[:, 0])
+        torch.sub(pairs[:, 0, :, 1], pairs[:, 1, :, 0], out=others[:, 1])
+        return spectrum
+
+    @property
+    def conjugate(self) -> "Operator":
+        """The conjugate transpose."""
+        return Operator(self.own.mT, self.pairs.mT)
+
+    def apply(self, spectrum: Tensor) -> Tensor:
+        """Multiply an image's spectrum, (N, P, C_in), and return one of (N, P, C_out)."""
+        own_opposites, _, outputs = self.own.shape
+        product = spectrum.new_empty(*spectrum.shape[:2], outputs)
+        for factor, matrix, result in zip(
+            _by_frequency(spectrum, own_opposites), self, _by_frequency(product, own_opposites), strict=True
+        ):
+            torch.bmm(factor, matrix, out=result)
+        return product
+
+    @classmethod
+    def correlate(cls, first: Tensor, second: Tensor, own_opposites: int) -> "Operator":
+        """Return the gradient of `apply` for its operator.
+
+        Args:
+            first: What it was applied to, (N, P, C_in).
+            second: The result's gradient, (N, P, C_out).
+            own_opposites: R.
+        """
+        own, pairs = zip(
+            _by_frequency(first, own_opposites), _by_frequency(second, own_opposites), strict=True
+        )
+        return cls(torch.bmm(own[0].mT, own[1]), torch.bmm(pairs[0].mT, pairs[1]))
+
+
+def _by_frequency(spectrum: Tensor, own_opposites: int) -> tuple[Tensor, Tensor]:
+    """Return views of (N, P, C): (R, N, C) and, of the pairs, (F, N, 2 * C)."""
+    pairs = spectrum[:, own_opposites:].unflatten(1, (-1, 2)).flatten(2)
+    return spectrum[:, :own_opposites].transpose(0, 1), pairs.transpose(0, 1)
 
 
 class _Domain:
-    """One convolution's way to the frequency domain and back.
-
-    Spectra of images have the shape (P, N, C), spectra of kernels (P, C_in, C_out), with the channels of
-    blocks.
-    """
+    """One convolution's way to the frequency domain and back."""
 
     def __init__(self, side: int, weight: Tensor, stride: int) -> None:
         self.blocks = Blocks.of(side, weight.shape[-1], stride)
@@ -207,20 +250,19 @@ class _Domain:
         )
 
     def from_images(self, images: Tensor, stride: int = 1) -> Tensor:
-        return torch.matmul(self.image_matrix, self.blocks.from_images(images, stride)).transpose(0, 1)
+        """Return the spectrum of images, (N, P, C)."""
+        return torch.matmul(self.image_matrix, self.blocks.from_images(images, stride))
 
     def to_images(self, spectrum: Tensor, stride: int = 1) -> Tensor:
-        return self.blocks.to_images(torch.matmul(self.image_matrix.t(), spectrum.transpose(0, 1)), stride)
+        return self.blocks.to_images(torch.matmul(self.image_matrix.t(), spectrum), stride)
 
-    def from_kernel(self, weight: Tensor) -> Tensor:
+    def from_kernel(self, weight: Tensor) -> Operator:
         spectrum = self.kernel_matrix @ self.blocks.from_kernel(weight)
-        return spectrum.view(len(spectrum), -1, len(weight))
+        return Operator.of(spectrum.view(len(spectrum), -1, len(weight)), self.own_opposites)
 
-    def to_kernel(self, spectrum: Tensor, like: Tensor) -> Tensor:
-        return self.blocks.to_kernel(self.kernel_matrix.t() @ spectrum.view(len(spectrum), -1), like)
-
-    def multiply(self, a: Tensor, b: Tensor, conjugate_a: bool = False, conjugate_b: bool = False) -> Tensor:
-        return multiply(a, b, self.own_opposites, conjugate_a, conjugate_b)
+    def kernel_gradient(self, first: Tensor, second: Tensor, like: Tensor) -> Tensor:
+        spectrum = Operator.correlate(first, second, self.own_opposites).to_spectrum()
+        return self.blocks.to_kernel(self.kernel_matrix.t() @ spectrum.flatten(1), like)
 
 
 class _Convolution(torch.autograd.Function):
@@ -229,20 +271,20 @@ class _Convolution(torch.autograd.Function):
         domain = _Domain(images.shape[-1] // stride, weight, stride)
         x, w = domain.from_images(images, stride), domain.from_kernel(weight)
         ctx.domain, ctx.stride = domain, stride
-        ctx.save_for_backward(x, w, weight)
-        return domain.to_images(domain.multiply(x, w))
+        ctx.save_for_backward(x, *w, weight)
+        return domain.to_images(w.apply(x))
 
     @staticmethod
     @once_differentiable
     def backward(ctx: Any, *gradients: Tensor) -> tuple[Tensor | None, ...]:
-        x, w, weight = ctx.saved_tensors
+        x, own, pairs, weight = ctx.saved_tensors
         domain: _Domain = ctx.domain
         dy = domain.from_images(gradients[0])
         d_images = d_weight = None
         if ctx.needs_input_grad[0]:
-            d_images = domain.to_images(domain.multiply(dy, w.mT, conjugate_b=True), ctx.stride)
+            d_images = domain.to_images(Operator(own, pairs).conjugate.apply(dy), ctx.stride)
         if ctx.needs_input_grad[1]:
-            d_weight = domain.to_kernel(domain.multiply(x.mT, dy, conjugate_a=True), weight)
+            d_weight = domain.kernel_gradient(x, dy, weight)
         return d_images, d_weight, None
 
 
@@ -252,18 +294,18 @@ class _TransposedConvolution(torch.autograd.Function):
         domain = _Domain(images.shape[-1], weight, stride)
         x, w = domain.from_images(images), domain.from_kernel(weight)
         ctx.domain, ctx.stride = domain, stride
-        ctx.save_for_backward(x, w, weight)
-        return domain.to_images(domain.multiply(x, w.mT, conjugate_b=True), stride)
+        ctx.save_for_backward(x, *w, weight)
+        return domain.to_images(w.conjugate.apply(x), stride)
 
     @staticmethod
     @once_differentiable
     def backward(ctx: Any, *gradients: Tensor) -> tuple[Tensor | None, ...]:
-        x, w, weight = ctx.saved_tensors
+        x, own, pairs, weight = ctx.saved_tensors
         domain: _Domain = ctx.domain
         dy = domain.from_images(gradients[0], ctx.stride)
         d_images = d_weight = None
         if ctx.needs_input_grad[0]:
-            d_images = domain.to_images(domain.multiply(dy, w))
+            d_images = domain.to_images(Operator(own, pairs).apply(dy))
         if ctx.needs_input_grad[1]:
-            d_weight = domain.to_kernel(domain.multiply(dy.mT, x, conjugate_a=True), weight)
+            d_weight = domain.kernel_gradient(dy, x, weight)
         return d_images, d_weight, None

@@ -12,9 +12,9 @@ from torch.testing import assert_close
 
 from dcgan_lightning.kernels.frequency import (
     Blocks,
+    Operator,
     conv2d_same,
     conv_transpose2d_same,
-    multiply,
     transforms,
 )
 
@@ -112,16 +112,20 @@ def test_blocks_are_inverse(stride: int) -> None:
     assert_close(blocks.to_kernel(blocks.from_kernel(weight), weight), weight, rtol=0, atol=0)
 
 
-@pytest.mark.parametrize("conjugate_a", [False, True])
-@pytest.mark.parametrize("conjugate_b", [False, True])
-def test_multiply_is_the_complex_product(conjugate_a: bool, conjugate_b: bool) -> None:
-    own, others = 2, 3
-    a, b = draw(own + 2 * others, 4, 5), draw(own + 2 * others, 5, 6)
+def test_operator_multiplies_complex_numbers() -> None:
+    own, others, inputs, outputs = 2, 3, 5, 6
+    images, kernel = draw(4, own + 2 * others, inputs), draw(own + 2 * others, inputs, outputs)
 
-    def as_complex(parts: torch.Tensor, conjugate: bool) -> torch.Tensor:
-        imaginary = torch.cat([torch.zeros_like(parts[:own]), parts[own + others :]])
-        return torch.complex(parts[: own + others], -imaginary if conjugate else imaginary)
+    def as_complex(parts: torch.Tensor) -> torch.Tensor:
+        pairs = parts[own:].unflatten(0, (others, 2))
+        imaginary = torch.cat([torch.zeros_like(parts[:own]), pairs[:, 1]])
+        return torch.complex(torch.cat([parts[:own], pairs[:, 0]]), imaginary)
 
-    expected = as_complex(a, conjugate_a) @ as_complex(b, conjugate_b)
-    product = multiply(a, b, own, conjugate_a, conjugate_b)
-    assert_close(as_complex(product, False), expected, rtol=0, atol=1e-13)
+    operator = Operator.of(kernel, own)
+    product = operator.apply(images)
+    x, w, y = (as_complex(parts) for parts in (images.transpose(0, 1), kernel, product.transpose(0, 1)))
+    assert_close(y, x @ w, rtol=0, atol=1e-13)
+    back = as_complex(operator.conjugate.apply(product).transpose(0, 1))
+    assert_close(back, y @ w.mH, rtol=0, atol=1e-12)
+    gradient = as_complex(Operator.correlate(images, product, own).to_spectrum())
+    assert_close(gradient, x.mH @ y, rtol=0, atol=1e-12)
