@@ -24,8 +24,8 @@ spectrum and as a 2 x 2 matrix in a kernel's, whose transpose is its conjugate::
 so each frequency is one real matrix product with twice the channels.
 
 Sizes in the shapes below: N images, C channels, S pixels a side of an image (blocks, if the stride is 2), T
-taps a side of a kernel, P parts of a spectrum: R frequencies that are their own opposite and have no imaginary
-part, then F pairs of real and imaginary part. P = R + 2 F.
+taps a side of a kernel, P parts of a spectrum: R frequencies that are their own opposite and have no
+imaginary part, then F pairs of real and imaginary part, so P = R + 2 F.
 
 Source:
     Mathieu et al. 2014, https://arxiv.org/abs/1312.5851, for networks in the frequency domain.
@@ -228,10 +228,9 @@ class Operator(NamedTuple):
             second: The result's gradient, (N, P, C_out).
             own_opposites: R.
         """
-        own, pairs = zip(
-            _by_frequency(first, own_opposites), _by_frequency(second, own_opposites), strict=True
-        )
-        return cls(torch.bmm(own[0].mT, own[1]), torch.bmm(pairs[0].mT, pairs[1]))
+        own, pairs = _by_frequency(first, own_opposites)
+        own_second, pairs_second = _by_frequency(second, own_opposites)
+        return cls(torch.bmm(own.mT, own_second), torch.bmm(pairs.mT, pairs_second))
 
 
 def _by_frequency(spectrum: Tensor, own_opposites: int) -> tuple[Tensor, Tensor]:
