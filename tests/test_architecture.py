@@ -9,7 +9,7 @@ import dcgan_lightning
 
 PACKAGE = Path(dcgan_lightning.__file__).parent
 ROOT = PACKAGE.parent
-NEITHER = {"networks", "pictures", "evaluation"}
+NEITHER = {"networks", "kernels", "pictures", "evaluation"}
 NEITHER |= {"randomness.py", "files.py", "errors.py", "checkpoints.py", "rules.py"}
 NEITHER |= {"distributed.py", "processes.py", "devices.py"}
 NO_HYDRA = {"data", "systems", "callbacks"}
