@@ -253,7 +253,9 @@ class _Domain:
         return torch.matmul(self.image_matrix, self.blocks.from_images(images, stride))
 
     def to_images(self, spectrum: Tensor, stride: int = 1) -> Tensor:
-        return self.blocks.to_images(torch.matmul(self.image_matrix.t(), spectrum), stride)
+        blocks = torch.matmul(self.image_matrix.t(), spectrum)
+        del spectrum  # before the next copy: it is the largest tensor of a training
+        return self.blocks.to_images(blocks, stride)
 
     def from_kernel(self, weight: Tensor) -> Operator:
         spectrum = self.kernel_matrix @ self.blocks.from_kernel(weight)
