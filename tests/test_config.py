@@ -78,6 +78,15 @@ def test_the_defaults_are_valid(compose_cfg: Compose) -> None:
         ("seed=-1", "seed must be a whole number from 0 to 4294967295; got -1"),
         ("seed=4294967296", "seed must be a whole number from 0 to 4294967295; got 4294967296"),
         ("seed=abc", "seed must be a whole number from 0 to 4294967295; got 'abc'"),
+        ("tf32=fast", "tf32 must be one of True, False; got 'fast'"),
+        (
+            "model.fast_paths=sometimes",
+            "model.fast_paths must be one of auto, True, False; got 'sometimes'",
+        ),
+        (
+            "model.compile_mode=quick",
+            "model.compile_mode must be one of null, default, reduce-overhead, max-autotune; got 'quick'",
+        ),
         ("threads=0", "threads must be a whole number from 1 to 1024, or null; got 0"),
         ("data.verify=false", "data.verify=false needs data.root"),
         ("callbacks.sample_grid=null", "callbacks.film needs callbacks.sample_grid"),

@@ -42,7 +42,7 @@ def use_frequency(setting: FastPaths, images: Tensor, weight: Tensor, stride: in
         and stride in FREQUENCY_MIN_COUNT
         and len(images) >= FREQUENCY_MIN_COUNT[stride]
     )
-    return (is_large or setting is True) and _is_allowed(setting, images) and _is_plain(images)
+    return (is_large or setting != "auto") and _is_allowed(setting, images) and _is_plain(images)
 
 
 def use_dropout(setting: FastPaths, activations: Tensor) -> bool:
