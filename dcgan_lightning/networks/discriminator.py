@@ -61,10 +61,10 @@ class Discriminator(nn.Module):
                 conv2d=SameConv2d(
                     image_channels, first, 5, stride=2, fast_paths=fast_paths
                 ),  # (N, 64, 14, 14)
-                leaky_re_lu=nn.LeakyReLU(negative_slope),
+                leaky_re_lu=nn.LeakyReLU(negative_slope, inplace=True),
                 dropout=Dropout(dropout, fast_paths),
                 conv2d_1=SameConv2d(first, second, 5, stride=2, fast_paths=fast_paths),  # (N, 128, 7, 7)
-                leaky_re_lu_1=nn.LeakyReLU(negative_slope),
+                leaky_re_lu_1=nn.LeakyReLU(negative_slope, inplace=True),
                 dropout_1=Dropout(dropout, fast_paths),
                 flatten=nn.Flatten(),
                 dense=nn.Linear(second * (IMAGE_SIZE // 4) ** 2, 1),

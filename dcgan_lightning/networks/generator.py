@@ -62,7 +62,7 @@ class Generator(nn.Module):
         first, second, third = channels
 
         def rectifier() -> nn.Module:
-            return nn.LeakyReLU(negative_slope)
+            return nn.LeakyReLU(negative_slope, inplace=True)  # nothing needs the layer's input again
 
         start = (first, START_SIZE, START_SIZE)
         features = first * START_SIZE**2
