@@ -36,7 +36,7 @@ def test_settings_decide_without_a_look_at_the_sizes() -> None:
     assert not frequency(256, 256, 128, 1, False)
     images = torch.empty(2, 1, 28, 28)
     assert choose.use_patches(True, images, 1)
-    assert not choose.use_patches(True, images, 5)  # no single sizes: those have the frequency domain
+    assert not choose.use_patches(True, images, 2)  # those have the frequency domain
     assert not choose.use_patches(False, images, 1)
     for use in (choose.use_dropout, choose.use_single_pass):
         assert use(True, images)
