@@ -156,6 +156,7 @@ RULES: dict[str, Check] = {
     "callbacks.sample_grid.averaged": _flag,
     "callbacks.averaged_generator.decay": number("a number above 0 and below 1", lambda value: 0 < value < 1),
     "callbacks.history.plot_every_n_epochs": whole(0),
+    "callbacks.history.background": optional(_flag),
     "callbacks.checkpoint.every_n_epochs": whole(1),
     "callbacks.checkpoint.every_n_iterations": optional(whole(1)),
     "callbacks.film.file_name": _file_name,
