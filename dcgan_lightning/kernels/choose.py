@@ -14,6 +14,7 @@ FastPaths = bool | Literal["auto"]
 
 FREQUENCY_MIN_COUNT = {1: 16, 2: 64}  # images, for each stride
 FREQUENCY_MIN_CHANNELS = 2048  # input channels times output channels
+GROUPED_MIN_SIZE = 64  # images and channels on both sides
 PATCHES_MAX_CHANNELS = 1  # of the larger image; with three PyTorch's own are faster
 
 
@@ -43,6 +44,23 @@ def use_frequency(setting: FastPaths, images: Tensor, weight: Tensor, stride: in
         and len(images) >= FREQUENCY_MIN_COUNT[stride]
     )
     return (is_large or setting != "auto") and _is_allowed(setting, images) and _is_plain(images)
+
+
+def use_grouped(spectrum: Tensor, factors: Tensor) -> bool:
+    """Return whether products of spectra are convolutions (see `dcgan_lightning.kernels.products`).
+
+    Args:
+        spectrum: (N, P, K).
+        factors: (P, K, M).
+    """
+    return (
+        spectrum.device.type == "cpu"
+        and spectrum.dtype == torch.float32
+        and min(len(spectrum), *factors.shape[1:]) >= GROUPED_MIN_SIZE
+        and torch.backends.cpu.get_cpu_capability() == "AVX512"
+        and torch.backends.mkldnn.is_available()
+        and torch.get_num_threads() > 1  # with one, PyTorch does not ask oneDNN for such a convolution
+    )
 
 
 def use_dropout(setting: FastPaths, activations: Tensor) -> bool:
