@@ -29,6 +29,17 @@ def use_patches(setting: FastPaths, images: Tensor, outer_channels: int) -> bool
     return outer_channels <= PATCHES_MAX_CHANNELS and _is_allowed(setting, images) and _is_plain(images)
 
 
+def use_direct(setting: FastPaths, images: Tensor, outer_channels: int) -> bool:
+    """Return whether a convolution takes the way of `dcgan_lightning.kernels.direct`, before that of patches.
+
+    Args:
+        setting: False: never; True: where possible; "auto": where it wins.
+        images: The convolution's input.
+        outer_channels: Channels of the larger image, the one next to the pixels.
+    """
+    return use_patches(setting, images, outer_channels) and _is_wide(images)
+
+
 def use_frequency(setting: FastPaths, images: Tensor, weight: Tensor, stride: int) -> bool:
     """Return whether a convolution takes the way of `dcgan_lightning.kernels.frequency`.
 
@@ -54,11 +65,8 @@ def use_grouped(spectrum: Tensor, factors: Tensor) -> bool:
         factors: (P, K, M).
     """
     return (
-        spectrum.device.type == "cpu"
-        and spectrum.dtype == torch.float32
-        and min(len(spectrum), *factors.shape[1:]) >= GROUPED_MIN_SIZE
-        and torch.backends.cpu.get_cpu_capability() == "AVX512"
-        and torch.backends.mkldnn.is_available()
+        min(len(spectrum), *factors.shape[1:]) >= GROUPED_MIN_SIZE
+        and _is_wide(spectrum)
         and torch.get_num_threads() > 1  # with one, PyTorch does not ask oneDNN for such a convolution
     )
 
@@ -77,6 +85,16 @@ def _is_allowed(setting: FastPaths, images: Tensor) -> bool:
     if setting != "auto":
         return setting
     return images.device.type == "cpu" and torch.backends.mkl.is_available()  # where they were measured
+
+
+def _is_wide(images: Tensor) -> bool:
+    """Return whether PyTorch's convolutions are oneDNN's for a CPU with AVX-512."""
+    return (
+        images.device.type == "cpu"
+        and images.dtype == torch.float32
+        and torch.backends.mkldnn.is_available()
+        and torch.backends.cpu.get_cpu_capability() == "AVX512"
+    )
 
 
 def _is_plain(images: Tensor) -> bool:
