@@ -113,11 +113,11 @@ def convolutions(
         own_images = images.clone(memory_format=layout).requires_grad_()
         return (lambda pixels: way(pixels, own_weight)), own_images, [own_weight]
 
-    def direct(pixels: Tensor, kernel: Tensor) -> Tensor:
+    def plain(pixels: Tensor, kernel: Tensor) -> Tensor:
         output: Tensor = torch.func.functional_call(layer, {"weight": kernel}, (pixels,))
         return output
 
-    own = [case(direct, layout) for layout in LAYOUTS]
+    own = [case(plain, layout) for layout in LAYOUTS]
     kernels = {}
     for name, module in (("frequency", frequency), ("patches", patches), ("direct", direct)):
         function = module.conv_transpose2d_same if transposed else module.conv2d_same
