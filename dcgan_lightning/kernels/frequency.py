@@ -4,8 +4,8 @@ A 5 x 5 kernel on 7 x 7 pixels is a cyclic convolution of 9 x 9: what wraps arou
 "same" does not have. A discrete Fourier transform turns it into products of single frequencies, 41 of them
 (an image of real numbers has each other one twice), each a matrix product over the channels. That takes an
 eighth of the multiplications. The transforms are matrix products too, with fixed matrices of cosines and
-sines. Nothing is approximated: in float32 the error is half of the direct convolution's, which has longer
-sums.
+sines. Nothing is approximated: in float32 the error is rounding, of the size of the direct convolution's
+(4e-7 to 5e-7 against 3e-7 for a result, 4e-7 against 9e-7 for a kernel's gradient, which has longer sums).
 
 A stride of 2 is led back to stride 1: each 2 x 2 block of pixels becomes four channels, of image and kernel
 alike.
