@@ -68,7 +68,9 @@ def test_images_of_the_anchors(real: RealImages) -> None:
     noise = images["noise"].float() - images["real"].float()
     assert noise[(images["real"] > 100) & (images["real"] < 155)].std().item() == pytest.approx(25.5, abs=1)
     assert (images["blur"].float() - images["real"].float()).abs().mean() > 5
-    assert images["blur"].float().mean().item() == pytest.approx(images["real"].float().mean().item(), rel=0.02)
+    assert images["blur"].float().mean().item() == pytest.approx(
+        images["real"].float().mean().item(), rel=0.02
+    )
     assert torch.equal(images["mean_image"][0], images["mean_image"][199])
     mean = real.train[:, 0, 14, 14].double().mean().item()
     assert images["mean_image"][0, 0, 14, 14].item() == pytest.approx(mean, abs=0.5)
@@ -116,5 +118,5 @@ def test_deviations_are_refused() -> None:
     found["blur"]["recall"] += 0.9 * ABSOLUTE_TOLERANCE
     check_deviations(found, shipped, 0.93, 0.93)
     found["noise"]["frechet_distance"] *= 1.02
-    with pytest.raises(ScoreError, match="frechet_distance of the anchor noise is .*, shipped: "):
+    with pytest.raises(ScoreError, match="frechet_distance of the anchor noise is"):
         check_deviations(found, shipped, 0.93, 0.93)

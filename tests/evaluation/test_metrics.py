@@ -65,9 +65,7 @@ def test_kernel_distance_equals_a_plain_computation() -> None:
     def kernel(x: np.ndarray, y: np.ndarray) -> float:
         return (x @ y / 6 + 1) ** 3
 
-    within = [
-        np.mean([kernel(x[i], x[j]) for i in range(40) for j in range(40) if i != j]) for x in (a, b)
-    ]
+    within = [np.mean([kernel(x[i], x[j]) for i in range(40) for j in range(40) if i != j]) for x in (a, b)]
     between = np.mean([kernel(x, y) for x in a for y in b])
     mean, deviation = kernel_distance(first, second, subsets=3, subset_size=1000)  # each has all rows
     assert mean == pytest.approx(sum(within) - 2 * between, rel=1e-6)

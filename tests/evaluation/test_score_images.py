@@ -191,9 +191,7 @@ def test_canonical_order_is_that_of_the_bytes() -> None:
         (150, ("frechet", "beauty"), "metrics can be .*; got 'beauty'"),
     ],
 )
-def test_what_cannot_be_scored(
-    small: RealImages, count: int, metrics: tuple[str, ...], message: str
-) -> None:
+def test_what_cannot_be_scored(small: RealImages, count: int, metrics: tuple[str, ...], message: str) -> None:
     with pytest.raises(ScoreError, match=message):
         score_images(shapes(count, 3), small, classifier_features(), metrics)
 
