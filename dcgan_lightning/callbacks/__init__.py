@@ -6,6 +6,7 @@ from dcgan_lightning.callbacks.film import Film
 from dcgan_lightning.callbacks.history import History
 from dcgan_lightning.callbacks.progress import Progress
 from dcgan_lightning.callbacks.sample_grid import SampleGrid
+from dcgan_lightning.callbacks.scores import Scores
 from dcgan_lightning.callbacks.stop import GracefulStop
 
 __all__ = [
@@ -17,4 +18,5 @@ __all__ = [
     "History",
     "Progress",
     "SampleGrid",
+    "Scores",
 ]

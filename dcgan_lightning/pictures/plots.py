@@ -51,6 +51,32 @@ def draw_curves(history: Mapping[str, NDArray[np.floating]], iterations_per_epoc
     return _png(figure)
 
 
+def draw_scores(epochs: NDArray[np.floating], scores: Mapping[str, NDArray[np.floating]]) -> bytes:
+    """Return the scores over the epochs as the bytes of a PNG file.
+
+    Args:
+        epochs: (N,), after which each was measured, from 1.
+        scores: ``frechet_distance``, ``precision``, ``recall``, ``density``, ``coverage`` and
+            ``class_divergence``, each (N,).
+    """
+    panels = (
+        ("Fréchet distance (smaller is better)", ("frechet_distance",)),
+        ("Fidelity and variety (larger is better)", ("precision", "recall", "density", "coverage")),
+        ("Classes: divergence from equal shares (nats)", ("class_divergence",)),
+    )
+    figure = _figure((15, 4.5))
+    for axes, (title, names) in zip(figure.subplots(1, 3), panels, strict=True):
+        for name in names:
+            axes.plot(epochs, scores[name], marker="o", markersize=3, linewidth=1, label=name)
+        axes.set(title=title, xlabel="epoch")
+        axes.set_ylim(bottom=0)
+        axes.grid(alpha=0.3)
+        if len(names) > 1:
+            axes.legend()
+    figure.subplots_adjust(left=0.04, right=0.985, bottom=0.12, top=0.91)
+    return _png(figure)
+
+
 def running_mean(values: NDArray[np.floating], window: int) -> NDArray[np.floating]:
     """Return the means of all runs of ``window`` neighbours: (N,) to (N - window + 1,)."""
     return np.convolve(values, np.full(window, 1 / window), mode="valid")
