@@ -33,6 +33,14 @@ class ProcessError(DCGANError):
     """Another process of the same job is gone."""
 
 
+class ScoreError(DCGANError):
+    """Images cannot be scored: too few of them, or of another form than the real ones."""
+
+
+class WeightsError(DCGANError):
+    """A file of a network's weights is missing, damaged or another one."""
+
+
 class MissingExtraError(DCGANError):
     """An optional package is not installed; the message says how to install it."""
 
