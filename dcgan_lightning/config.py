@@ -70,7 +70,7 @@ def _check_known(key: str) -> None:
 
 
 def validate_generate(cfg: DictConfig) -> dict[str, Any]:
-    """Check every value of the configuration of ``generate`` and how they fit together; return the plain ones.
+    """Check every value for ``generate`` and how they fit together; return the plain values.
 
     Raises:
         ConfigError: The first thing that is wrong, with its key and the remedy.
