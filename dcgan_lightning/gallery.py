@@ -186,7 +186,7 @@ def write_atlas(folder: Path, groups: Sequence[Garments], scale: int, png: bool 
     """
     picture = draw_labelled_grid(
         [group.images for group in groups],
-        labels=[name.replace("_", " ") for name in CLASS_NAMES],
+        labels=CLASS_NAMES,
         captions=[_percentages(group) for group in groups],
         scale=scale,
     )
@@ -198,7 +198,7 @@ def write_atlas(folder: Path, groups: Sequence[Garments], scale: int, png: bool 
 
 
 def write_class(folder: Path, garments: Garments, columns: int | None, scale: int, png: bool = True) -> None:
-    """Write garments of one class with the classifier's confidence, as ``<class>.png`` and ``.csv``.
+    """Write garments of one class with their numbers and the classifier's confidence, as ``<class>.png`` and ``.csv``.
 
     Args:
         folder: Where to.
@@ -211,11 +211,12 @@ def write_class(folder: Path, garments: Garments, columns: int | None, scale: in
     shown = garments.take(torch.arange(min(len(garments), GRID_LIMIT)))
     columns = columns or _columns(len(shown))
     starts = range(0, len(shown), columns)
-    numbers = shown.numbers.tolist()
+    numbers, percentages = shown.numbers.tolist(), _percentages(shown)
+    captions = [f"{number}  {share}" for number, share in zip(numbers, percentages, strict=True)]
     picture = draw_labelled_grid(
         list(shown.images.split(columns)),
-        labels=[f"from {numbers[start]}" for start in starts],
-        captions=[_percentages(shown)[start : start + columns] for start in starts],
+        labels=["" for _ in starts],
+        captions=[captions[start : start + columns] for start in starts],
         scale=scale,
     )
     (folder / f"{name}.png").write_bytes(picture)

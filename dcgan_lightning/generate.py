@@ -97,7 +97,8 @@ def generate(cfg: DictConfig, classifier: "FashionClassifier | None" = None) -> 
     target = Path(values["output_dir"] or _default_folder(trained.path, values))
     folder = fill_folder(target, fill_and_describe, is_numbered=not values["output_dir"])
     seconds = time.monotonic() - started
-    log.info("made in %.1f s; everything is in %s", seconds, folder)
+    pace = f" ({values['n'] / seconds:,.0f} images/s)" if values["mode"] == "images" else ""
+    log.info("made in %.1f s%s; everything is in %s", seconds, pace, folder)
     return Generated(folder, seconds)
 
 
@@ -152,7 +153,7 @@ def _neighbours(
         raise ConfigError(f"mode=neighbours needs at least k={values['k']} grey training images; check data")
 
     def features(images: "torch.Tensor") -> "torch.Tensor":
-        parts = _with_progress(images.split(1000), len(images))
+        parts = _with_progress(images.split(256), len(images))
         return torch.cat([network.features(normalize(part.to(values["device"]))).cpu() for part in parts])
 
     def fill(folder: Path) -> None:

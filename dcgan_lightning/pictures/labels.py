@@ -32,7 +32,7 @@ def draw_labelled_grid(
         scale: Each pixel becomes a square of this side; below 3 words are hard to read.
         gap_after: After this many columns there is room, to tell two kinds of images apart; 0: nowhere.
     """
-    channels, height, width = rows[0].shape[1:]
+    height, width = rows[0].shape[2:]
     left = round(_LETTER * max(map(len, labels))) + 2 * _GAP
     top = _TITLE if titles else _GAP
     columns = max(1, *(len(row) for row in rows))
@@ -42,7 +42,7 @@ def draw_labelled_grid(
         return top + row * (height + _CAPTION + _GAP), left + column * (width + _GAP) + room
 
     bottom, right = corner(len(rows), columns)
-    canvas = np.full((bottom, right, channels), 255, dtype=np.uint8)
+    canvas = np.full((bottom, right, 3), 255, dtype=np.uint8)
     for row, images in enumerate(rows):
         for column, image in enumerate(images.permute(0, 2, 3, 1).numpy()):
             y, x = corner(row, column)
@@ -51,7 +51,7 @@ def draw_labelled_grid(
 
     figure = Figure(figsize=(canvas.shape[1] / _DPI, canvas.shape[0] / _DPI), dpi=_DPI)
     FigureCanvasAgg(figure)
-    figure.figimage(canvas.squeeze(-1) if channels == 1 else canvas, cmap="gray", vmin=0, vmax=255)
+    figure.figimage(canvas)
 
     def write(x: float, y: float, text: str, **style: Any) -> None:
         size = 5.5 * scale * 72 / _DPI
