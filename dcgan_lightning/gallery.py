@@ -29,6 +29,7 @@ from dcgan_lightning.pictures import (
 from dcgan_lightning.sampling import generate_images
 
 GRID_LIMIT = 400  # images of a grid; the rest would be too small to see
+LABELLED_LIMIT = 100  # the same where each has a caption
 STRIP_COLUMNS = 16  # steps of a strip's row; a film shows all
 
 
@@ -198,17 +199,17 @@ def write_atlas(folder: Path, groups: Sequence[Garments], scale: int, png: bool 
 
 
 def write_class(folder: Path, garments: Garments, columns: int | None, scale: int, png: bool = True) -> None:
-    """Write garments of one class with their numbers and the classifier's confidence, as ``<class>.png`` and ``.csv``.
+    """Write garments of one class with numbers and confidences, as ``<class>.png`` and ``<class>.csv``.
 
     Args:
         folder: Where to.
-        garments: At least one; the picture shows the first of them.
+        garments: At least one; the picture shows the first 100.
         columns: Of the picture; as many as rows if not given.
         scale: Side of the square that each pixel becomes.
         png: Also write each image by itself.
     """
     name = CLASS_NAMES[int(garments.classes[0])]
-    shown = garments.take(torch.arange(min(len(garments), GRID_LIMIT)))
+    shown = garments.take(torch.arange(min(len(garments), LABELLED_LIMIT)))
     columns = columns or _columns(len(shown))
     starts = range(0, len(shown), columns)
     numbers, percentages = shown.numbers.tolist(), _percentages(shown)
