@@ -155,13 +155,14 @@ def _load_features(cfg: DictConfig) -> "FeatureNetwork":
     """Return the feature network on the chosen device."""
     import torch
 
-    from dcgan_lightning.devices import set_tf32
+    from dcgan_lightning.devices import keep_freed_memory, set_tf32
     from dcgan_lightning.evaluation import load_features
 
     has_card = torch.cuda.is_available()
     if cfg.device == "cuda" and not has_card:
         raise ConfigError("device=cuda: PyTorch finds no CUDA device; use device=auto or device=cpu")
     set_tf32(False)
+    keep_freed_memory()
     device = "cuda" if has_card and cfg.device != "cpu" else "cpu"
     return load_features(cfg.features, cfg.weights, device)
 

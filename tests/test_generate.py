@@ -188,3 +188,22 @@ def test_colours_have_no_garments(make, run: Path, tmp_path: Path) -> None:
 def test_a_folder_that_is_no_run(make, tmp_path: Path) -> None:
     with pytest.raises(CheckpointError, match="holds no checkpoint"):
         make(ckpt_path=tmp_path)
+
+
+@pytest.mark.real_data
+def test_real_garments_find_themselves(
+    compose_cfg: Compose, run: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The shipped classifier, the real training images, and a generator that has learned five by heart."""
+    from dcgan_lightning.data import FashionMNISTDataModule
+
+    train = FashionMNISTDataModule().load_images()[:2000]
+    monkeypatch.setattr(FashionMNISTDataModule, "load_images", lambda self: train)
+    monkeypatch.setattr("dcgan_lightning.sampling.sample_images", lambda *arguments: train[100:105])
+    cfg = compose_cfg(f"ckpt_path={run}", "mode=neighbours", "n=5", config_name="generate")
+    rows = [
+        line.split(",") for line in (generate(cfg).folder / "neighbours.csv").read_text().splitlines()[1:]
+    ]
+    first = [row for row in rows if row[1] == "1"]
+    assert [int(row[2]) for row in first] == [100, 101, 102, 103, 104]
+    assert [float(row[4]) for row in first] == [0.0] * 5

@@ -15,7 +15,7 @@ its layer before the last (128 numbers an image).
 | output | 10 logits: {classes} |
 | trained on | {data} |
 | training | {training} |
-| made by | `python -m dcgan_lightning.train_classifier`, {minutes:.1f} minutes on one CPU core |
+| made by | `python -m dcgan_lightning.train_classifier`, {minutes:.1f} minutes of one CPU core |
 | **test accuracy** | **{accuracy:.2f} %** of the 10,000 test images |
 | file | safetensors, float32, {size:,} bytes |
 | SHA-256 | `{sha256}` |
@@ -61,7 +61,7 @@ def classifier_card(description: Mapping[str, Any], size: int) -> str:
         architecture=_ARCHITECTURE,
         data=f"{description['data']}, training images only, each moved by up to {settings['shift']} pixel(s)",
         training=training,
-        minutes=description["seconds"] / 60,
+        minutes=description["cpu_seconds"] / 60,
         accuracy=100 * description["test_accuracy"],
         size=size,
         sha256=description["sha256"],

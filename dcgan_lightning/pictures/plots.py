@@ -87,14 +87,14 @@ def draw_pairs(pairs: Mapping[str, Sequence[tuple[Tensor, Tensor, str]]], column
     parts = figure.subfigures(len(pairs), 1, squeeze=False, height_ratios=heights).flat
     for part, rows, (title, panel) in zip(parts, heights, pairs.items(), strict=True):
         part.suptitle(title)
-        axes = part.subplots(rows, columns, squeeze=False).flat
+        axes = [*part.subplots(rows, columns, squeeze=False).flat]
         for place in axes:
             place.axis("off")
         for place, (left, right, caption) in zip(axes, panel, strict=False):
             gap = left.new_full((*left.shape[:2], 2), 128)
             place.imshow(torch.cat([left, gap, right], dim=2)[0].numpy(), cmap="gray", vmin=0, vmax=255)
             place.set_title(caption, fontsize="small")
-        part.subplots_adjust(left=0.01, right=0.99, bottom=0.01, top=0.84, wspace=0.05, hspace=0.25)
+        part.subplots_adjust(left=0.01, right=0.99, bottom=0.01, top=0.87, wspace=0.05, hspace=0.25)
     return _png(figure)
 
 
