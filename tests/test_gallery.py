@@ -152,7 +152,7 @@ def test_an_atlas_has_a_row_for_each_class(tmp_path: Path) -> None:
     assert set(os.listdir(tmp_path)) == singles | {"atlas.png", "atlas.csv"}
     picture = decode_png((tmp_path / "atlas.png").read_bytes())[..., 0]
     first, sixth = (np.flatnonzero((picture == grey).sum(axis=1) >= 28 * 2)[0] for grey in (13, 140))
-    assert sixth - first == 5 * (28 + 6 + 4) * 2  # five rows further down
+    assert sixth - first == 5 * (28 + 8 + 4) * 2  # five rows further down
 
 
 def test_garments_of_a_class(tmp_path: Path) -> None:

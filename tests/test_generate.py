@@ -1,6 +1,7 @@
 import json
 import os
 import shutil
+import sys
 from pathlib import Path
 
 import numpy as np
@@ -154,6 +155,16 @@ def test_a_missing_package_is_named_before_anything_is_made(
     monkeypatch.setattr("importlib.util.find_spec", lambda name: None)
     with pytest.raises(MissingExtraError, match=r'pip install "dcgan-lightning\[mp4\]"'):
         make("mode=walk", "format=mp4")
+    assert sorted(os.listdir(run)) == ["checkpoints", "config.yaml"]
+
+
+def test_the_classifier_needs_its_package(
+    compose_cfg: Compose, run: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(sys.modules, "safetensors.torch", None)
+    cfg = compose_cfg(f"ckpt_path={run}", "mode=atlas", config_name="generate")
+    with pytest.raises(MissingExtraError, match=r'safetensors; pip install "dcgan-lightning\[scores\]"'):
+        generate(cfg)
     assert sorted(os.listdir(run)) == ["checkpoints", "config.yaml"]
 
 

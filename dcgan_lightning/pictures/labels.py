@@ -10,7 +10,7 @@ from matplotlib.figure import Figure
 from torch import Tensor
 
 # In pixels of the images, before scaling.
-_GAP, _CAPTION, _TITLE, _LETTER = 4, 8, 10, 3.4
+_GAP, _CAPTION, _TITLE, _LETTER = 4, 8, 10, 3.0
 _DPI = 100
 
 
@@ -54,7 +54,7 @@ def draw_labelled_grid(
     figure.figimage(canvas)
 
     def write(x: float, y: float, text: str, **style: Any) -> None:
-        size = 5.5 * scale * 72 / _DPI
+        size = 4.8 * scale * 72 / _DPI
         figure.text(x / right, 1 - y / bottom, text, fontsize=size, va="center", **style)
 
     for row, label in enumerate(labels):
