@@ -153,8 +153,13 @@ def _neighbours(
         raise ConfigError(f"mode=neighbours needs at least k={values['k']} grey training images; check data")
 
     def features(images: "torch.Tensor") -> "torch.Tensor":
-        parts = _with_progress(images.split(256), len(images))
-        return torch.cat([network.features(normalize(part.to(values["device"]))).cpu() for part in parts])
+        size = network.features(normalize(images[:1].to(values["device"]))).shape[1]
+        found = torch.empty(len(images), size)  # at once: small pieces kept in turn cost 1.4 GB of gaps
+        done = 0
+        for part in _with_progress(images.split(256), len(images)):
+            found[done : done + len(part)] = network.features(normalize(part.to(values["device"])))
+            done += len(part)
+        return found
 
     def fill(folder: Path) -> None:
         images = sample_images(generator, values["n"], values["seed"], values["first"])
