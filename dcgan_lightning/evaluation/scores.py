@@ -1,8 +1,9 @@
 """All scores of a set of generated images, as plain numbers."""
 
+import hashlib
 from collections.abc import Callable, Collection
 from dataclasses import dataclass, field
-from typing import Any, Literal, cast, get_args
+from typing import Any, Literal, TypeVar, cast, get_args
 
 import numpy as np
 import torch
@@ -25,12 +26,13 @@ Metric = Literal["frechet", "kernel", "manifold", "classes", "newness"]
 
 METRICS: tuple[Metric, ...] = get_args(Metric)
 CHEAP_METRICS: tuple[Metric, ...] = ("frechet", "manifold", "classes")  # for use in training
+Kept = TypeVar("Kept")
 CLOSEST = 12  # pairs that `score_images` names
 
 
 @dataclass(frozen=True, eq=False)
 class RealImages:
-    """The real images that scores compare with; keeps their features once they are computed.
+    """The real images that scores compare with; keeps what is slow to compute of them.
 
     Attributes:
         reference: uint8 (N, 1, 28, 28), what the generated images should look like: the test images, or in
@@ -56,13 +58,16 @@ class RealImages:
         )
 
     def nearest(self, images: Tensor, space: FeatureNetwork) -> Nearest:
-        """Return the nearest training image of each image.
+        """Return the nearest training image of each image; kept, because several networks share the pixels.
 
         Args:
             images: uint8 (n, 1, 28, 28).
             space: Distances are between its features.
         """
-        return Nearest(*nearest_rows(space(images), self._train_features(space)))
+        digest = hashlib.sha256(images.cpu().contiguous().numpy().data).hexdigest()
+        return self._keep(
+            (space.key, digest), lambda: Nearest(*nearest_rows(space(images), self._train_features(space)))
+        )
 
     def pixels(self, network: FeatureNetwork) -> FeatureNetwork:
         """Return the space of the pixels, on the network's device."""
@@ -72,7 +77,7 @@ class RealImages:
 
     def reference_distances(self, space: FeatureNetwork) -> Tensor:
         """Return the reference images' distances (N,) to their nearest training images."""
-        return self._keep((space.key, "distances"), lambda: self.nearest(self.reference, space).distances)
+        return self.nearest(self.reference, space).distances
 
     def _train_features(self, space: FeatureNetwork) -> Tensor:
         if self.train is None:
@@ -80,10 +85,10 @@ class RealImages:
         train = self.train
         return self._keep((space.key, "train"), lambda: space(train))
 
-    def _keep(self, key: Any, compute: Callable[[], Tensor]) -> Tensor:
+    def _keep(self, key: Any, compute: Callable[[], Kept]) -> Kept:
         if key not in self._kept:
             self._kept[key] = compute()
-        return cast(Tensor, self._kept[key])
+        return cast(Kept, self._kept[key])
 
 
 def canonical_order(images: Tensor) -> Tensor:

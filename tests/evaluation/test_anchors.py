@@ -118,5 +118,5 @@ def test_deviations_are_refused() -> None:
     found["blur"]["recall"] += 0.9 * ABSOLUTE_TOLERANCE
     check_deviations(found, shipped, 0.93, 0.93)
     found["noise"]["frechet_distance"] *= 1.02
-    with pytest.raises(ScoreError, match="frechet_distance of the anchor noise is .*, shipped: "):
+    with pytest.raises(ScoreError, match="frechet_distance of the anchor noise is"):
         check_deviations(found, shipped, 0.93, 0.93)

@@ -175,7 +175,7 @@ def test_features_of_real_images_are_computed_once(small: RealImages) -> None:
     )
     for _ in range(2):
         score_images(shapes(150, 3), small, network)
-    assert sorted(calls) == [150, 150, 150, 150, 160, 160, 400]  # the test images also for their newness
+    assert sorted(calls) == [150, 150, 150, 160, 160, 400]  # for newness the images are seen once more
 
 
 def test_canonical_order_is_that_of_the_bytes() -> None:

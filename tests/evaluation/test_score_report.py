@@ -2,6 +2,7 @@ import pytest
 
 from dcgan_lightning.evaluation import CLASS_NAMES
 from dcgan_lightning.evaluation.report import (
+    SCORES,
     align,
     format_classes,
     format_comparison,
@@ -42,11 +43,12 @@ def test_table() -> None:
 
 
 def test_comparison() -> None:
-    found = {"real": {name: 0.5 for name in ("frechet_distance", "recall")}}
-    shipped = {"real": {name: 0.25 for name in ("frechet_distance", "recall")}}
+    found = {"real": dict.fromkeys(SCORES, 0.5)}
+    shipped = {"real": dict.fromkeys(SCORES, 0.25)}
     table = format_comparison(found, shipped)
-    assert "frechet_distance  0 is best  0.5000 (0.2500)" in table
-    assert "frechet_distance  0 is best  0.5000\n" in format_comparison(found, None)
+    assert table.splitlines()[1].split() == ["frechet_distance", "0", "is", "best", "0.5000", "(0.2500)"]
+    assert format_comparison(found, None).splitlines()[1].split()[-1] == "0.5000"
+    assert len(table.splitlines()) == 1 + len(SCORES)
 
 
 def test_numbers_are_short() -> None:

@@ -39,7 +39,7 @@ def test_pairs_show_left_and_right_in_each_panel() -> None:
     left, right = (torch.full((1, 28, 28), grey, dtype=torch.uint8) for grey in (50, 200))
     pictures = [decode_png(draw_pairs({"first": [(left, other, "a")], "second": [(left, left, "b")] * 5}))
                 for other in (left, right)]  # fmt: skip
-    assert pictures[0].shape == pictures[1].shape == (501, 896, 4)
+    assert pictures[0].shape == pictures[1].shape == (500, 896, 4)
     dark, bright = ((pictures[1][..., 0] == grey).sum() for grey in (50, 200))
     assert dark == pytest.approx(11 * bright, rel=0.05)  # one bright image beside eleven dark ones
     assert (pictures[0][..., 0] == 200).sum() < 20  # only in the letters' edges
