@@ -24,6 +24,7 @@ from dcgan_lightning.rules import (
     REQUIRED_GROUPS,
     RULES,
     TOP_LEVEL,
+    Check,
     batch_size_problem,
 )
 
@@ -89,6 +90,28 @@ def check_values(cfg: DictConfig) -> dict[str, Any]:
     if "data.batch_size" not in flat:
         raise ConfigError("data is missing; choose it with data=fashion_mnist or data=synthetic")
     _check_batches(values["data"], count_processes(values.get("trainer") or {}) or 1)
+    return values
+
+
+def check_flat(cfg: DictConfig, rules: Mapping[str, Check]) -> dict[str, Any]:
+    """Check the configuration of a command whose keys all stand at the top; return the plain values.
+
+    Args:
+        cfg: The composed configuration.
+        rules: A check for each of the command's keys.
+
+    Raises:
+        ConfigError: The first thing that is wrong, with its key and the remedy.
+    """
+    try:
+        values = plain(cfg)
+    except OmegaConfBaseException as error:
+        raise ConfigError(f"{error.full_key}: {str(error).partition(chr(10))[0]}") from error
+    if unknown := sorted(values.keys() - rules.keys()):
+        raise ConfigError(f"unknown key {unknown[0]!r}{did_you_mean(unknown[0], [*rules])}")
+    for key, check in rules.items():
+        if wanted := check(values.get(key)):
+            raise ConfigError(f"{key} must be {wanted}; got {values.get(key)!r}")
     return values
 
 

@@ -12,6 +12,7 @@ ROOT = PACKAGE.parent
 NEITHER = {"networks", "kernels", "pictures", "evaluation"}
 NEITHER |= {"randomness.py", "files.py", "errors.py", "checkpoints.py", "rules.py"}
 NEITHER |= {"distributed.py", "processes.py", "devices.py", "pretrained.py", "sampling.py"}
+NEITHER |= {"formats.py", "model_card.py"}
 NO_HYDRA = {"data", "systems", "callbacks"}
 MODULES = sorted(PACKAGE.rglob("*.py"))
 

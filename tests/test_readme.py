@@ -9,7 +9,8 @@ from conftest import Compose
 from hydra.core.override_parser.overrides_parser import OverridesParser
 
 import dcgan_lightning
-from dcgan_lightning.config import check_values, validate
+from dcgan_lightning.config import check_flat, check_values, validate
+from dcgan_lightning.rules import EXPORT_RULES
 
 ROOT = Path(dcgan_lightning.__file__).resolve().parents[1]
 README = (ROOT / "README.md").read_text()
@@ -28,6 +29,8 @@ def compose_arguments(compose_cfg: Compose, arguments: list[str], config_name: s
     cfg = compose_cfg(*overrides, config_name=config_name)
     if config_name == "train":
         validate(cfg)
+    elif config_name == "export":
+        check_flat(cfg, EXPORT_RULES)
     else:
         check_values(cfg)
 
@@ -35,8 +38,8 @@ def compose_arguments(compose_cfg: Compose, arguments: list[str], config_name: s
 @pytest.mark.parametrize(("module", "text"), COMMANDS)
 def test_commands_are_valid(compose_cfg: Compose, module: str, text: str) -> None:
     arguments = [argument for argument in shlex.split(text) if argument not in ("-m", "--help")]
-    config_name = {"dcgan_lightning.train": "train", "dcgan_lightning.data": "describe"}[module]
-    compose_arguments(compose_cfg, arguments, config_name)
+    command = module.rpartition(".")[2]
+    compose_arguments(compose_cfg, arguments, {"data": "describe"}.get(command, command))
 
 
 @pytest.mark.parametrize("text", TABLE_EXAMPLES)
