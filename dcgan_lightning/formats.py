@@ -49,21 +49,23 @@ def largest_deviation(original: Generator, copy: MakeImages, noise: Tensor) -> f
         return float((copy(noise) - original(noise)).abs().max())
 
 
-def _program(generator: Generator) -> torch.export.ExportedProgram:
-    """Trace a generator: PyTorch's own operations, any number of images, no word of where it was made."""
+def _tracing(generator: Generator) -> dict[str, Any]:
+    """Return what both exporters take: an example, and that any number of images may come."""
     batch = torch.export.Dim("batch", min=1)
-    noise = torch.zeros(_EXAMPLES, generator.latent_dim)
-    program = torch.export.export(generator, (noise,), dynamic_shapes={"z": {0: batch}})
+    return {
+        "args": (torch.zeros(_EXAMPLES, generator.latent_dim),),
+        "dynamic_shapes": {"z": {0: batch}},
+    }
+
+
+def _write_program(generator: Generator, folder: Path) -> None:
+    program = torch.export.export(generator, **_tracing(generator))
     for module in program.graph_module.modules():
         if isinstance(module, torch.fx.GraphModule):
             for node in module.graph.nodes:
                 node.meta.pop("stack_trace", None)  # holds paths of this machine
-    return program
-
-
-def _write_program(generator: Generator, folder: Path) -> None:
     buffer = io.BytesIO()
-    torch.export.save(_program(generator), buffer)
+    torch.export.save(program, buffer)
     write_atomic(folder / "generator.pt2", buffer.getbuffer())
 
 
@@ -76,11 +78,13 @@ def _write_onnx(generator: Generator, folder: Path) -> None:
     import onnx
 
     program = torch.onnx.export(
-        _program(generator),
+        generator,
+        **_tracing(generator),
         input_names=["z"],
         output_names=["images"],
         opset_version=ONNX_OPSET,
         dynamo=True,
+        external_data=False,
         verbose=False,
     )
     assert program is not None

@@ -73,9 +73,9 @@ def model_card(
         "## Training",
         _table(("setting", "value"), {f"`{key}`": f"`{value}`" for key, value in sorted(settings.items())}),
         "## Limits and licence",
-        "It draws images of 28 x 28 pixels like those it was trained on, which it may repeat or blur. The code "
-        "and Fashion-MNIST (Xiao et al. 2017, https://arxiv.org/abs/1708.07747) are under the MIT licence, and "
-        "so is this generator.",
+        "It draws images of 28 x 28 pixels like those it was trained on, which it may repeat or blur. The "
+        "code and Fashion-MNIST (Xiao et al. 2017, https://arxiv.org/abs/1708.07747) are under the MIT "
+        "licence, and so is this generator.",
         f"Made with dcgan_lightning {dcgan_lightning.__version__}, {_versions()}.",
     ]
     return "\n\n".join(parts) + "\n"
