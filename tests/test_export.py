@@ -80,7 +80,7 @@ def test_all_formats_and_what_the_card_says(export_with, run: Path) -> None:
     card = card_of(result.folder)
     assert "# DCGAN generator, averaged over its training" in card
     assert (
-        "trained for 2 epochs with batches of 16 images, exported from `small/checkpoints/last.ckpt`" in card
+        "trained for 2 epochs with batches of 32 images, exported from `small/checkpoints/last.ckpt`" in card
     )
     assert f"| `generator.onnx` | `onnxruntime` | {result.deviations['onnx']:.1e} |" in card
     generator = load_generator(run)
