@@ -2,10 +2,10 @@
 
 import importlib.util
 import logging
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import hydra
 from omegaconf import DictConfig
@@ -15,6 +15,9 @@ from dcgan_lightning.config import CONF_DIR, check_flat
 from dcgan_lightning.errors import DCGANError, ExportError, MissingExtraError, RunFolderError
 from dcgan_lightning.files import TEMPORARY_PREFIX, renewed_folder, write_atomic
 from dcgan_lightning.rules import EXPORT_FORMATS, EXPORT_RULES
+
+if TYPE_CHECKING:  # PyTorch takes seconds to import, and a refusal needs none of it
+    from dcgan_lightning.networks import Generator
 
 log = logging.getLogger("dcgan_lightning.export")  # __name__ is "__main__" when run as a command
 
@@ -67,8 +70,8 @@ def export(cfg: DictConfig) -> ExportResult:
     trained = load_trained(values["ckpt_path"], averaged)
     run = run_folder(trained.path) or Path("outputs")
     folder = Path(values["output_dir"] or run / "exported")
-    own = {CARD_FILE, PICTURE_FILE, *(file for form in FORMATS.values() for file in form.files)}
-    check_replaceable(folder, own)
+    files = {file for form in FORMATS.values() for file in form.files}
+    check_replaceable(folder, files, beside={CARD_FILE, PICTURE_FILE})
     deviations: dict[str, float] = {}
     with renewed_folder(folder) as new:
         for name in formats:
@@ -87,41 +90,42 @@ def _chosen(value: Any) -> list[str]:
     return [name for name in EXPORT_FORMATS if name in wanted]
 
 
-def check_packages(formats: Iterable[str], packages: Mapping[str, tuple[str, ...]] = PACKAGES) -> None:
+def check_packages(formats: Iterable[str]) -> None:
     """Refuse formats whose packages are not installed.
 
     Raises:
         MissingExtraError: Names the format and how to install what it needs.
     """
     for name in formats:
-        if missing := [package for package in packages[name] if importlib.util.find_spec(package) is None]:
+        if missing := [package for package in PACKAGES[name] if importlib.util.find_spec(package) is None]:
             raise MissingExtraError(
                 f"format={name} needs {', '.join(missing)}, not installed here; "
                 'pip install "dcgan-lightning[export]"'
             )
 
 
-def check_replaceable(folder: Path, own: set[str]) -> None:
+def check_replaceable(folder: Path, files: set[str], beside: set[str]) -> None:
     """Refuse a folder that holds anything but an export, which is replaced as a whole.
 
     Args:
         folder: Need not be there.
-        own: Names of all files that an export can have.
+        files: Names of the formats' files; an export has one at least.
+        beside: Names of what may stand beside them.
 
     Raises:
         RunFolderError: Names what else is there.
     """
     if folder.exists() and not folder.is_dir():
         raise RunFolderError(f"output_dir={folder} is a file; choose a folder")
-    others = sorted(path.name for path in folder.iterdir()) if folder.is_dir() else []
-    others = [name for name in others if name not in own and not name.startswith(TEMPORARY_PREFIX)]
-    if others:
+    present = {path.name for path in folder.iterdir()} if folder.is_dir() else set()
+    present = {name for name in present if not name.startswith(TEMPORARY_PREFIX)}
+    if others := sorted(present - files - beside if present & files else present):
         raise RunFolderError(
             f"output_dir={folder} holds {others[0]}, which is not of an export; choose another folder"
         )
 
 
-def check_copy(generator: Any, name: str, folder: Path) -> float:
+def check_copy(generator: "Generator", name: str, folder: Path) -> float:
     """Read a format's files back and compare their images with the original's.
 
     Args:

@@ -218,14 +218,15 @@ def test_no_checkpoint_or_a_damaged_one_leaves_nothing(export_with, tmp_path: Pa
 def test_a_folder_that_holds_something_else_is_left_alone(export_with, run: Path, tmp_path: Path) -> None:
     mine = tmp_path / "mine"
     mine.mkdir()
-    for name in ("README.md", "thesis.txt"):
-        (mine / name).write_text(name)
+    (mine / "README.md").write_text("README.md")
+    with pytest.raises(RunFolderError, match=r"mine holds README.md, which is not of an export"):
+        export_with(f"ckpt_path={run}", f"output_dir={mine}")
+    (mine / "thesis.txt").write_text("thesis.txt")
+    (mine / "config.json").write_text("config.json")
     with pytest.raises(RunFolderError, match=r"mine holds thesis.txt, which is not of an export"):
         export_with(f"ckpt_path={run}", f"output_dir={mine}")
-    assert {path.name: path.read_text() for path in mine.iterdir()} == {
-        "README.md": "README.md",
-        "thesis.txt": "thesis.txt",
-    }
+    names = ("README.md", "thesis.txt", "config.json")
+    assert {path.name: path.read_text() for path in mine.iterdir()} == {name: name for name in names}
     for path, message in (
         (mine / "README.md", "is a file; choose a folder"),
         (mine / "README.md/x", "cannot write"),
