@@ -65,7 +65,7 @@ def model_card(
         code = FORMATS[name].example.format(latent_dim=generator.latent_dim)
         parts.append(f"`{FORMATS[name].files[0]}`:\n\n```python\n{code}\n```")
     if scores:
-        parts += ["## Scores", _table(("score", "mean", "spread"), _score_rows(scores))]
+        parts += ["## Scores", _score_table(scores)]
     settings = trained.settings | {
         key: trained.fingerprint[key] for key in _FINGERPRINT if key in trained.fingerprint
     }
@@ -88,28 +88,42 @@ def run_folder(checkpoint: Path) -> Path | None:
 
 
 def read_scores(trained: TrainedGenerator) -> Mapping[str, Any] | None:
-    """Return what ``evaluate`` found for a checkpoint, if it did: name to mean and spread.
+    """Return the report that ``evaluate`` left in the run's folder on this very generator, if it did.
 
-    Scores of the other generator, averaged or not, are left out.
+    A report on the other one, averaged or not, or on an earlier ``last.ckpt`` is left out.
     """
     run = run_folder(trained.path)
-    path = run / "scores" / f"{trained.path.stem}.json" if run else None
-    if path is None or not path.is_file():
+    if run is None:
         return None
-    try:
-        report = json.loads(path.read_text(encoding="utf-8"))
-        scores = report["scores"]
-        good = all(isinstance(score["mean"], (int, float)) for score in scores.values())
-    except (ValueError, KeyError, TypeError, AttributeError):
-        return None
-    return scores if good and report.get("averaged", trained.averaged) == trained.averaged else None
+    wanted = (trained.averaged, trained.epochs, trained.iterations)
+    endings = ("", "_averaged" if trained.averaged else "_not_averaged")
+    for ending in endings:
+        try:
+            report = json.loads(
+                (run / "scores" / f"{trained.path.stem}{ending}.json").read_text(encoding="utf-8")
+            )
+            if tuple(report[key] for key in ("averaged", "epochs", "iterations")) == wanted:
+                _score_table(report)
+                return report
+        except (OSError, ValueError, KeyError, TypeError, AttributeError):
+            continue  # not there, or not such a report
+    return None
 
 
-def _score_rows(scores: Mapping[str, Any]) -> dict[str, str]:
-    def text(value: Any) -> str:
-        return f"{value:.4g}" if isinstance(value, (int, float)) else ""
+def _score_table(report: Mapping[str, Any]) -> str:
+    real: Mapping[str, Any] = (report.get("anchors") or {}).get("real", {})
+    rows = {
+        name: " | ".join(_number(value) for value in (mean, report["spread"].get(name), real.get(name)))
+        for name, mean in report["mean"].items()
+        if isinstance(mean, (int, float))
+    }
+    introduction = f"Of {report['count']:,} images, against {report['reference']}, seen through "
+    introduction += f"{report['features']['name']} features."
+    return f"{introduction}\n\n{_table(('score', 'mean', 'spread', 'real images have'), rows)}"
 
-    return {name: f"{text(score['mean'])} | {text(score.get('spread'))}" for name, score in scores.items()}
+
+def _number(value: Any) -> str:
+    return f"{value:.4g}" if isinstance(value, (int, float)) else ""
 
 
 def _subject(trained: TrainedGenerator) -> str:

@@ -148,26 +148,39 @@ def test_a_copy_that_deviates_is_refused_and_the_old_export_stays(
     assert {path.name for path in run.iterdir()} == {"checkpoints", "config.yaml", "exported", "networks.txt"}
 
 
-def test_scores_are_in_the_card_if_they_are_of_this_generator(export_with, run: Path) -> None:
+def report_on(**changes: object) -> str:
     report = {
         "averaged": True,
-        "scores": {"frechet": {"mean": 12.34567, "spread": 0.5}, "precision": {"mean": 0.75}},
+        "epochs": 2,
+        "iterations": 0,
+        "count": 10_000,
+        "reference": "Fashion-MNIST, test images",
+        "features": {"name": "classifier"},
+        "mean": {"frechet_distance": 12.34567, "precision": 0.75, "class_histogram": {"bag": 0.1}},
+        "spread": {"frechet_distance": 0.5, "precision": None},
+        "anchors": {"real": {"frechet_distance": 1.25}},
     }
+    return json.dumps(report | changes)
+
+
+def test_scores_are_in_the_card_if_they_are_of_this_generator(export_with, run: Path) -> None:
+    def card(*overrides: str) -> str:
+        return card_of(export_with(f"ckpt_path={run}", *overrides).folder)
+
     (run / "scores").mkdir()
     path = run / "scores" / "last.json"
-    path.write_text(json.dumps(report))
-    card = card_of(export_with(f"ckpt_path={run}").folder)
-    assert "| frechet | 12.35 | 0.5 |\n| precision | 0.75 |  |" in card
-    assert "## Scores" not in card_of(export_with(f"ckpt_path={run}", "averaged=false").folder)
-    for text in (
-        "{",
-        "[]",
-        '{"scores": 5}',
-        '{"scores": {"frechet": 5}}',
-        '{"scores": {"a": {"mean": "x"}}}',
-    ):
-        path.write_text(text)
-        assert "## Scores" not in card_of(export_with(f"ckpt_path={run}").folder)
+    path.write_text(report_on())
+    text = card()
+    assert "Of 10,000 images, against Fashion-MNIST, test images, seen through classifier features." in text
+    assert "| frechet_distance | 12.35 | 0.5 | 1.25 |\n| precision | 0.75 |  |  |\n\n" in text
+    assert "## Scores" not in card("averaged=false")
+    path.with_name("last_not_averaged.json").write_text(report_on(averaged=False, anchors=None))
+    assert "| frechet_distance | 12.35 | 0.5 |  |" in card("averaged=false")
+
+    others = [report_on(epochs=1), report_on(iterations=1), report_on(mean=5), report_on(features=None)]
+    for wrong in ("{", "[]", "{}", "\xff", *others):
+        path.write_text(wrong, encoding="latin-1")
+        assert "## Scores" not in card(), wrong
 
 
 @pytest.mark.parametrize(
