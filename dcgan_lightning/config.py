@@ -72,15 +72,8 @@ def check_values(cfg: DictConfig) -> dict[str, Any]:
     Raises:
         ConfigError: The first thing that is wrong, with its key and the remedy.
     """
-    try:
-        values = plain(cfg)
-    except OmegaConfBaseException as error:
-        raise ConfigError(f"{error.full_key}: {str(error).partition(chr(10))[0]}") from error
+    values = check_rules(cfg)
     flat = dict(flatten(values))
-    for key, check in RULES.items():
-        value = _look_up(values, key)
-        if value is not _MISSING and (wanted := check(value)):
-            raise ConfigError(f"{key} must be {wanted}; got {value!r}")
     for group in ("callbacks", "logger"):
         for name, part in (values.get(group) or {}).items():
             if part is not None and not isinstance(part, Mapping):
@@ -89,6 +82,23 @@ def check_values(cfg: DictConfig) -> dict[str, Any]:
     if "data.batch_size" not in flat:
         raise ConfigError("data is missing; choose it with data=fashion_mnist or data=synthetic")
     _check_batches(values["data"], count_processes(values.get("trainer") or {}) or 1)
+    return values
+
+
+def check_rules(cfg: DictConfig) -> dict[str, Any]:
+    """Check each value that has a rule; return the plain values. Enough for a command without data.
+
+    Raises:
+        ConfigError: The first thing that is wrong, with its key and the remedy.
+    """
+    try:
+        values = plain(cfg)
+    except OmegaConfBaseException as error:
+        raise ConfigError(f"{error.full_key}: {str(error).partition(chr(10))[0]}") from error
+    for key, check in RULES.items():
+        value = _look_up(values, key)
+        if value is not _MISSING and (wanted := check(value)):
+            raise ConfigError(f"{key} must be {wanted}; got {value!r}")
     return values
 
 

@@ -1,10 +1,11 @@
 """Arrays to pictures: pure functions with an explicit range of values."""
 
-from dcgan_lightning.pictures.film import encode_gif, is_film_frame
-from dcgan_lightning.pictures.grids import decode_png, encode_png, make_grid, to_uint8
+from dcgan_lightning.pictures.film import decode_gif, encode_gif, is_film_frame
+from dcgan_lightning.pictures.grids import decode_png, encode_png, make_grid, shrink, to_uint8
 from dcgan_lightning.pictures.plots import draw_curves, draw_examples
 
 __all__ = [
+    "decode_gif",
     "decode_png",
     "draw_curves",
     "draw_examples",
@@ -12,5 +13,6 @@ __all__ = [
     "encode_png",
     "is_film_frame",
     "make_grid",
+    "shrink",
     "to_uint8",
 ]

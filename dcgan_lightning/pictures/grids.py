@@ -1,5 +1,7 @@
 """Grids of images, with one grey range for all of them."""
 
+import math
+
 import imageio.v3 as imageio
 import numpy as np
 import torchvision
@@ -38,6 +40,24 @@ def make_grid(images: Tensor, columns: int, scale: int = 1, padding: int = 2) ->
     grid = grid.repeat_interleave(scale, dim=1).repeat_interleave(scale, dim=2)
     array: NDArray[np.uint8] = grid[0].numpy() if images.shape[1] == 1 else grid.permute(1, 2, 0).numpy()
     return array
+
+
+def shrink(picture: NDArray[np.uint8], largest: int = 64) -> NDArray[np.uint8]:
+    """Undo the scale of `make_grid`: one pixel for each square of equal pixels, whatever its side is.
+
+    Args:
+        picture: (H, W) or (H, W, channels).
+        largest: Side of the largest square that is looked for.
+
+    Returns:
+        The picture itself if it has no such squares.
+    """
+    common = math.gcd(*picture.shape[:2])
+    for side in range(min(common, largest), 1, -1):
+        small = picture[::side, ::side]
+        if common % side == 0 and np.array_equal(small.repeat(side, 0).repeat(side, 1), picture):
+            return small
+    return picture
 
 
 def encode_png(array: NDArray[np.uint8]) -> bytes:

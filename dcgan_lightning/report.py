@@ -1,0 +1,48 @@
+"""Write a run's report: ``python -m dcgan_lightning.report run=outputs/...`` (see ``--help``)."""
+
+import logging
+from pathlib import Path
+
+import hydra
+from omegaconf import DictConfig
+
+from dcgan_lightning.commands import refuse, run_command
+from dcgan_lightning.config import CONF_DIR, check_rules
+from dcgan_lightning.errors import ConfigError, DCGANError
+
+log = logging.getLogger("dcgan_lightning.report")  # __name__ is "__main__" when run as a command
+
+
+def report(cfg: DictConfig) -> Path:
+    """Write ``report.html`` into a run's folder.
+
+    Args:
+        cfg: The composed configuration; ``run`` is the folder.
+
+    Returns:
+        The file.
+
+    Raises:
+        ConfigError: ``run`` is missing or no text.
+        RunFolderError: The folder holds no run, or cannot be written.
+    """
+    values = check_rules(cfg)
+    if values["run"] is None:
+        raise ConfigError("run is missing; give the folder of a run, as run=outputs/<run_name>")
+    from dcgan_lightning.reports import write_report
+
+    path = write_report(Path(values["run"]))
+    log.info("%s (%.1f MB)", path, path.stat().st_size / 1e6)
+    return path
+
+
+@hydra.main(version_base="1.3", config_path=CONF_DIR, config_name="report")
+def _command(cfg: DictConfig) -> None:
+    try:
+        report(cfg)
+    except DCGANError as error:
+        refuse(error, "report")
+
+
+if __name__ == "__main__":
+    run_command(_command, "report")
