@@ -72,8 +72,15 @@ def check_values(cfg: DictConfig) -> dict[str, Any]:
     Raises:
         ConfigError: The first thing that is wrong, with its key and the remedy.
     """
-    values = check_rules(cfg)
+    try:
+        values = plain(cfg)
+    except OmegaConfBaseException as error:
+        raise ConfigError(f"{error.full_key}: {str(error).partition(chr(10))[0]}") from error
     flat = dict(flatten(values))
+    for key, check in RULES.items():
+        value = _look_up(values, key)
+        if value is not _MISSING and (wanted := check(value)):
+            raise ConfigError(f"{key} must be {wanted}; got {value!r}")
     for group in ("callbacks", "logger"):
         for name, part in (values.get(group) or {}).items():
             if part is not None and not isinstance(part, Mapping):
@@ -85,21 +92,19 @@ def check_values(cfg: DictConfig) -> dict[str, Any]:
     return values
 
 
-def check_rules(cfg: DictConfig) -> dict[str, Any]:
-    """Check each value that has a rule; return the plain values. Enough for a command without data.
+def validate_report(cfg: DictConfig) -> Path:
+    """Check the configuration of ``report``; return the run's folder.
 
     Raises:
         ConfigError: The first thing that is wrong, with its key and the remedy.
     """
-    try:
-        values = plain(cfg)
-    except OmegaConfBaseException as error:
-        raise ConfigError(f"{error.full_key}: {str(error).partition(chr(10))[0]}") from error
-    for key, check in RULES.items():
-        value = _look_up(values, key)
-        if value is not _MISSING and (wanted := check(value)):
-            raise ConfigError(f"{key} must be {wanted}; got {value!r}")
-    return values
+    if unknown := sorted(str(key) for key in cfg if key != "run"):
+        raise ConfigError(f"unknown key {unknown[0]!r}{did_you_mean(unknown[0], ['run'])}")
+    if cfg.run is None:
+        raise ConfigError("run is missing; give the folder of a run, as run=outputs/<run_name>")
+    if not isinstance(cfg.run, str) or not cfg.run.strip():
+        raise ConfigError(f"run must be a folder, as outputs/<run_name>; got {cfg.run!r}")
+    return Path(cfg.run)
 
 
 _MISSING = object()

@@ -7,8 +7,8 @@ import hydra
 from omegaconf import DictConfig
 
 from dcgan_lightning.commands import refuse, run_command
-from dcgan_lightning.config import CONF_DIR, check_rules
-from dcgan_lightning.errors import ConfigError, DCGANError
+from dcgan_lightning.config import CONF_DIR, validate_report
+from dcgan_lightning.errors import DCGANError
 
 log = logging.getLogger("dcgan_lightning.report")  # __name__ is "__main__" when run as a command
 
@@ -23,15 +23,14 @@ def report(cfg: DictConfig) -> Path:
         The file.
 
     Raises:
-        ConfigError: ``run`` is missing or no text.
+        ConfigError: ``run`` is missing or no folder.
         RunFolderError: The folder holds no run, or cannot be written.
     """
-    values = check_rules(cfg)
-    if values["run"] is None:
-        raise ConfigError("run is missing; give the folder of a run, as run=outputs/<run_name>")
+    folder = validate_report(cfg)
+
     from dcgan_lightning.reports import write_report
 
-    path = write_report(Path(values["run"]))
+    path = write_report(folder)
     log.info("%s (%.1f MB)", path, path.stat().st_size / 1e6)
     return path
 

@@ -112,7 +112,6 @@ RULES: dict[str, Check] = {
     "threads": optional(whole(1, 1024)),
     "tf32": _flag,
     "report": _flag,
-    "run": optional(_text),
     "data.batch_size": whole(2),
     "data.count": whole(2, 1_000_000),
     "data.image_channels": whole(1, 1024),

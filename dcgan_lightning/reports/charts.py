@@ -9,7 +9,7 @@ from html import escape
 import numpy as np
 from numpy.typing import NDArray
 
-POINTS = 240  # of a curve at most
+POINTS = 120  # of a curve at most
 _WIDTH, _HEIGHT = 1000, 300  # the SVG's own units; the page stretches them
 
 

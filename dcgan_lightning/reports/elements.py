@@ -10,9 +10,14 @@ def data_uri(data: bytes, kind: str) -> str:
     return f"data:{kind};base64,{base64.b64encode(data).decode()}"
 
 
+def png_size(png: bytes) -> tuple[int, int]:
+    """Return width and height in pixels, from the first bytes of a PNG file."""
+    return int.from_bytes(png[16:20], "big"), int.from_bytes(png[20:24], "big")
+
+
 def image(png: bytes, alt: str, attributes: str = "") -> str:
     """Return an image with its size, so that nothing jumps, and the words that stand for it."""
-    width, height = (int.from_bytes(png[start : start + 4], "big") for start in (16, 20))
+    width, height = png_size(png)
     return (
         f'<img {attributes} src="{data_uri(png, "image/png")}" width="{width}" height="{height}" '
         f'alt="{escape(alt)}">'

@@ -16,6 +16,7 @@ from dcgan_lightning.checkpoints import read_checkpoint
 from dcgan_lightning.errors import CheckpointError, RunFolderError
 from dcgan_lightning.files import LOCK_FILE, TEMPORARY_PREFIX
 from dcgan_lightning.pictures import decode_gif, decode_png, encode_gif, encode_png, shrink
+from dcgan_lightning.reports.elements import png_size
 from dcgan_lightning.reports.scores import Scores, read_scores
 
 log = logging.getLogger(__name__)
@@ -37,10 +38,11 @@ class Frame:
 
 @dataclass(frozen=True)
 class Picture:
-    """A picture with the words that stand for it."""
+    """A picture with the words that stand for it; ``is_pixels`` if it is to be scaled without smoothing."""
 
     title: str
     png: bytes
+    is_pixels: bool
 
 
 @dataclass(frozen=True)
@@ -121,7 +123,7 @@ def gather(folder: Path) -> Material:
         environment=_environment(folder / "checkpoints" / "last.ckpt"),
         scores=read_scores(folder / "scores"),
         nearest=_pictures(sorted((folder / "scores").glob("*_nearest.png"))),
-        atlas=_pictures(sorted((folder / "generated").glob("atlas*/**/*.png"))[:1]),
+        atlas=_pictures(_atlas(folder / "generated")),
         files=_files(folder),
     )
 
@@ -143,6 +145,12 @@ def _grids(folder: Path) -> list[tuple[int, int, Path]]:
     return sorted((int(match[1]), int(match[2]), path) for match, path in named)
 
 
+def _atlas(folder: Path) -> list[Path]:
+    """Return the picture of an atlas of all classes, if there is one: the largest, others are single images."""
+    found = [path for path in folder.glob("atlas*/*.png") if path.is_file()]
+    return [max(found, key=lambda path: (path.stat().st_size, path.name))] if found else []
+
+
 def _text(path: Path) -> str | None:
     return path.read_text(encoding="utf-8", errors="replace") if path.is_file() else None
 
@@ -160,7 +168,10 @@ def _picture(path: Path) -> bytes | None:
 
 def _pictures(paths: list[Path]) -> list[Picture]:
     return [
-        Picture(path.stem.replace("_", " "), png) for path in paths if (png := _picture(path)) is not None
+        # Drawings with words in them have no squares of equal pixels, and stay as they are.
+        Picture(path.stem.replace("_", " "), png, is_pixels=png_size(png) != png_size(path.read_bytes()))
+        for path in paths
+        if (png := _picture(path)) is not None
     ]
 
 

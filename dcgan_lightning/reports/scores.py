@@ -43,7 +43,7 @@ MEANINGS = {
     "kernel_distance": Meaning("Kernel distance", "the same without assuming bell curves", "lower", True),
     "precision": Meaning("Precision", "share of images that look like real ones", "higher"),
     "recall": Meaning("Recall", "share of real images that could have been made", "higher"),
-    "density": Meaning("Density", "how deep the images lie among real ones", "higher"),
+    "density": Meaning("Density", "how deep our images lie among real ones", "higher"),
     "coverage": Meaning("Coverage", "share of real images with one of ours nearby", "higher"),
     "class_divergence": Meaning(
         "Class divergence", "0 if all ten garments are equally frequent", "lower", True
@@ -54,7 +54,6 @@ MEANINGS = {
     "pixel_newness": Meaning("Newness, pixels", "the same, pixel by pixel"),
     "pixel_copies": Meaning("Near-copies, pixels", "the same, pixel by pixel"),
 }
-_SPREADS = {"kernel_distance": "kernel_spread"}
 
 
 @dataclass(frozen=True)
@@ -132,40 +131,43 @@ def parse_scores(title: str, data: Mapping[str, Any]) -> Scores | None:
 
     Args:
         title: The file's name.
-        data: ``scores`` (or the whole mapping) from names to numbers, or to mappings with ``mean`` and
-            ``deviation``; ``anchors`` from the names of anchors to the like; other plain values are facts.
+        data: As `dcgan_lightning.evaluate` writes it: ``mean`` and ``spread`` from names to numbers,
+            ``anchors`` from anchors to the like, and what it says of itself. All but ``mean`` may be missing.
     """
-    values = _mapping(data.get("scores")) or data
+    means, spreads = _mapping(data.get("mean")), _mapping(data.get("spread"))
     anchors = {name: _mapping(anchor) for name, anchor in _mapping(data.get("anchors")).items()}
     scores = []
     for name in MEANINGS:
-        value, spread = _number(values.get(name))
-        if value is None:
-            continue
-        if spread is None:
-            spread = _number(values.get(_SPREADS.get(name, "")))[0]
-        known = {anchor: _number(found.get(name))[0] for anchor, found in anchors.items()}
-        scores.append(Score(name, value, spread, {key: x for key, x in known.items() if x is not None}))
+        if (value := _number(means.get(name))) is not None:
+            known = {anchor: _number(found.get(name)) for anchor, found in anchors.items()}
+            known_numbers = {anchor: number for anchor, number in known.items() if number is not None}
+            scores.append(Score(name, value, _number(spreads.get(name)), known_numbers))
     if not scores:
         return None
-    histogram = _mapping(values.get("class_histogram"))
-    classes = {str(name): share for name in histogram if (share := _number(histogram[name])[0]) is not None}
+    histogram = _mapping(means.get("class_histogram"))
+    classes = {str(name): share for name in histogram if (share := _number(histogram[name])) is not None}
+    return Scores(title.replace("_", " "), scores, classes, _facts(data))
+
+
+def _facts(data: Mapping[str, Any]) -> dict[str, str]:
+    """Return what a score file says of itself, for people."""
+    count, seeds, features = data.get("count"), data.get("seeds"), _mapping(data.get("features"))
+    digest = str(features.get("digest", ""))[:12]
     facts = {
-        str(key).replace("_", " "): str(value)
-        for key, value in {**data, **values}.items()
-        if isinstance(value, (str, int)) and not isinstance(value, bool) and key not in MEANINGS
+        "Generated images": f"{count:,} for each seed" if isinstance(count, int) else "",
+        "Sampling seeds": ", ".join(map(str, seeds)) if isinstance(seeds, list) else "",
+        "Compared with": str(data.get("reference", "")),
+        "Seen through": f"{features.get('name', '')} {digest}".strip(),
+        "Generator": "averaged" if data.get("averaged") is True else "as trained",
+        "After": f"{epochs} epochs" if isinstance(epochs := data.get("epochs"), int) else "",
     }
-    return Scores(title.replace("_", " "), scores, classes, facts)
+    return {name: text for name, text in facts.items() if text}
 
 
 def _mapping(value: Any) -> Mapping[str, Any]:
     return value if isinstance(value, Mapping) else {}
 
 
-def _number(value: Any) -> tuple[float | None, float | None]:
-    """Return (value, spread) of a number or of a mapping with a mean; (None, None) if it is neither."""
-    if isinstance(value, Mapping):
-        spread = next((value[key] for key in ("deviation", "spread", "std") if key in value), None)
-        return _number(value.get("mean"))[0], _number(spread)[0]
+def _number(value: Any) -> float | None:
     is_number = isinstance(value, (int, float)) and not isinstance(value, bool) and math.isfinite(value)
-    return (float(value) if is_number else None), None
+    return float(value) if is_number else None

@@ -10,7 +10,7 @@ import numpy as np
 from dcgan_lightning.durations import format_duration
 from dcgan_lightning.reports import charts, elements
 from dcgan_lightning.reports.material import Material, Picture
-from dcgan_lightning.reports.scores import ANCHOR_TITLES, Score, Scores
+from dcgan_lightning.reports.scores import ANCHOR_TITLES, FLOOR, Score, Scores
 
 _HEADLINE = "frechet_distance"
 _DATA = {"FashionMNISTDataModule": "Fashion-MNIST", "SyntheticDataModule": "made-up shapes"}
@@ -41,7 +41,14 @@ def _lead(material: Material) -> str:
     epochs, iterations = int(material.history["epoch"][-1]), len(material.history["epoch"])
     of = f" of {wanted}" if isinstance(wanted, int) and wanted > epochs else ""
     seconds = format_duration(float(material.history["seconds"][-1]))
-    return f"Epoch {epochs}{of}, {iterations:,} iterations, {seconds} of training."
+    scored = (score for scores in material.scores for score in scores.scores if score.name == _HEADLINE)
+    score = next(scored, None)
+    headline = ""
+    if score is not None:
+        floor = score.anchors.get(FLOOR)
+        than = f", where real images have {_value(floor)}" if floor is not None else ""
+        headline = f" {score.meaning.title} {_value(score.value)}{than}."
+    return f"Epoch {epochs}{of}, {iterations:,} iterations, {seconds} of training.{headline}"
 
 
 def _key_facts(material: Material) -> dict[str, str]:
@@ -49,10 +56,9 @@ def _key_facts(material: Material) -> dict[str, str]:
     name = str(data.get("_target_", "")).rpartition(".")[2]
     images = f"images in {data.get('root')}" if data.get("verify") is False else _DATA.get(name, name)
     environment = material.environment
-    threads = f", {environment['threads']} thread(s)" if "threads" in environment else ""
-    headline = next(
-        (score for scores in material.scores for score in scores.scores if score.name == _HEADLINE), None
-    )
+    device = str(environment.get("device", "")).replace("cpu", "CPU")
+    if threads := environment.get("threads"):
+        device += f", {threads} thread{'s' if threads != 1 else ''}"
     return {
         "Data": images,
         "Images an iteration": str(data.get("batch_size", "")),
@@ -63,16 +69,10 @@ def _key_facts(material: Material) -> dict[str, str]:
         ),
         "Seed": str(material.settings.get("seed", "")),
         "Last picture drawn": f"{material.drawn:%d %B %Y, %H:%M}".lstrip("0") if material.drawn else "",
-        "Device": f"{environment['device']}{threads}" if "device" in environment else "",
+        "Device": device,
         "PyTorch": str(environment.get("torch", "")),
         "Lightning": str(environment.get("pytorch-lightning", "")),
-        "Fréchet distance": _with_floor(headline) if headline else "",
     }
-
-
-def _with_floor(score: Score) -> str:
-    floor = score.anchors.get("real")
-    return _value(score.value) + (f" (real images: {_value(floor)})" if floor is not None else "")
 
 
 def _setting(material: Material, group: str, name: str) -> Any:
@@ -91,7 +91,7 @@ def viewer(material: Material) -> str:
     moment = f"epoch {last.epoch}, iteration {last.iteration}"
     picture = elements.image(last.png, f"Generated images at {moment}", 'id="frame"')
     controls = (
-        '<div class="controls" hidden><div class="where"><label for="slider">Moment of the training</label>'
+        '<div class="controls" hidden><div class="where"><label for="slider">Moment</label>'
         f'<output id="where" for="slider" aria-live="off">{moment}</output></div>'
         f'<input type="range" id="slider" min="0" max="{len(material.frames) - 1}" step="1" '
         f'value="{len(material.frames) - 1}">'
@@ -156,7 +156,7 @@ def film(material: Material) -> str:
         "the last grid stands still here."
     )
     return elements.section(
-        "film", "Film", f'<div class="two flip"><figure>{picture}</figure><div>{text}</div></div>'
+        "film", "Film", f'<div class="two"><div>{text}</div><figure>{picture}</figure></div>'
     )
 
 
@@ -190,7 +190,7 @@ def curves(material: Material) -> str:
     )
     content = (
         elements.paragraph(f"{meant} The numbers are the latest.", "soft")
-        + '<div class="two even"><div><h3>Losses, in nats</h3>'
+        + '<div class="two even charts"><div><h3>Losses, in nats</h3>'
         + elements.paragraph("Each network's gain is the other's loss: neither goes to zero for good.")
         + f"{losses}</div><div><h3>The discriminator's accuracy</h3>"
         + elements.paragraph("The share of images that it takes for what they are.")
@@ -219,19 +219,17 @@ def scores(material: Material) -> str:
 def _one_file(file: Scores) -> str:
     known = {anchor for score in file.scores for anchor in score.anchors}
     anchors = [name for name in ANCHOR_TITLES if name in known]
-    head = ["Score", "This run", "", *(ANCHOR_TITLES[name] for name in anchors)]
+    head = ["Score", "This run", *(ANCHOR_TITLES[name] for name in anchors)]
     rows = [
         [
             f"{escape(score.meaning.title)}<small>{escape(_direction(score))}</small>",
-            f"<b>{_value(score.value)}</b>"
-            + (f" ± {_value(score.spread)}" if score.spread is not None else ""),
-            _bar(score),
+            f"<b>{_value(score.value)}</b>{_spread(score)}{_bar(score)}",
             *(_value(score.anchors[name]) if name in score.anchors else "" for name in anchors),
         ]
         for score in file.scores
     ]
-    numbers = [1, *range(3, 3 + len(anchors))]
-    content = f"<h3>{escape(file.title)}</h3>"
+    numbers = range(2, 2 + len(anchors))
+    content = f"<h3>Checkpoint {escape(file.title)}</h3>"
     content += elements.scrolling(f"Scores of {file.title}", elements.table(head, rows, numbers))
     if file.classes:
         content += "<h3>Garments by class</h3>" + _classes(file)
@@ -245,7 +243,7 @@ def _direction(score: Score) -> str:
 
 def _bar(score: Score) -> str:
     place = score.place(score.value)
-    if place is None:
+    if place is None or not score.meaning.better:
         return ""
     marks = "".join(
         f'<i style="left:{100 * mark:.1f}%" title="{escape(ANCHOR_TITLES.get(name, name))}"></i>'
@@ -260,7 +258,7 @@ def _bar(score: Score) -> str:
 def _classes(file: Scores) -> str:
     largest = max(*file.classes.values(), 1e-9)
     rows = "".join(
-        f"<dt>{escape(name.replace('_', ' '))}</dt><dd>"
+        f"<dt>{escape(name.replace('t_shirt', 'T-shirt').replace('_', ' '))}</dt><dd>"
         f'<span class="track" style="background-size:{100 * share / largest:.1f}% 100%"></span>'
         f'<span class="share">{share:.1%}</span></dd>'
         for name, share in file.classes.items()
@@ -268,8 +266,14 @@ def _classes(file: Scores) -> str:
     return f'<dl class="classes">{rows}</dl>'
 
 
-def _value(value: float) -> str:
-    return f"{value:.3g}" if abs(value) < 1000 else f"{value:,.0f}"
+def _value(value: float, digits: int = 3) -> str:
+    if abs(value) >= 1000:
+        return f"{value:,.0f}"
+    return np.format_float_positional(value, precision=digits, fractional=False, trim="-")
+
+
+def _spread(score: Score) -> str:
+    return f" ± {_value(score.spread, digits=2)}" if score.spread is not None else ""
 
 
 def nearest(material: Material) -> str:
@@ -299,10 +303,15 @@ def atlas(material: Material) -> str:
 
 
 def _gallery(pictures: list[Picture]) -> str:
+    """Return pictures, one below the other; what is no pixel art is scaled smoothly."""
     figures = (
-        elements.figure(elements.image(picture.png, picture.title), picture.title) for picture in pictures
+        elements.figure(
+            elements.image(picture.png, picture.title, "" if picture.is_pixels else 'class="smooth"'),
+            picture.title,
+        )
+        for picture in pictures
     )
-    return f'<div class="two even">{"".join(figures)}</div>'
+    return f'<div class="gallery">{"".join(figures)}</div>'
 
 
 def settings(material: Material) -> str:
