@@ -10,7 +10,7 @@ from hydra.core.override_parser.overrides_parser import OverridesParser
 from omegaconf import DictConfig
 
 from dcgan_lightning.callbacks import AtomicCheckpointIO, GracefulStop
-from dcgan_lightning.config import CONF_DIR, build, check_values, flatten, plain, validate
+from dcgan_lightning.config import CONF_DIR, build, check_values, flatten, plain, validate, validate_report
 from dcgan_lightning.loop import build_trainer
 
 GROUPS = ("data", "model", "trainer", "callbacks", "logger", "experiment", "sweep")
@@ -30,6 +30,7 @@ def test_there_are_options_in_every_group() -> None:
 def test_no_file_is_left_out() -> None:
     tested = {*(f"{option.replace('=', '/')}.yaml" for option in OPTIONS)}
     tested |= {"train.yaml", "describe.yaml", "hydra/help/train.yaml", "hydra/help/describe.yaml"}
+    tested |= {"report.yaml", "hydra/help/report.yaml"}
     tested |= {"hydra/job_logging/dcgan_lightning.yaml"}
     assert {str(path.relative_to(CONF_DIR)) for path in Path(CONF_DIR).rglob("*.yaml")} == tested
 
@@ -96,6 +97,10 @@ def test_every_sweep_starts_a_multirun_of_known_keys(name: str) -> None:
             assert override.is_sweep_override()
             for value in override.sweep_string_iterator():
                 compose("train", [f"{key}={value}"])
+
+
+def test_the_report_commands_configuration(compose_cfg: Compose) -> None:
+    assert validate_report(compose_cfg("run=outputs/x", config_name="report")) == Path("outputs/x")
 
 
 def test_the_data_commands_configuration(compose_cfg: Compose) -> None:

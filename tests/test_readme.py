@@ -9,7 +9,7 @@ from conftest import Compose
 from hydra.core.override_parser.overrides_parser import OverridesParser
 
 import dcgan_lightning
-from dcgan_lightning.config import check_values, validate
+from dcgan_lightning.config import check_values, validate, validate_report
 
 ROOT = Path(dcgan_lightning.__file__).resolve().parents[1]
 README = (ROOT / "README.md").read_text()
@@ -28,6 +28,8 @@ def compose_arguments(compose_cfg: Compose, arguments: list[str], config_name: s
     cfg = compose_cfg(*overrides, config_name=config_name)
     if config_name == "train":
         validate(cfg)
+    elif config_name == "report":
+        validate_report(cfg)
     else:
         check_values(cfg)
 
@@ -35,7 +37,8 @@ def compose_arguments(compose_cfg: Compose, arguments: list[str], config_name: s
 @pytest.mark.parametrize(("module", "text"), COMMANDS)
 def test_commands_are_valid(compose_cfg: Compose, module: str, text: str) -> None:
     arguments = [argument for argument in shlex.split(text) if argument not in ("-m", "--help")]
-    config_name = {"dcgan_lightning.train": "train", "dcgan_lightning.data": "describe"}[module]
+    config_names = {"dcgan_lightning.data": "describe"}
+    config_name = config_names.get(module, module.rpartition(".")[2])
     compose_arguments(compose_cfg, arguments, config_name)
 
 

@@ -43,7 +43,7 @@ def encode_gif(frames: Sequence[NDArray[np.uint8]], frame_ms: int | Sequence[int
 def decode_gif(data: bytes) -> tuple[list[NDArray[np.uint8]], list[int]]:
     """Return the pictures in the bytes of a GIF, grey ones as (H, W), and how long each is shown, in ms."""
     file: Any
-    with imageio.imopen(data, "r", extension=".gif") as file:
+    with imageio.imopen(data, "r", plugin="pillow", extension=".gif") as file:
         count = file.properties(index=...).n_images or 1
         frames = [file.read(index=index, mode="RGB") for index in range(count)]
         durations = [

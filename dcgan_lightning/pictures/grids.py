@@ -68,5 +68,5 @@ def encode_png(array: NDArray[np.uint8]) -> bytes:
 
 def decode_png(data: bytes) -> NDArray[np.uint8]:
     """Return the picture in the bytes of a PNG file."""
-    array: NDArray[np.uint8] = imageio.imread(data, extension=".png")
+    array: NDArray[np.uint8] = imageio.imread(data, plugin="pillow", extension=".png")
     return array

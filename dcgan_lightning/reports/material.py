@@ -23,6 +23,8 @@ log = logging.getLogger(__name__)
 
 REPORT_FILE = "report.html"
 CONFIG_FILE = "config.yaml"
+HISTORY_COLUMNS = {"epoch", "iteration", "seconds"}
+HISTORY_COLUMNS |= {"gen_loss", "disc_loss", "real_accuracy", "fake_accuracy"}
 FRAME_LIMIT = 60
 _GRID_NAME = re.compile(r"sample_epoch_(\d+)_iter_(\d+)\.png")
 
@@ -146,7 +148,7 @@ def _grids(folder: Path) -> list[tuple[int, int, Path]]:
 
 
 def _atlas(folder: Path) -> list[Path]:
-    """Return the picture of an atlas of all classes, if there is one: the largest, others are single images."""
+    """Return the picture of an atlas, if there is one: the largest file; others are single images."""
     found = [path for path in folder.glob("atlas*/*.png") if path.is_file()]
     return [max(found, key=lambda path: (path.stat().st_size, path.name))] if found else []
 
@@ -193,9 +195,12 @@ def _history(path: Path) -> dict[str, NDArray[np.float64]] | None:
         return None
     try:
         with open(path, encoding="utf-8") as file:
-            names = file.readline().strip().split(",")
-            table = np.loadtxt(file, delimiter=",", ndmin=2)
-        return dict(zip(names, table.T, strict=True)) if len(table) else None
+            names, *rows = file.read().split()
+        if missing := HISTORY_COLUMNS - {*names.split(",")}:
+            raise ValueError(f"no column {min(missing)}")
+        if not rows:
+            return None
+        return dict(zip(names.split(","), np.loadtxt(rows, delimiter=",", ndmin=2).T, strict=True))
     except ValueError as error:
         log.warning("left out of the report: %s is damaged (%s)", path, error)
         return None

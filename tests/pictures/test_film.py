@@ -2,7 +2,7 @@ import imageio.v3 as imageio
 import numpy as np
 import pytest
 
-from dcgan_lightning.pictures import encode_gif, is_film_frame
+from dcgan_lightning.pictures import decode_gif, encode_gif, is_film_frame
 
 
 def frames_of_the_notebook(count: int) -> list[int]:
@@ -43,3 +43,11 @@ def test_same_frames_same_bytes() -> None:
 def test_an_empty_film_is_refused() -> None:
     with pytest.raises(ValueError, match="at least one frame"):
         encode_gif([], 100)
+
+
+@pytest.mark.parametrize("shape", [(8, 9), (8, 9, 3)], ids=["grey", "colour"])
+def test_decoding_undoes_encoding(shape: tuple[int, ...]) -> None:
+    pictures = np.random.default_rng(0).integers(0, 256, (3, *shape), dtype=np.uint8)
+    frames, durations = decode_gif(encode_gif(list(pictures), [50, 100, 200]))
+    assert durations == [50, 100, 200]
+    np.testing.assert_array_equal(frames, pictures)
