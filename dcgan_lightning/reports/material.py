@@ -63,8 +63,8 @@ class Material:
         real: Grid of training images.
         film: A GIF.
         environment: What the last checkpoint knows of versions and devices.
-        scores: From ``scores/*.json``.
-        nearest: Generated images beside their nearest training images.
+        scores: From ``scores/*.json``, those of the longest training first.
+        nearest: Generated images beside their nearest training images, for the first of the scores.
         atlas: Generated images by class.
         files: (name, number of files, bytes) of what lies in the folder.
     """
@@ -107,6 +107,7 @@ def gather(folder: Path) -> Material:
     if not isinstance(settings, dict):
         raise RunFolderError(f"{folder / CONFIG_FILE} holds no settings; mend this file")
     grids = _grids(folder / "samples")
+    scores = read_scores(folder / "scores")
     return Material(
         name=str(settings.get("run_name") or folder.resolve().name),
         config=config,
@@ -123,8 +124,8 @@ def gather(folder: Path) -> Material:
         real=_picture(folder / "samples" / "real.png"),
         film=_film(folder, settings),
         environment=_environment(folder / "checkpoints" / "last.ckpt"),
-        scores=read_scores(folder / "scores"),
-        nearest=_pictures(sorted((folder / "scores").glob("*_nearest.png"))),
+        scores=scores,
+        nearest=_pictures([folder / "scores" / f"{file.title}_nearest.png" for file in scores[:1]]),
         atlas=_pictures(_atlas(folder / "generated")),
         files=_files(folder),
     )

@@ -97,20 +97,25 @@ class Scores:
     """One score file.
 
     Attributes:
-        title: Its name.
+        title: Its file's name without the extension: the checkpoint's, and what is not the usual.
+        epochs: How long its generator had been trained; 0 if it does not say.
         scores: In the order of `MEANINGS`.
         classes: Share of each garment among the generated images.
         facts: What else it says of itself, such as number of images, feature network and seeds.
     """
 
     title: str
+    epochs: int
     scores: list[Score]
     classes: Mapping[str, float] = field(default_factory=dict)
     facts: Mapping[str, str] = field(default_factory=dict)
 
 
 def read_scores(folder: Path) -> list[Scores]:
-    """Return all score files of a folder, by name; what is none is passed over with a line in the log."""
+    """Return all score files of a folder, those of the longest training first.
+
+    What is none is passed over with a line in the log.
+    """
     found = []
     for path in sorted(folder.glob("*.json")):
         try:
@@ -123,7 +128,7 @@ def read_scores(folder: Path) -> list[Scores]:
             log.warning("left out of the report: %s holds no scores", path)
         else:
             found.append(scores)
-    return found
+    return sorted(found, key=lambda scores: -scores.epochs)
 
 
 def parse_scores(title: str, data: Mapping[str, Any]) -> Scores | None:
@@ -146,7 +151,8 @@ def parse_scores(title: str, data: Mapping[str, Any]) -> Scores | None:
         return None
     histogram = _mapping(means.get("class_histogram"))
     classes = {str(name): share for name in histogram if (share := _number(histogram[name])) is not None}
-    return Scores(title.replace("_", " "), scores, classes, _facts(data))
+    epochs = data.get("epochs")
+    return Scores(title, epochs if isinstance(epochs, int) else 0, scores, classes, _facts(data))
 
 
 def _facts(data: Mapping[str, Any]) -> dict[str, str]:

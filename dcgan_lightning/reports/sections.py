@@ -55,6 +55,7 @@ def _key_facts(material: Material) -> dict[str, str]:
     data = material.settings.get("data") or {}
     name = str(data.get("_target_", "")).rpartition(".")[2]
     images = f"images in {data.get('root')}" if data.get("verify") is False else _DATA.get(name, name)
+    rates = [str(_setting(material, "model", f"{network}_lr")) for network in ("generator", "discriminator")]
     environment = material.environment
     device = str(environment.get("device", "")).replace("cpu", "CPU")
     if threads := environment.get("threads"):
@@ -62,11 +63,7 @@ def _key_facts(material: Material) -> dict[str, str]:
     return {
         "Data": images,
         "Images an iteration": str(data.get("batch_size", "")),
-        "Learning rates": " and ".join(
-            f"{rate:g}"
-            for network in ("generator", "discriminator")
-            if isinstance(rate := _setting(material, "model", f"{network}_lr"), float)
-        ),
+        "Learning rates": " and ".join(rates) if len(set(rates)) > 1 else rates[0].replace("None", ""),
         "Seed": str(material.settings.get("seed", "")),
         "Last picture drawn": f"{material.drawn:%d %B %Y, %H:%M}".lstrip("0") if material.drawn else "",
         "Device": device,
@@ -82,11 +79,8 @@ def _setting(material: Material, group: str, name: str) -> Any:
 def viewer(material: Material) -> str:
     """Return the slider through the training, beside the untrained generator and real images."""
     if len(material.frames) < 2:
-        return elements.section(
-            "training",
-            "From noise to garments",
-            elements.paragraph("There are too few grids to compare.", "soft"),
-        )
+        content = elements.paragraph("There are too few grids to compare.", "soft")
+        return elements.section("training", "From noise to garments", content, "empty")
     last = material.frames[-1]
     moment = f"epoch {last.epoch}, iteration {last.iteration}"
     picture = elements.image(last.png, f"Generated images at {moment}", 'id="frame"')
@@ -144,7 +138,7 @@ def film(material: Material) -> str:
         content = elements.paragraph(
             "There is no film: `callbacks.film` was off, or the run has not ended.", "soft"
         )
-        return elements.section("film", "Film", content)
+        return elements.section("film", "Film", content, "empty")
     still = elements.data_uri(material.frames[-1].png, "image/png")
     picture = (
         f'<picture><source media="(prefers-reduced-motion: reduce)" srcset="{still}">'
@@ -165,7 +159,7 @@ def curves(material: Material) -> str:
     history = material.history
     if history is None:
         content = elements.paragraph("There are no curves: `callbacks.history` was off.", "soft")
-        return elements.section("curves", "Losses and accuracies", content)
+        return elements.section("curves", "Losses and accuracies", content, "empty")
     size = int(history["iteration"].max())
     losses = charts.draw_chart(
         [
@@ -207,13 +201,24 @@ def scores(material: Material) -> str:
             "images are.",
             "soft",
         )
-        return elements.section("scores", "Scores", content)
+        return elements.section("scores", "Scores", content, "empty")
+    first, *others = material.scores
     text = elements.paragraph(
         "Each number stands beside the same number for images whose quality is known. On the bars, the left "
-        "end is what real images have, the marks are the other anchors, and the dot is this run's generator. "
-        "Bars of distances are logarithmic."
+        "end is what real images have, the marks are the others, and the dot is this run's generator. Bars of "
+        "distances are logarithmic."
+        if any(score.anchors for score in first.scores)
+        else "There are no anchors to read these numbers by: other images were scored than Fashion-MNIST's."
     )
-    return elements.section("scores", "Scores", text + "".join(_one_file(file) for file in material.scores))
+    content = text + f"<h3>{escape(_name(first))}</h3>" + _one_file(first)
+    if others:
+        content += '<div class="more">'
+        content += "".join(elements.folded(_name(file), _one_file(file)) for file in others) + "</div>"
+    return elements.section("scores", "Scores", content)
+
+
+def _name(file: Scores) -> str:
+    return f"Checkpoint {file.title.replace('_', ' ')}"
 
 
 def _one_file(file: Scores) -> str:
@@ -229,8 +234,7 @@ def _one_file(file: Scores) -> str:
         for score in file.scores
     ]
     numbers = range(2, 2 + len(anchors))
-    content = f"<h3>Checkpoint {escape(file.title)}</h3>"
-    content += elements.scrolling(f"Scores of {file.title}", elements.table(head, rows, numbers))
+    content = elements.scrolling(f"Scores of {file.title}", elements.table(head, rows, numbers))
     if file.classes:
         content += "<h3>Garments by class</h3>" + _classes(file)
     return content + elements.facts(dict(file.facts))
@@ -283,7 +287,7 @@ def nearest(material: Material) -> str:
             "There is no picture of nearest neighbours yet: `python -m dcgan_lightning.evaluate` draws it.",
             "soft",
         )
-        return elements.section("nearest", "Made up or remembered?", content)
+        return elements.section("nearest", "Made up or remembered?", content, "empty")
     text = elements.paragraph(
         "Generated images, each beside the training image it is nearest to. A copy would show twice the same."
     )
@@ -297,7 +301,7 @@ def atlas(material: Material) -> str:
             "There is no atlas yet: `python -m dcgan_lightning.generate mode=atlas` sorts images by garment.",
             "soft",
         )
-        return elements.section("atlas", "Atlas of garments", content)
+        return elements.section("atlas", "Atlas of garments", content, "empty")
     text = elements.paragraph("Generated images, sorted by the garment that the classifier sees in them.")
     return elements.section("atlas", "Atlas of garments", text + _gallery(material.atlas))
 
