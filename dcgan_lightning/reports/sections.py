@@ -205,8 +205,8 @@ def scores(material: Material) -> str:
     first, *others = material.scores
     text = elements.paragraph(
         "Each number stands beside the same number for images whose quality is known. On the bars, the left "
-        "end is what real images have, the marks are the others, and the dot is this run's generator. Bars of "
-        "distances are logarithmic."
+        "end is what real images have, the marks are the others, and the dot is this run's generator. "
+        "Bars of distances are logarithmic."
         if any(score.anchors for score in first.scores)
         else "There are no anchors to read these numbers by: other images were scored than Fashion-MNIST's."
     )

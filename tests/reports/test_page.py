@@ -1,12 +1,13 @@
 """The page's structure; `test_browser.py` looks at what a browser makes of it."""
 
 import itertools
+import json
 import re
 from html.parser import HTMLParser
 from pathlib import Path
 
 import pytest
-from report_runs import make_bare_run, make_run
+from report_runs import SCORES, make_bare_run, make_run
 
 from dcgan_lightning.reports import gather, render, write_report
 
@@ -100,6 +101,17 @@ def test_scores_stand_beside_their_anchors(full: Page) -> None:
     assert "0.00004" in full.text
     assert len([bar for bar in full.all("div") if bar.get("class") == "bar"]) == 2  # copies have none
     assert "T-shirt40.0%" in full.text
+
+
+def test_other_score_files_are_folded(tmp_path: Path) -> None:
+    folder = make_run(tmp_path / "run")
+    other = SCORES | {"epochs": 1, "anchors": None}
+    (folder / "scores" / "epoch_0001.json").write_text(json.dumps(other))
+    page = Page(render(gather(folder)))
+    assert len(page.all("details")) == 4
+    assert page.text.index("Checkpoint last") < page.text.index("Checkpoint epoch 0001")
+    (folder / "scores" / "last.json").unlink()
+    assert "There are no anchors to read these numbers by" in Page(render(gather(folder))).text
 
 
 def test_what_is_missing_is_said_in_a_sentence_each(bare: Page) -> None:

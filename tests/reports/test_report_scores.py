@@ -1,15 +1,17 @@
+import json
 import math
+from pathlib import Path
 
 import pytest
 from report_runs import SCORES
 
-from dcgan_lightning.reports.scores import MEANINGS, Score, parse_scores
+from dcgan_lightning.reports.scores import MEANINGS, Score, parse_scores, read_scores
 
 
 def test_values_spreads_and_anchors() -> None:
     scores = parse_scores("last_averaged", SCORES)
     assert scores is not None
-    assert scores.title == "last averaged"
+    assert (scores.title, scores.epochs) == ("last_averaged", 4)
     assert scores.scores[0] == Score(
         "frechet_distance", 40.0, 0.76, {"real": 1.0, "noise": 100.0, "untrained": 400.0}
     )
@@ -26,6 +28,13 @@ def test_values_spreads_and_anchors() -> None:
         "Generator": "averaged",
         "After": "4 epochs",
     }
+
+
+def test_the_longest_training_comes_first(tmp_path: Path) -> None:
+    for name, epochs in (("epoch_0005", 5), ("epoch_0020", 20), ("last", 9)):
+        (tmp_path / f"{name}.json").write_text(json.dumps(SCORES | {"epochs": epochs}))
+    (tmp_path / "x.json").write_text("[]")
+    assert [scores.title for scores in read_scores(tmp_path)] == ["epoch_0020", "last", "epoch_0005"]
 
 
 @pytest.mark.parametrize(
