@@ -2,7 +2,16 @@
 
 import base64
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
 from html import escape
+
+
+@dataclass(frozen=True)
+class Picture:
+    """The bytes of a PNG file; ``is_pixels`` if they are to be scaled without smoothing."""
+
+    png: bytes
+    is_pixels: bool
 
 
 def data_uri(data: bytes, kind: str) -> str:
@@ -27,6 +36,15 @@ def image(png: bytes, alt: str, attributes: str = "") -> str:
 def figure(content: str, caption: str) -> str:
     """Return a figure; the content is HTML, the caption is not."""
     return f"<figure>{content}<figcaption>{escape(caption)}</figcaption></figure>"
+
+
+def gallery(pictures: Sequence[Picture], caption: str) -> str:
+    """Return pictures, one below the other; what is no pixel art is scaled smoothly."""
+    figures = (
+        figure(image(picture.png, caption, "" if picture.is_pixels else 'class="smooth"'), caption)
+        for picture in pictures
+    )
+    return f'<div class="gallery">{"".join(figures)}</div>'
 
 
 def paragraph(text: str, style: str = "") -> str:

@@ -16,7 +16,7 @@ from dcgan_lightning.checkpoints import read_checkpoint
 from dcgan_lightning.errors import CheckpointError, RunFolderError
 from dcgan_lightning.files import LOCK_FILE, TEMPORARY_PREFIX
 from dcgan_lightning.pictures import decode_gif, decode_png, encode_gif, encode_png, shrink
-from dcgan_lightning.reports.elements import png_size
+from dcgan_lightning.reports.elements import Picture, png_size
 from dcgan_lightning.reports.scores import Scores, read_scores
 
 log = logging.getLogger(__name__)
@@ -39,15 +39,6 @@ class Frame:
 
 
 @dataclass(frozen=True)
-class Picture:
-    """A picture with the words that stand for it; ``is_pixels`` if it is to be scaled without smoothing."""
-
-    title: str
-    png: bytes
-    is_pixels: bool
-
-
-@dataclass(frozen=True)
 class Material:
     """Everything a report shows; None or empty where the run has not got it.
 
@@ -64,6 +55,7 @@ class Material:
         film: A GIF.
         environment: What the last checkpoint knows of versions and devices.
         scores: From ``scores/*.json``, those of the longest training first.
+        course: The scores that were taken during the training, as curves.
         nearest: Generated images beside their nearest training images, for the first of the scores.
         atlas: Generated images by class.
         files: (name, number of files, bytes) of what lies in the folder.
@@ -81,6 +73,7 @@ class Material:
     film: bytes | None
     environment: Mapping[str, Any]
     scores: list[Scores]
+    course: list[Picture]
     nearest: list[Picture]
     atlas: list[Picture]
     files: list[tuple[str, int, int]]
@@ -125,6 +118,7 @@ def gather(folder: Path) -> Material:
         film=_film(folder, settings),
         environment=_environment(folder / "checkpoints" / "last.ckpt"),
         scores=scores,
+        course=_pictures([folder / "history" / "scores.png"]),
         nearest=_pictures([folder / "scores" / f"{file.title}_nearest.png" for file in scores[:1]]),
         atlas=_pictures(_atlas(folder / "generated")),
         files=_files(folder),
@@ -172,7 +166,7 @@ def _picture(path: Path) -> bytes | None:
 def _pictures(paths: list[Path]) -> list[Picture]:
     return [
         # Drawings with words in them have no squares of equal pixels, and stay as they are.
-        Picture(path.stem.replace("_", " "), png, is_pixels=png_size(png) != png_size(path.read_bytes()))
+        Picture(png, is_pixels=png_size(png) != png_size(path.read_bytes()))
         for path in paths
         if (png := _picture(path)) is not None
     ]

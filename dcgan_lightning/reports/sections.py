@@ -9,8 +9,9 @@ import numpy as np
 
 from dcgan_lightning.durations import format_duration
 from dcgan_lightning.reports import charts, elements
-from dcgan_lightning.reports.material import Material, Picture
-from dcgan_lightning.reports.scores import ANCHOR_TITLES, FLOOR, Score, Scores
+from dcgan_lightning.reports.material import Material
+from dcgan_lightning.reports.score_table import draw_scores, format_score, name_scores
+from dcgan_lightning.reports.scores import FLOOR
 
 _HEADLINE = "frechet_distance"
 _DATA = {"FashionMNISTDataModule": "Fashion-MNIST", "SyntheticDataModule": "made-up shapes"}
@@ -46,8 +47,8 @@ def _lead(material: Material) -> str:
     headline = ""
     if score is not None:
         floor = score.anchors.get(FLOOR)
-        than = f", where real images have {_value(floor)}" if floor is not None else ""
-        headline = f" {score.meaning.title} {_value(score.value)}{than}."
+        than = f", where real images have {format_score(floor)}" if floor is not None else ""
+        headline = f" {score.meaning.title} {format_score(score.value)}{than}."
     return f"Epoch {epochs}{of}, {iterations:,} iterations, {seconds} of training.{headline}"
 
 
@@ -194,14 +195,15 @@ def curves(material: Material) -> str:
 
 
 def scores(material: Material) -> str:
-    """Return the scores, each beside its anchors."""
+    """Return the scores, each beside its anchors, and those taken during the training."""
+    course = elements.gallery(material.course, "Scores during the training") if material.course else ""
     if not material.scores:
-        content = elements.paragraph(
-            "There are no scores yet: `python -m dcgan_lightning.evaluate` measures how good and how new the "
-            "images are.",
+        content = course + elements.paragraph(
+            "There are no scores beside anchors yet: `python -m dcgan_lightning.evaluate` measures how good "
+            "and how new the images are.",
             "soft",
         )
-        return elements.section("scores", "Scores", content, "empty")
+        return elements.section("scores", "Scores", content, "" if course else "empty")
     first, *others = material.scores
     text = elements.paragraph(
         "Each number stands beside the same number for images whose quality is known. On the bars, the left "
@@ -210,74 +212,13 @@ def scores(material: Material) -> str:
         if any(score.anchors for score in first.scores)
         else "There are no anchors to read these numbers by: other images were scored than Fashion-MNIST's."
     )
-    content = text + f"<h3>{escape(_name(first))}</h3>" + _one_file(first)
+    content = text + f"<h3>{escape(name_scores(first))}</h3>" + draw_scores(first)
     if others:
         content += '<div class="more">'
-        content += "".join(elements.folded(_name(file), _one_file(file)) for file in others) + "</div>"
-    return elements.section("scores", "Scores", content)
-
-
-def _name(file: Scores) -> str:
-    return f"Checkpoint {file.title.replace('_', ' ')}"
-
-
-def _one_file(file: Scores) -> str:
-    known = {anchor for score in file.scores for anchor in score.anchors}
-    anchors = [name for name in ANCHOR_TITLES if name in known]
-    head = ["Score", "This run", *(ANCHOR_TITLES[name] for name in anchors)]
-    rows = [
-        [
-            f"{escape(score.meaning.title)}<small>{escape(_direction(score))}</small>",
-            f"<b>{_value(score.value)}</b>{_spread(score)}{_bar(score)}",
-            *(_value(score.anchors[name]) if name in score.anchors else "" for name in anchors),
-        ]
-        for score in file.scores
-    ]
-    numbers = range(2, 2 + len(anchors))
-    content = elements.scrolling(f"Scores of {file.title}", elements.table(head, rows, numbers))
-    if file.classes:
-        content += "<h3>Garments by class</h3>" + _classes(file)
-    return content + elements.facts(dict(file.facts))
-
-
-def _direction(score: Score) -> str:
-    better = f"; {score.meaning.better} is better" if score.meaning.better else ""
-    return f"{score.meaning.text}{better}"
-
-
-def _bar(score: Score) -> str:
-    place = score.place(score.value)
-    if place is None or not score.meaning.better:
-        return ""
-    marks = "".join(
-        f'<i style="left:{100 * mark:.1f}%" title="{escape(ANCHOR_TITLES.get(name, name))}"></i>'
-        for name, value in score.anchors.items()
-        if (mark := score.place(value)) is not None
-    )
-    label = f"{place:.0%} of the way from real images to the worst anchor"
-    dot = f'<b style="left:{100 * place:.1f}%"></b>'
-    return f'<div class="bar" role="img" aria-label="{label}">{marks}{dot}</div>'
-
-
-def _classes(file: Scores) -> str:
-    largest = max(*file.classes.values(), 1e-9)
-    rows = "".join(
-        f"<dt>{escape(name.replace('t_shirt', 'T-shirt').replace('_', ' '))}</dt><dd>"
-        f'<span class="track" style="background-size:{100 * share / largest:.1f}% 100%"></span>'
-        f'<span class="share">{share:.1%}</span></dd>'
-        for name, share in file.classes.items()
-    )
-    return f'<dl class="classes">{rows}</dl>'
-
-
-def _value(value: float, digits: int = 3) -> str:
-    if abs(value) >= 1000:
-        return f"{value:,.0f}"
-    return np.format_float_positional(value, precision=digits, fractional=False, trim="-")
-
-
-def _spread(score: Score) -> str:
-    return f" ± {_value(score.spread, digits=2)}" if score.spread is not None else ""
+        content += (
+            "".join(elements.folded(name_scores(file), draw_scores(file)) for file in others) + "</div>"
+        )
+    return elements.section("scores", "Scores", content + course)
 
 
 def nearest(material: Material) -> str:
@@ -291,7 +232,11 @@ def nearest(material: Material) -> str:
     text = elements.paragraph(
         "Generated images, each beside the training image it is nearest to. A copy would show twice the same."
     )
-    return elements.section("nearest", "Made up or remembered?", text + _gallery(material.nearest))
+    return elements.section(
+        "nearest",
+        "Made up or remembered?",
+        text + elements.gallery(material.nearest, "Generated images and their nearest training images"),
+    )
 
 
 def atlas(material: Material) -> str:
@@ -303,19 +248,9 @@ def atlas(material: Material) -> str:
         )
         return elements.section("atlas", "Atlas of garments", content, "empty")
     text = elements.paragraph("Generated images, sorted by the garment that the classifier sees in them.")
-    return elements.section("atlas", "Atlas of garments", text + _gallery(material.atlas))
-
-
-def _gallery(pictures: list[Picture]) -> str:
-    """Return pictures, one below the other; what is no pixel art is scaled smoothly."""
-    figures = (
-        elements.figure(
-            elements.image(picture.png, picture.title, "" if picture.is_pixels else 'class="smooth"'),
-            picture.title,
-        )
-        for picture in pictures
+    return elements.section(
+        "atlas", "Atlas of garments", text + elements.gallery(material.atlas, "Generated images by garment")
     )
-    return f'<div class="gallery">{"".join(figures)}</div>'
 
 
 def settings(material: Material) -> str:

@@ -86,7 +86,7 @@ def test_it_fits_and_fetches_nothing(
     assert browser.ask("window.innerWidth") == size[0]
     assert browser.ask("document.documentElement.scrollWidth") <= size[0]
     images = browser.ask("[...document.images].map(i => [i.alt, i.complete && i.naturalWidth > 0])")
-    assert len(images) == (7 if which == "page" else 0)
+    assert len(images) == (8 if which == "page" else 0)
     assert all(alt and is_loaded for alt, is_loaded in images)
     assert browser.requests() == []
     assert browser.ask("performance.getEntriesByType('resource').filter(e => !/^data:/.test(e.name))") == []

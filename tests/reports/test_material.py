@@ -9,6 +9,7 @@ from report_runs import NAME, grid, make_bare_run, make_run
 
 from dcgan_lightning.errors import RunFolderError
 from dcgan_lightning.pictures import decode_gif, decode_png
+from dcgan_lightning.reports.elements import png_size
 from dcgan_lightning.reports.material import choose_frames, gather
 
 
@@ -33,8 +34,8 @@ def test_everything_of_a_run(tmp_path: Path) -> None:
         "threads": 1,
     }
     assert [len(scores.scores) for scores in material.scores] == [3]
-    assert [(picture.title, picture.is_pixels) for picture in material.nearest] == [("last nearest", False)]
-    assert [(picture.title, picture.is_pixels) for picture in material.atlas] == [("atlas", True)]
+    for pictures, is_pixels in ((material.course, False), (material.nearest, False), (material.atlas, True)):
+        assert [(png_size(picture.png), picture.is_pixels) for picture in pictures] == [((62, 62), is_pixels)]
 
 
 def test_pictures_are_kept_to_the_pixel_in_less_room(tmp_path: Path) -> None:
@@ -63,7 +64,7 @@ def test_files_are_counted_without_the_report(tmp_path: Path) -> None:
 
 def test_a_run_with_nothing_but_settings(tmp_path: Path) -> None:
     material = gather(make_bare_run(tmp_path / "run"))
-    assert material.frames == material.scores == material.nearest == material.atlas == []
+    assert material.frames == material.scores == material.course == material.nearest == material.atlas == []
     assert material.history is material.film is material.networks is material.drawn is None
     assert material.environment == {}
 

@@ -114,6 +114,14 @@ def test_other_score_files_are_folded(tmp_path: Path) -> None:
     assert "There are no anchors to read these numbers by" in Page(render(gather(folder))).text
 
 
+def test_scores_of_the_training_stand_alone_too(tmp_path: Path) -> None:
+    folder = make_run(tmp_path / "run")
+    (folder / "scores" / "last.json").unlink()
+    page = Page(render(gather(folder)))
+    assert "Scores during the training" in page.text
+    assert "There are no scores beside anchors yet" in page.text
+
+
 def test_what_is_missing_is_said_in_a_sentence_each(bare: Page) -> None:
     for sentence in (
         "There is no history, so how far the training came is not known.",
@@ -121,7 +129,7 @@ def test_what_is_missing_is_said_in_a_sentence_each(bare: Page) -> None:
         "There are too few grids to compare.",
         "There is no film: callbacks.film was off, or the run has not ended.",
         "There are no curves: callbacks.history was off.",
-        "There are no scores yet: python -m dcgan_lightning.evaluate measures",
+        "There are no scores beside anchors yet: python -m dcgan_lightning.evaluate measures",
         "There is no picture of nearest neighbours yet: python -m dcgan_lightning.evaluate draws it.",
         "There is no atlas yet: python -m dcgan_lightning.generate mode=atlas",
         "There is no networks.txt.",
