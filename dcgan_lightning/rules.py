@@ -2,7 +2,7 @@
 
 import math
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Mapping
 from numbers import Real
 from typing import Any
 
@@ -219,3 +219,12 @@ def batch_size_problem(batch_size: int, count: int, processes: int = 1) -> str |
             f"{processes} processes cannot share equally; use a divisor of {count}"
         )
     return None
+
+
+def flatten(values: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str, Any]]:
+    """Yield ("a.b.c", value) for all values of nested mappings; lists are values."""
+    for key, value in values.items():
+        if isinstance(value, Mapping) and value:
+            yield from flatten(value, f"{prefix}{key}.")
+        else:
+            yield f"{prefix}{key}", value

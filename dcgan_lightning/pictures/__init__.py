@@ -1,13 +1,17 @@
 """Arrays to pictures: pure functions with an explicit range of values."""
 
+from dcgan_lightning.pictures.comparisons import Panel, draw_setting_curves, draw_side_by_side
 from dcgan_lightning.pictures.film import encode_gif, is_film_frame
 from dcgan_lightning.pictures.grids import decode_png, encode_png, make_grid, to_uint8
 from dcgan_lightning.pictures.plots import draw_curves, draw_examples
 
 __all__ = [
+    "Panel",
     "decode_png",
     "draw_curves",
     "draw_examples",
+    "draw_setting_curves",
+    "draw_side_by_side",
     "encode_gif",
     "encode_png",
     "is_film_frame",

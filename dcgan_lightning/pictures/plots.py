@@ -2,12 +2,15 @@
 
 import io
 from collections.abc import Mapping
+from typing import TYPE_CHECKING
 
 import numpy as np
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 from numpy.typing import NDArray
-from torch import Tensor
+
+if TYPE_CHECKING:
+    from torch import Tensor
 
 PANELS = {
     "loss": ("Model loss", "loss (nats)", ("gen_loss", "disc_loss")),
@@ -24,7 +27,7 @@ def draw_curves(history: Mapping[str, NDArray[np.floating]], iterations_per_epoc
         history: ``gen_loss``, ``disc_loss``, ``fake_accuracy`` and ``real_accuracy``, each (iterations,).
         iterations_per_epoch: For the second axis, which counts epochs.
     """
-    figure = _figure((15, 8))
+    figure = figure_of((15, 8))
     for axes, (title, unit, names) in zip(figure.subplots(2, 1), PANELS.values(), strict=True):
         for name in names:
             values = history[name]
@@ -47,7 +50,7 @@ def draw_curves(history: Mapping[str, NDArray[np.floating]], iterations_per_epoc
         epochs.set_xlabel("epoch")
     figure.axes[1].set_ylim(-0.02, 1.02)
     figure.subplots_adjust(left=0.05, right=0.985, bottom=0.07, top=0.92, hspace=0.55)
-    return _png(figure)
+    return png_of(figure)
 
 
 def running_mean(values: NDArray[np.floating], window: int) -> NDArray[np.floating]:
@@ -55,7 +58,7 @@ def running_mean(values: NDArray[np.floating], window: int) -> NDArray[np.floati
     return np.convolve(values, np.full(window, 1 / window), mode="valid")
 
 
-def draw_examples(images: Tensor, columns: int = 5) -> bytes:
+def draw_examples(images: "Tensor", columns: int = 5) -> bytes:
     """Return images with their indices as titles, as the bytes of a PNG file.
 
     Args:
@@ -63,7 +66,7 @@ def draw_examples(images: Tensor, columns: int = 5) -> bytes:
         columns: Images a row.
     """
     rows = -(-len(images) // columns)
-    figure = _figure((2 * columns, 2.5 * rows))
+    figure = figure_of((2 * columns, 2.5 * rows))
     panels = figure.subplots(rows, columns, squeeze=False).flat
     for index, axes in enumerate(panels):
         axes.axis("off")
@@ -71,17 +74,18 @@ def draw_examples(images: Tensor, columns: int = 5) -> bytes:
             axes.imshow(images[index].permute(1, 2, 0).squeeze(-1).numpy(), cmap="gray", vmin=0, vmax=255)
             axes.set_title(f"index: {index}")
     figure.subplots_adjust(left=0.01, right=0.99, bottom=0.02, top=0.93, wspace=0.05)
-    return _png(figure)
+    return png_of(figure)
 
 
-def _figure(size: tuple[float, float]) -> Figure:
+def figure_of(size: tuple[float, float]) -> Figure:
     """Return a figure that belongs to no window and no global list, so nothing piles up."""
     figure = Figure(figsize=size)
     FigureCanvasAgg(figure)
     return figure
 
 
-def _png(figure: Figure) -> bytes:
+def png_of(figure: Figure, dpi: int = 80) -> bytes:
+    """Return a figure as the bytes of a PNG file."""
     buffer = io.BytesIO()
-    figure.savefig(buffer, format="png", dpi=80)
+    figure.savefig(buffer, format="png", dpi=dpi)
     return buffer.getvalue()

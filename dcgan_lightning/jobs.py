@@ -1,0 +1,143 @@
+"""The jobs of a sweep: each leaves a record, ``jobs/<number>.json`` in the sweep's folder.
+
+Jobs may run in processes of their own, on other machines even; all that is known about them is in these files.
+"""
+
+import dataclasses
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal
+
+from dcgan_lightning.errors import ConfigError, RunFolderError
+from dcgan_lightning.files import write_atomic
+
+Status = Literal["running", "finished", "failed", "stopped"]
+
+CONFIG_FILE = "config.yaml"  # a run's settings; a folder that holds this file holds a run
+_FOLDER = "jobs"
+_GOES_ON = ("last", "auto")  # values of ckpt_path
+_NO_SETTINGS = ("run_name=", "ckpt_path=", "sweep=")
+_MAY_CHANGE = ("threads=", "trainer.max_epochs=")  # when a job goes on
+
+
+@dataclass(frozen=True)
+class JobRecord:
+    """What is known about a job.
+
+    Attributes:
+        number: Counted from 0, as the sweep does.
+        folder: The job's run, relative to the sweep's folder.
+        overrides: Its settings as ``key=value``.
+        epochs: How many it was told to train.
+        status: "running" may also mean that it was killed.
+        reason: Why it failed or was stopped, in one line.
+        seconds: How long it ran, over all sessions.
+        objective: What the command returned, for sweepers that search.
+    """
+
+    number: int
+    folder: str
+    overrides: tuple[str, ...]
+    epochs: int
+    status: Status = "running"
+    reason: str = ""
+    seconds: float = 0.0
+    objective: float | None = None
+
+
+def write_record(sweep: Path, record: JobRecord) -> None:
+    """Keep a record in its sweep's folder."""
+    text = json.dumps(dataclasses.asdict(record), indent=2)
+    write_atomic(_path(sweep, record.number), f"{text}\n".encode())
+
+
+def read_record(sweep: Path, number: int) -> JobRecord | None:
+    """Return the record of a job, or None if it never began.
+
+    Raises:
+        RunFolderError: The file is not a record.
+    """
+    path = _path(sweep, number)
+    try:
+        values = json.loads(path.read_bytes())
+        record = JobRecord(**values | {"overrides": tuple(values["overrides"])})
+    except FileNotFoundError:
+        return None
+    except (KeyError, TypeError, ValueError) as error:
+        raise RunFolderError(
+            f"{path} is not the record of a job ({error}); delete it, and its job starts anew"
+        ) from error
+    return record
+
+
+def read_records(sweep: Path) -> list[JobRecord]:
+    """Return the records of all jobs that began, by number."""
+    numbers = sorted(int(path.stem) for path in (sweep / _FOLDER).glob("*.json") if path.stem.isdecimal())
+    return [record for number in numbers if (record := read_record(sweep, number))]
+
+
+def begin_job(sweep: Path, job: JobRecord, ckpt_path: str | None) -> JobRecord:
+    """Return the record to go on with: the old one if the job is finished already, else the new one.
+
+    Needs no PyTorch and changes nothing.
+
+    Args:
+        sweep: The sweep's folder.
+        job: The job as it is wanted now.
+        ckpt_path: What the user gave.
+
+    Raises:
+        ConfigError: A run of other settings has this number, or has more epochs already.
+        RunFolderError: There is such a run, and it shall not go on.
+    """
+    old = read_record(sweep, job.number)
+    folder = sweep / job.folder
+    if old is None or not (folder / CONFIG_FILE).is_file():
+        return job
+    if ckpt_path not in _GOES_ON:
+        raise RunFolderError(
+            f"{folder} already holds a run; choose another run_name, or go on with this sweep: ckpt_path=auto"
+        )
+    if difference := _difference(old.overrides, job.overrides):
+        raise ConfigError(
+            f"{folder} was made with other settings: {difference}; give the sweep's own command to go on, or "
+            "choose another run_name"
+        )
+    if old.status == "finished" and old.epochs > job.epochs:
+        raise ConfigError(
+            f"trainer.max_epochs={job.epochs}, but {folder} has {old.epochs} epochs already; give at least as "
+            "many"
+        )
+    if old.status == "finished" and old.epochs == job.epochs:
+        return old
+    return dataclasses.replace(job, seconds=old.seconds)
+
+
+def own_overrides(overrides: Sequence[str]) -> list[str]:
+    """Return a job's overrides without those that say only where it is and how it starts."""
+    return [override for override in overrides if not override.startswith(_NO_SETTINGS)]
+
+
+def describe_job(job: JobRecord) -> str:
+    """Return number, settings and reason in one line."""
+    settings = " ".join(own_overrides(job.overrides))
+    return f"job {job.number} ({settings}): {job.reason}"
+
+
+def _difference(old: Sequence[str], new: Sequence[str]) -> str:
+    olds, news = (
+        dict(
+            item.partition("=")[::2] for item in own_overrides(overrides) if not item.startswith(_MAY_CHANGE)
+        )
+        for overrides in (old, new)
+    )
+    keys = [key for key in [*olds, *(news.keys() - olds.keys())] if olds.get(key) != news.get(key)]
+    return ", ".join(
+        f"{key}={olds.get(key, '(not given)')} (now {news.get(key, 'not given')})" for key in keys
+    )
+
+
+def _path(sweep: Path, number: int) -> Path:
+    return sweep / _FOLDER / f"{number}.json"

@@ -1,0 +1,110 @@
+"""The end of a sweep: what its jobs have left is put together, in the process that started them."""
+
+import signal
+import sys
+import threading
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from types import FrameType
+from typing import Any
+
+from hydra.experimental.callback import Callback
+from omegaconf import DictConfig, OmegaConf
+
+from dcgan_lightning.commands import one_line
+from dcgan_lightning.errors import DCGANError, SweepError
+from dcgan_lightning.jobs import JobRecord, describe_job, read_records
+from dcgan_lightning.resume import continue_sweep_command
+
+
+@dataclass(frozen=True)
+class Sweep:
+    """A sweep that this process has started.
+
+    Attributes:
+        folder: Holds its jobs' records and runs.
+        can_go_on: Whether ``ckpt_path=auto`` would go on with it.
+        records: Those that stood there before.
+    """
+
+    folder: Path
+    can_go_on: bool
+    records: list[JobRecord]
+
+
+_started: Sweep | None = None
+
+
+class NoteSweep(Callback):
+    """Hydra's callback that tells `summarized` of a sweep; SIGTERM ends the sweep as Ctrl-C does."""
+
+    def on_multirun_start(self, config: DictConfig, **kwargs: Any) -> None:
+        """Note the sweep, before its first job."""
+        global _started
+        folder = Path(OmegaConf.select(config, "hydra.sweep.dir")).absolute()
+        can_go_on = config.get("ckpt_path") in (None, "last", "auto")
+        _started = Sweep(folder, can_go_on, read_records(folder))
+        if threading.current_thread() is threading.main_thread():
+            signal.signal(signal.SIGTERM, _end)
+
+
+def _end(number: int, frame: FrameType | None) -> None:
+    raise SystemExit(128 + number)
+
+
+def summarized(command: Callable[[], Any]) -> None:
+    """Run a command; if it was a sweep, summarise it, however it ended.
+
+    Raises:
+        SweepError: Names the jobs that failed.
+    """
+    error: BaseException | None = None
+    try:
+        command()
+    except BaseException as caught:
+        error = caught
+    if _started is None:
+        if error is not None:
+            raise error
+        return
+    records = read_records(_started.folder)
+    if error is None or records != _started.records:  # else it was refused before anything happened
+        _summarize(_started)
+    if error is not None and not isinstance(error, Exception):
+        if _started.can_go_on:
+            print(f"\ngo on with: {continue_sweep_command(_started.folder, sys.argv[1:])}", flush=True)
+        raise error
+    _name_failed(records, error)
+
+
+def _summarize(sweep: Sweep) -> None:
+    """Write the summary into the sweep's folder and print it; a full disk must not hide why jobs failed."""
+    from dcgan_lightning.compare import write_comparison
+    from dcgan_lightning.runs import read_runs
+
+    try:
+        runs = read_runs([sweep.folder])
+        text = write_comparison(runs, sweep.folder)
+    except DCGANError as error:
+        print(f"no summary of the sweep: {error}", file=sys.stderr)
+        return
+    states = [run.status for run in runs]
+    counts = [f"{states.count(state)} {state}" for state in dict.fromkeys(states)]
+    print(f"\njobs: {', '.join(counts)}\n\n{text}", flush=True)
+
+
+def _name_failed(records: Sequence[JobRecord], error: BaseException | None) -> None:
+    """Raise what went wrong: the failed jobs, and an error that is not theirs."""
+    failed = [record for record in records if record.status == "failed"]
+    if not failed:
+        if error is not None:
+            raise error
+        return
+    lines = [f"{len(failed)} of {len(records)} jobs failed", *map(describe_job, failed)]
+    if error is not None and not isinstance(error, DCGANError):
+        error.add_note("\n".join(lines))
+        raise error
+    if error is not None and " ".join(one_line(error).split()) not in [record.reason for record in failed]:
+        lines.append(one_line(error))
+    raise SweepError("\n".join(lines)) from error
