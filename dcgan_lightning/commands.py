@@ -101,8 +101,8 @@ def note_job(sweep: Path, job: JobRecord) -> Iterator[Outcome]:
 
     def note(status: Status, reason: str = "", objective: float | None = None) -> None:
         seconds = job.seconds + time.monotonic() - started
-        changes = {"status": status, "reason": reason, "seconds": seconds, "objective": objective}
-        write_record(sweep, dataclasses.replace(job, **changes))
+        ended = dataclasses.replace(job, status=status, reason=reason, seconds=seconds, objective=objective)
+        write_record(sweep, ended)
 
     note("running")
     outcome = Outcome()

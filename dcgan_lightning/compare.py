@@ -163,7 +163,8 @@ def name_runs(arguments: Sequence[str]) -> list[str]:
     Args:
         arguments: As typed, without the command's name.
     """
-    folders, others = [], []
+    folders: list[str] = []
+    others: list[str] = []
     for before, argument in zip(["", *arguments], arguments, strict=False):
         is_option = argument.startswith(("-", "+", "~")) or before in _WITH_A_VALUE
         is_folder = not is_option and ("=" not in argument or Path(argument).is_dir())

@@ -1,6 +1,6 @@
 """The jobs of a sweep: each leaves a record, ``jobs/<number>.json`` in the sweep's folder.
 
-Jobs may run in processes of their own, on other machines even; all that is known about them is in these files.
+Jobs may run in other processes, even on other machines; all that is known about them is in these files.
 """
 
 import dataclasses
@@ -107,8 +107,8 @@ def begin_job(sweep: Path, job: JobRecord, ckpt_path: str | None) -> JobRecord:
         )
     if old.status == "finished" and old.epochs > job.epochs:
         raise ConfigError(
-            f"trainer.max_epochs={job.epochs}, but {folder} has {old.epochs} epochs already; give at least as "
-            "many"
+            f"trainer.max_epochs={job.epochs}, but {folder} has {old.epochs} epochs already; give at "
+            "least as many"
         )
     if old.status == "finished" and old.epochs == job.epochs:
         return old
@@ -127,16 +127,13 @@ def describe_job(job: JobRecord) -> str:
 
 
 def _difference(old: Sequence[str], new: Sequence[str]) -> str:
-    olds, news = (
-        dict(
-            item.partition("=")[::2] for item in own_overrides(overrides) if not item.startswith(_MAY_CHANGE)
-        )
-        for overrides in (old, new)
+    """Return which overrides differ and would make another run; nothing if none does."""
+    before, now = (
+        dict(item.partition("=")[::2] for item in own_overrides(items) if not item.startswith(_MAY_CHANGE))
+        for items in (old, new)
     )
-    keys = [key for key in [*olds, *(news.keys() - olds.keys())] if olds.get(key) != news.get(key)]
-    return ", ".join(
-        f"{key}={olds.get(key, '(not given)')} (now {news.get(key, 'not given')})" for key in keys
-    )
+    keys = [key for key in before | now if before.get(key) != now.get(key)]
+    return ", ".join(f"{key}={before.get(key, 'none')} (now {now.get(key, 'none')})" for key in keys)
 
 
 def _path(sweep: Path, number: int) -> Path:

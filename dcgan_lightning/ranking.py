@@ -1,4 +1,4 @@
-"""Runs as settings and seeds: what differs between them, which setting leads, and whether that means anything."""
+"""Runs as settings and seeds: what differs, which setting leads, and whether that means anything."""
 
 import csv
 import io
@@ -12,6 +12,7 @@ from dcgan_lightning.runs import FIGURES, SCORE, Run
 
 TRAINING_SCORE = f"training_{SCORE}"  # against training images, which evaluation never uses
 SEED = "seed"
+_CAUTION = "Losses do not rank GANs: a low one may only mean that the other network is bad. "
 _MISSING = object()
 
 
@@ -49,7 +50,7 @@ class Ranking:
 
 
 def differing_settings(runs: Sequence[Run]) -> list[str]:
-    """Return the keys whose values are not the same in all runs, in the order of the configuration.
+    """Return the keys whose values are not the same in all runs, in the configuration's order, the seed last.
 
     A job that failed early is compared in those settings only that it was given.
     """
@@ -60,7 +61,7 @@ def differing_settings(runs: Sequence[Run]) -> list[str]:
         known = [run for run in runs if run.has_config or key in run.settings]
         return {repr(run.settings.get(key, _MISSING)) for run in known}
 
-    return [key for key in keys if len(values(key)) > 1]
+    return sorted((key for key in keys if len(values(key)) > 1), key=lambda key: key == SEED)
 
 
 def group_by_setting(runs: Sequence[Run]) -> list[Setting]:
@@ -146,11 +147,7 @@ def _all_have(name: str, runs: set[Run]) -> bool:
 def verdict(ranking: Ranking) -> str:
     """Return in a sentence or two whether the order means anything."""
     measure = ranking.measures[0]
-    caution = (
-        ""
-        if ranking.has_score
-        else "Losses do not rank GANs: a low one may only mean that the other network is bad. "
-    )
+    caution = "" if ranking.has_score else _CAUTION
     columns = [values[measure] for _, values in ranking.places]
     if not columns:
         return "There are no figures yet."

@@ -153,7 +153,7 @@ def _numbered_runs(folder: Path) -> Iterator[Path]:
 
 def _sweep_runs(folder: Path) -> dict[Path, JobRecord | None]:
     records = {folder / record.folder: record for record in read_records(folder)}
-    return records or {path: None for path in _numbered_runs(folder)}
+    return {**records} if records else dict.fromkeys(_numbered_runs(folder))
 
 
 def _read_settings(folder: Path, record: JobRecord | None) -> dict[str, Any]:
@@ -248,7 +248,7 @@ def _is_number(value: Any) -> bool:
 def _score_history(
     folder: Path, history: Mapping[str, NDArray[np.float64]]
 ) -> dict[str, NDArray[np.float64]]:
-    """Return epochs and scores that were made in training: a table of their own, or a column of the history."""
+    """Return epochs and scores made in training: a table of their own, or a column of the history."""
     table = _read_table(folder / "history" / "scores.csv") or history
     if SCORE not in table or "epoch" not in table:
         return {}

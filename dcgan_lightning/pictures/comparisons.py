@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from dcgan_lightning.pictures.plots import PANELS, figure_of, png_of, running_mean
 
 History = Mapping[str, NDArray[np.float64]]
+Curve = tuple[NDArray[np.floating], NDArray[np.floating]]  # epochs and values
 POINTS = 400  # of each curve
 
 
@@ -111,7 +112,7 @@ def draw_setting_curves(settings: Sequence[tuple[str, Sequence[History]]]) -> by
     return png_of(figure)
 
 
-def _smooth(history: History, name: str) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+def _smooth(history: History, name: str) -> Curve:
     """Return epochs and the figure's running means, without what is not finite."""
     values, epochs = history[name], history["epochs"]
     is_finite = np.isfinite(values)
@@ -122,7 +123,7 @@ def _smooth(history: History, name: str) -> tuple[NDArray[np.float64], NDArray[n
 
 def _draw_spread(
     axes: Axes,
-    curves: Sequence[tuple[NDArray[np.float64], NDArray[np.float64]]],
+    curves: Sequence[Curve],
     colour: str,
     label: str,
     marker: str = "",
