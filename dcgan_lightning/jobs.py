@@ -78,6 +78,11 @@ def read_records(sweep: Path) -> list[JobRecord]:
     return [record for number in numbers if (record := read_record(sweep, number))]
 
 
+def record_files(sweep: Path) -> dict[str, bytes]:
+    """Return the content of all records, which changes as soon as a job begins or ends."""
+    return {path.name: path.read_bytes() for path in (sweep / _FOLDER).glob("*.json")}
+
+
 def begin_job(sweep: Path, job: JobRecord, ckpt_path: str | None) -> JobRecord:
     """Return the record to go on with: the old one if the job is finished already, else the new one.
 

@@ -14,7 +14,7 @@ from omegaconf import DictConfig, OmegaConf
 
 from dcgan_lightning.commands import one_line
 from dcgan_lightning.errors import DCGANError, SweepError
-from dcgan_lightning.jobs import JobRecord, describe_job, read_records
+from dcgan_lightning.jobs import JobRecord, describe_job, read_records, record_files
 from dcgan_lightning.resume import continue_sweep_command
 
 
@@ -25,12 +25,12 @@ class Sweep:
     Attributes:
         folder: Holds its jobs' records and runs.
         can_go_on: Whether ``ckpt_path=auto`` would go on with it.
-        records: Those that stood there before.
+        records: What stood in its jobs' records before.
     """
 
     folder: Path
     can_go_on: bool
-    records: list[JobRecord]
+    records: dict[str, bytes]
 
 
 _started: Sweep | None = None
@@ -44,7 +44,7 @@ class NoteSweep(Callback):
         global _started
         folder = Path(OmegaConf.select(config, "hydra.sweep.dir")).absolute()
         can_go_on = config.get("ckpt_path") in (None, "last", "auto")
-        _started = Sweep(folder, can_go_on, read_records(folder))
+        _started = Sweep(folder, can_go_on, record_files(folder))
         if threading.current_thread() is threading.main_thread():
             signal.signal(signal.SIGTERM, _end)
 
@@ -68,14 +68,13 @@ def summarized(command: Callable[[], Any]) -> None:
         if error is not None:
             raise error
         return
-    records = read_records(_started.folder)
-    if error is None or records != _started.records:  # else it was refused before anything happened
+    if error is None or record_files(_started.folder) != _started.records:  # else it was refused at once
         _summarize(_started)
     if error is not None and not isinstance(error, Exception):
         if _started.can_go_on:
             print(f"\ngo on with: {continue_sweep_command(_started.folder, sys.argv[1:])}", flush=True)
         raise error
-    _name_failed(records, error)
+    _name_failed(read_records(_started.folder), error)
 
 
 def _summarize(sweep: Sweep) -> None:

@@ -10,6 +10,7 @@ from hydra.core.override_parser.overrides_parser import OverridesParser
 from omegaconf import DictConfig
 
 from dcgan_lightning.callbacks import AtomicCheckpointIO, GracefulStop
+from dcgan_lightning.compare import check
 from dcgan_lightning.config import CONF_DIR, build, check_values, flatten, plain, validate
 from dcgan_lightning.loop import build_trainer
 
@@ -30,6 +31,7 @@ def test_there_are_options_in_every_group() -> None:
 def test_no_file_is_left_out() -> None:
     tested = {*(f"{option.replace('=', '/')}.yaml" for option in OPTIONS)}
     tested |= {"train.yaml", "describe.yaml", "hydra/help/train.yaml", "hydra/help/describe.yaml"}
+    tested |= {"compare.yaml", "hydra/help/compare.yaml"}
     tested |= {"hydra/job_logging/dcgan_lightning.yaml"}
     assert {str(path.relative_to(CONF_DIR)) for path in Path(CONF_DIR).rglob("*.yaml")} == tested
 
@@ -96,6 +98,17 @@ def test_every_sweep_starts_a_multirun_of_known_keys(name: str) -> None:
             assert override.is_sweep_override()
             for value in override.sweep_string_iterator():
                 compose("train", [f"{key}={value}"])
+
+
+def test_wider_networks_have_wider_discriminators(compose_cfg: Compose) -> None:
+    cfg = compose_cfg("sweep=widths", "model.generator_channels=[64,32,16]")
+    assert cfg.model.discriminator_channels == [16, 32]
+    assert compose_cfg("sweep=widths").model.discriminator_channels == [64, 128]
+
+
+def test_the_compare_commands_configuration() -> None:
+    with initialize_config_dir(CONF_DIR, version_base="1.3"):
+        check(compose("compare", ["runs=[outputs/a,outputs/b]"]))
 
 
 def test_the_data_commands_configuration(compose_cfg: Compose) -> None:

@@ -6,10 +6,12 @@ from pathlib import Path
 
 import pytest
 from conftest import Compose
+from hydra import compose, initialize_config_dir
 from hydra.core.override_parser.overrides_parser import OverridesParser
 
 import dcgan_lightning
-from dcgan_lightning.config import check_values, validate
+from dcgan_lightning.compare import check, name_runs
+from dcgan_lightning.config import CONF_DIR, check_values, validate
 
 ROOT = Path(dcgan_lightning.__file__).resolve().parents[1]
 README = (ROOT / "README.md").read_text()
@@ -19,8 +21,19 @@ GROUP_ROWS = "\n".join(re.findall(r"^\| `\w+` \| .*$", README, flags=re.MULTILIN
 TABLE_EXAMPLES = sorted(set(re.findall(r"`((?:[\w.]+=[^`\s]+ ?)+)`", GROUP_ROWS)))
 
 
+CONFIGURATIONS = {
+    "dcgan_lightning.train": "train",
+    "dcgan_lightning.data": "describe",
+    "dcgan_lightning.compare": "compare",
+}
+
+
 def compose_arguments(compose_cfg: Compose, arguments: list[str], config_name: str) -> None:
     """Compose a command's overrides, with the first value of each sweep, and validate the result."""
+    if config_name == "compare":
+        with initialize_config_dir(CONF_DIR, version_base="1.3"):
+            check(compose(config_name, name_runs(arguments)))
+        return
     overrides = []
     for override in OverridesParser.create().parse_overrides(arguments):
         value = next(override.sweep_string_iterator()) if override.is_sweep_override() else None
@@ -35,7 +48,7 @@ def compose_arguments(compose_cfg: Compose, arguments: list[str], config_name: s
 @pytest.mark.parametrize(("module", "text"), COMMANDS)
 def test_commands_are_valid(compose_cfg: Compose, module: str, text: str) -> None:
     arguments = [argument for argument in shlex.split(text) if argument not in ("-m", "--help")]
-    config_name = {"dcgan_lightning.train": "train", "dcgan_lightning.data": "describe"}[module]
+    config_name = CONFIGURATIONS[module]
     compose_arguments(compose_cfg, arguments, config_name)
 
 
