@@ -1,5 +1,6 @@
 """The end of a sweep: what its jobs have left is put together, in the process that started them."""
 
+import os
 import signal
 import sys
 import threading
@@ -23,11 +24,13 @@ class Sweep:
     """A sweep that this process has started.
 
     Attributes:
+        process: The number of the process that has started it.
         folder: Holds its jobs' records and runs.
         can_go_on: Whether ``ckpt_path=auto`` would go on with it.
         records: What stood in its jobs' records before.
     """
 
+    process: int
     folder: Path
     can_go_on: bool
     records: dict[str, bytes]
@@ -44,13 +47,18 @@ class NoteSweep(Callback):
         global _started
         folder = Path(OmegaConf.select(config, "hydra.sweep.dir")).absolute()
         can_go_on = config.get("ckpt_path") in (None, "last", "auto")
-        _started = Sweep(folder, can_go_on, record_files(folder))
+        _started = Sweep(os.getpid(), folder, can_go_on, record_files(folder))
         if threading.current_thread() is threading.main_thread():
             signal.signal(signal.SIGTERM, _end)
 
 
 def _end(number: int, frame: FrameType | None) -> None:
     raise SystemExit(128 + number)
+
+
+def is_in_sweeps_process() -> bool:
+    """Tell whether this process has started a sweep; its launcher may run the jobs elsewhere."""
+    return _started is not None and _started.process == os.getpid()
 
 
 def summarized(command: Callable[[], Any]) -> None:
@@ -70,8 +78,9 @@ def summarized(command: Callable[[], Any]) -> None:
         return
     if error is None or record_files(_started.folder) != _started.records:  # else it was refused at once
         _summarize(_started)
-    if error is not None and not isinstance(error, Exception):
-        if _started.can_go_on:
+    if isinstance(error, (KeyboardInterrupt, SystemExit)):
+        was_stopped = isinstance(error, KeyboardInterrupt) or error.code == 128 + signal.SIGTERM
+        if was_stopped and _started.can_go_on:
             print(f"\ngo on with: {continue_sweep_command(_started.folder, sys.argv[1:])}", flush=True)
         raise error
     _name_failed(read_records(_started.folder), error)

@@ -36,7 +36,7 @@ from dcgan_lightning.resume import (
     find_checkpoint,
     take_over,
 )
-from dcgan_lightning.sweeps import summarized
+from dcgan_lightning.sweeps import is_in_sweeps_process, summarized
 
 if TYPE_CHECKING:  # PyTorch takes seconds to import, and a refusal needs none of it
     import pytorch_lightning as pl
@@ -195,7 +195,7 @@ def _command(cfg: DictConfig) -> float | None:
         with contextlib.ExitStack() as stack:
             if is_sweep:
                 sweep = Path(hydra_cfg.runtime.cwd, hydra_cfg.sweep.dir)
-                job = begin_job(sweep, _job(cfg, sweep, folder), cfg.ckpt_path)
+                job = _begin(cfg, sweep, folder)
                 if job.status == "finished":
                     log.info("job %d is finished already: %s", job.number, folder)
                     return job.objective
@@ -219,15 +219,21 @@ def _command(cfg: DictConfig) -> float | None:
     return outcome.objective
 
 
-def _job(cfg: DictConfig, sweep: Path, folder: Path) -> JobRecord:
-    """Return this job of a sweep as it begins."""
+def _begin(cfg: DictConfig, sweep: Path, folder: Path) -> JobRecord:
+    """Return this job of a sweep as it begins, or as it was if it is finished already."""
     hydra_cfg = HydraConfig.get()
-    return JobRecord(
+    job = JobRecord(
         number=int(hydra_cfg.job.num),
         folder=os.path.relpath(folder, sweep),
         overrides=tuple(hydra_cfg.overrides.task),
         epochs=cfg.trainer.max_epochs,
     )
+    try:
+        return begin_job(sweep, job, cfg.ckpt_path)
+    except DCGANError as error:
+        if is_in_sweeps_process():
+            refuse(error)  # the other jobs would be mixed up as well
+        raise
 
 
 def main() -> None:

@@ -1,4 +1,5 @@
 import dataclasses
+import os
 from collections.abc import Callable
 from pathlib import Path
 
@@ -23,7 +24,7 @@ def started(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[..., Pa
         monkeypatch.setattr(
             "sys.argv", ["train", "-m", "seed=0,1", "run_name=other", "model.betas=[0.5,0.9]"]
         )
-        monkeypatch.setattr(sweeps, "_started", Sweep(folder, can_go_on, record_files(folder)))
+        monkeypatch.setattr(sweeps, "_started", Sweep(os.getpid(), folder, can_go_on, record_files(folder)))
         return folder
 
     return start
@@ -85,6 +86,23 @@ def test_a_refused_sweep_changes_nothing(
         summarized(raising(ConfigError("why")))
     assert not (folder / "summary.csv").exists()
     assert capsys.readouterr().out == ""
+
+
+def test_a_refusal_is_no_stop(started: Callable[..., Path], capsys: pytest.CaptureFixture[str]) -> None:
+    started()
+    with pytest.raises(SystemExit):
+        summarized(raising(SystemExit(1)))
+    assert capsys.readouterr().out == ""
+
+
+def test_only_the_process_that_started_a_sweep_is_its_own(
+    started: Callable[..., Path], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert not sweeps.is_in_sweeps_process()
+    started()
+    assert sweeps.is_in_sweeps_process()
+    monkeypatch.setattr(os, "getpid", lambda: -1)
+    assert not sweeps.is_in_sweeps_process()
 
 
 @pytest.mark.parametrize("can_go_on", [True, False])
