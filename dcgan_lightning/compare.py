@@ -13,9 +13,9 @@ import hydra
 import numpy as np
 from omegaconf import DictConfig
 
-from dcgan_lightning.commands import run_command
+from dcgan_lightning.commands import refuse, run_command
 from dcgan_lightning.config import CONF_DIR, did_you_mean, plain
-from dcgan_lightning.errors import ConfigError
+from dcgan_lightning.errors import ConfigError, DCGANError
 from dcgan_lightning.files import write_atomic
 from dcgan_lightning.pictures import Panel, decode_png, draw_setting_curves, draw_side_by_side
 from dcgan_lightning.pictures.comparisons import History
@@ -193,9 +193,12 @@ def check(cfg: DictConfig) -> None:
 
 @hydra.main(version_base="1.3", config_path=CONF_DIR, config_name="compare")
 def _command(cfg: DictConfig) -> None:
-    check(cfg)
-    folders = [Path(run) for run in dict.fromkeys(cfg.runs)]
-    print(compare(folders, cfg.output_dir and Path(cfg.output_dir)))
+    try:
+        check(cfg)
+        folders = [Path(run) for run in dict.fromkeys(cfg.runs)]
+        print(compare(folders, cfg.output_dir and Path(cfg.output_dir)))
+    except DCGANError as error:
+        refuse(error, "compare")
 
 
 def main() -> None:

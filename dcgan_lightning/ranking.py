@@ -4,6 +4,7 @@ import csv
 import io
 import math
 import statistics
+import textwrap
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -13,6 +14,7 @@ from dcgan_lightning.runs import FIGURES, SCORE, Run
 TRAINING_SCORE = f"training_{SCORE}"  # against training images, which evaluation never uses
 SEED = "seed"
 _CAUTION = "Losses do not rank GANs: a low one may only mean that the other network is bad. "
+_LABEL_WIDTH = 80
 _MISSING = object()
 
 
@@ -174,9 +176,11 @@ def format_ranking(ranking: Ranking) -> str:
     head = ["place" if ranking.has_score else "", "setting", "runs"]
     rows = [[*head, *(part for name in ranking.measures for part in (f"{name}: median", "range"))]]
     for place, (setting, values) in enumerate(ranking.places, start=1):
-        row = [str(place) if ranking.has_score else "", setting.label, str(len(values[ranking.measures[0]]))]
+        label = textwrap.shorten(setting.label, _LABEL_WIDTH, placeholder=" ...")
+        row = [str(place) if ranking.has_score else "", label, str(len(values[ranking.measures[0]]))]
         for column in values.values():
-            row += [f"{statistics.median(column):.4g}", f"{min(column):.4g} to {max(column):.4g}"]
+            spread = f"{min(column):.4g} to {max(column):.4g}" if len(column) > 1 else "-"
+            row += [f"{statistics.median(column):.4g}", spread]
         rows.append(row)
     widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
     lines = [

@@ -12,7 +12,7 @@ ROOT = PACKAGE.parent
 NEITHER = {"networks", "kernels", "pictures", "evaluation"}
 NEITHER |= {"randomness.py", "files.py", "errors.py", "checkpoints.py", "rules.py"}
 NEITHER |= {"distributed.py", "processes.py", "devices.py", "pretrained.py", "sampling.py"}
-NEITHER |= {"background.py"}
+NEITHER |= {"background.py", "jobs.py", "runs.py", "ranking.py"}
 NO_HYDRA = {"data", "systems", "callbacks"}
 MODULES = sorted(PACKAGE.rglob("*.py"))
 

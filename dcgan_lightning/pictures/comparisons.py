@@ -75,7 +75,7 @@ def _show(axes: Axes, panel: Panel) -> None:
 def draw_setting_curves(settings: Sequence[tuple[str, Sequence[History]]]) -> bytes:
     """Return curves over epochs as the bytes of a PNG file: a colour a setting, a band from seed to seed.
 
-    Lines are medians over the seeds of running means over 1/50 of the iterations; bands go from the smallest
+    Lines are medians over the seeds of running means over 1/25 of the iterations; bands go from the smallest
     seed to the largest.
 
     Args:
@@ -117,7 +117,7 @@ def _smooth(history: History, name: str) -> Curve:
     values, epochs = history[name], history["epochs"]
     is_finite = np.isfinite(values)
     values, epochs = values[is_finite], epochs[is_finite]
-    window = max(1, len(values) // 50)
+    window = max(1, len(values) // 25)
     return (running_mean(epochs, window), running_mean(values, window)) if len(values) else (epochs, values)
 
 

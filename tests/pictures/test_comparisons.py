@@ -92,4 +92,4 @@ def test_curves_of_other_lengths_and_of_figures_that_are_not_finite() -> None:
 def test_running_means_stand_in_the_middle_of_what_they_cover() -> None:
     values = {"gen_loss": np.arange(200.0), "epochs": np.arange(200.0) * 10}
     epochs, means = _smooth(values, "gen_loss")
-    assert (epochs[0], means[0], len(means)) == (15.0, 1.5, 197)
+    assert (epochs[0], means[0], len(means)) == (35.0, 3.5, 193)

@@ -14,7 +14,7 @@ from dcgan_lightning.runs import read_runs
 
 SWEEP = (
     *("-m", "experiment=smoke", "run_name=sweep", "trainer.max_epochs=1,2", "seed=0,1"),
-    *("trainer.limit_train_batches=2", "callbacks.film=null", "logger=none"),
+    *("trainer.limit_train_batches=3", "callbacks.film=null", "logger=none"),
 )
 IN_THE_THIRD_JOB = {"at": [1, 1], "point": "batch_start"}  # the first one of two epochs
 
