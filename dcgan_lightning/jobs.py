@@ -1,10 +1,12 @@
-"""The jobs of a sweep: each leaves a record, ``jobs/<number>.json`` in the sweep's folder.
+"""The jobs of a sweep: each leaves a record, ``jobs/<its folder>.json`` in the sweep's folder.
 
 Jobs may run in other processes, even on other machines; all that is known about them is in these files.
 """
 
 import dataclasses
 import json
+import os
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -50,16 +52,23 @@ class JobRecord:
 def write_record(sweep: Path, record: JobRecord) -> None:
     """Keep a record in its sweep's folder."""
     text = json.dumps(dataclasses.asdict(record), indent=2)
-    write_atomic(_path(sweep, record.number), f"{text}\n".encode())
+    write_atomic(_path(sweep, record.folder), f"{text}\n".encode())
 
 
-def read_record(sweep: Path, number: int) -> JobRecord | None:
+def read_record(sweep: Path, folder: str) -> JobRecord | None:
     """Return the record of a job, or None if it never began.
+
+    Args:
+        sweep: The sweep's folder.
+        folder: The job's, relative to it.
 
     Raises:
         RunFolderError: The file is not a record.
     """
-    path = _path(sweep, number)
+    return _read(_path(sweep, folder))
+
+
+def _read(path: Path) -> JobRecord | None:
     try:
         values = json.loads(path.read_bytes())
         record = JobRecord(**values | {"overrides": tuple(values["overrides"])})
@@ -73,9 +82,14 @@ def read_record(sweep: Path, number: int) -> JobRecord | None:
 
 
 def read_records(sweep: Path) -> list[JobRecord]:
-    """Return the records of all jobs that began, by number."""
-    numbers = sorted(int(path.stem) for path in (sweep / _FOLDER).glob("*.json") if path.stem.isdecimal())
-    return [record for number in numbers if (record := read_record(sweep, number))]
+    """Return the records of all jobs that began, in the order of their folders' numbers."""
+    records = filter(None, map(_read, (sweep / _FOLDER).glob("*.json")))
+    return sorted(records, key=lambda record: _natural(record.folder))
+
+
+def _natural(name: str) -> list[str | int]:
+    """Return a key that sorts "9" before "10", and "after_9/0" after both."""
+    return [int(part) if part.isdecimal() else part for part in re.split(r"(\d+)", name)]
 
 
 def record_files(sweep: Path) -> dict[str, bytes]:
@@ -97,7 +111,7 @@ def begin_job(sweep: Path, job: JobRecord, ckpt_path: str | None) -> JobRecord:
         ConfigError: A run of other settings has this number, or has more epochs already.
         RunFolderError: There is such a run, and it shall not go on.
     """
-    old = read_record(sweep, job.number)
+    old = read_record(sweep, job.folder)
     folder = sweep / job.folder
     if old is None or not (folder / CONFIG_FILE).is_file():
         return job
@@ -141,5 +155,6 @@ def _difference(old: Sequence[str], new: Sequence[str]) -> str:
     return ", ".join(f"{key}={before.get(key, 'none')} (now {now.get(key, 'none')})" for key in keys)
 
 
-def _path(sweep: Path, number: int) -> Path:
-    return sweep / _FOLDER / f"{number}.json"
+def _path(sweep: Path, folder: str) -> Path:
+    """Return where a record is; a search that goes on counts its jobs anew, but never their folders."""
+    return sweep / _FOLDER / f"{folder.replace(os.sep, '_')}.json"

@@ -128,7 +128,7 @@ def rank(settings: Sequence[Setting]) -> Ranking:
     runs = [run for setting in settings for run in setting.runs]
     is_counted = {run for run in runs if run.status == "finished" and measures_of(run)}
     is_counted = is_counted or {run for run in runs if run.status != "failed" and measures_of(run)}
-    score = next((name for name in (SCORE, TRAINING_SCORE) if _all_have(name, is_counted)), None)
+    score = next((name for name in (SCORE, TRAINING_SCORE) if _is_comparable(name, is_counted)), None)
     measures = (score,) if score else ("gen_loss", "disc_loss")
     places = []
     for setting in settings:
@@ -142,8 +142,10 @@ def rank(settings: Sequence[Setting]) -> Ranking:
     return Ranking(measures, sorted(places, key=lambda place: statistics.median(place[1][measures[0]])))
 
 
-def _all_have(name: str, runs: set[Run]) -> bool:
-    return bool(runs) and all(name in measures_of(run) for run in runs)
+def _is_comparable(score: str, runs: set[Run]) -> bool:
+    """Tell whether all runs have a score of equally many images; others cannot be compared."""
+    have_it = bool(runs) and all(score in measures_of(run) for run in runs)
+    return have_it and (score != SCORE or len({run.scores.get("images") for run in runs}) == 1)
 
 
 def verdict(ranking: Ranking) -> str:

@@ -46,7 +46,7 @@ class Run:
         seconds: Of training, over all sessions; None if not known.
         history: The columns of its table, each (iterations,); empty if there is none.
         iterations_per_epoch: Of a whole epoch.
-        scores: The latest evaluation's.
+        scores: The evaluation's of the longest training; ``images`` is how many it looked at.
         score_history: The columns of the scores that were made in training, each (times,).
         objective: What the job returned to a sweeper.
         grid: Its last sample grid.
@@ -227,18 +227,28 @@ def _status(
 
 
 def _read_scores(folder: Path) -> dict[str, float]:
-    """Return the numbers of the latest report that holds the score."""
-    for path in sorted(folder.glob("*.json"), key=lambda path: path.stat().st_mtime, reverse=True):
+    """Return the scores of the checkpoint that was trained longest, as seen by the classifier."""
+    found = []
+    for path in folder.glob("*.json"):
         try:
-            values = json.loads(path.read_bytes())
+            report = json.loads(path.read_bytes())
         except (OSError, ValueError) as error:
             raise RunFolderError(f"{path} cannot be read ({error}); delete it") from error
-        for key in ("scores", "summary", "mean"):  # whichever of them the report has
-            values = values.get(key, values) if isinstance(values, Mapping) else {}
-        numbers = {name: float(value) for name, value in values.items() if _is_number(value)}
-        if SCORE in numbers:
-            return numbers
-    return {}
+        if not isinstance(report, Mapping) or _features(report) != "classifier":
+            continue
+        scores = {name: float(value) for name, value in report["mean"].items() if _is_number(value)}
+        if SCORE in scores:
+            # Of several reports on the same weights that of the usual choices, which has the shortest name.
+            trained = (report.get("epochs", 0), report.get("iterations", 0), -len(path.stem))
+            found.append((trained, path.stem, scores | {"images": float(report.get("count", math.nan))}))
+    return max(found)[2] if found else {}
+
+
+def _features(report: Mapping[str, Any]) -> str | None:
+    """Return what a report looked through, or None if it holds no scores."""
+    features = report.get("features", {"name": "classifier"})
+    is_report = isinstance(features, Mapping) and isinstance(report.get("mean"), Mapping)
+    return features.get("name") if is_report else None
 
 
 def _is_number(value: Any) -> bool:

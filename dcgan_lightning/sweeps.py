@@ -103,16 +103,19 @@ def _summarize(sweep: Sweep) -> None:
 
 
 def _name_failed(records: Sequence[JobRecord], error: BaseException | None) -> None:
-    """Raise what went wrong: the failed jobs, and an error that is not theirs."""
+    """Raise what went wrong, if the sweeper minds: the failed jobs, and an error that is not theirs."""
     failed = [record for record in records if record.status == "failed"]
     if not failed:
         if error is not None:
             raise error
         return
     lines = [f"{len(failed)} of {len(records)} jobs failed", *map(describe_job, failed)]
-    if error is not None and not isinstance(error, DCGANError):
+    if error is None:  # a search, which bears failures
+        print("\n" + "\n".join(lines), flush=True)
+        return
+    if not isinstance(error, DCGANError):
         error.add_note("\n".join(lines))
         raise error
-    if error is not None and " ".join(one_line(error).split()) not in [record.reason for record in failed]:
+    if " ".join(one_line(error).split()) not in [record.reason for record in failed]:
         lines.append(one_line(error))
     raise SweepError("\n".join(lines)) from error

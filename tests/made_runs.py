@@ -80,7 +80,7 @@ def make_run(
         (folder / "samples" / "sample_epoch_0002_iter_002.png").write_bytes(encode_png(picture))
     if score is not None:
         (folder / "scores").mkdir()
-        text = f'{{"mean": {{"frechet_distance": {score}, "recall": 0.5}}, "images": 10000}}'
+        text = f'{{"mean": {{"frechet_distance": {score}, "recall": 0.5}}, "count": 10000, "epochs": 2}}'
         (folder / "scores" / "scores.json").write_text(text)
     return folder
 

@@ -45,9 +45,9 @@ JOB = JobRecord(number=3, folder="3", overrides=("seed=3",), epochs=2)
 
 def test_a_job_is_noted_while_it_runs_and_when_it_has_finished(tmp_path: Path) -> None:
     with note_job(tmp_path, dataclasses.replace(JOB, seconds=100.0)) as outcome:
-        assert read_record(tmp_path, 3).status == "running"
+        assert read_record(tmp_path, "3").status == "running"
         outcome.objective = 0.5
-    record = read_record(tmp_path, 3)
+    record = read_record(tmp_path, "3")
     assert (record.status, record.reason, record.objective) == ("finished", "", 0.5)
     assert record.overrides == ("seed=3",)
     assert 100 < record.seconds < 105
@@ -65,7 +65,7 @@ def test_a_job_is_noted_while_it_runs_and_when_it_has_finished(tmp_path: Path) -
 def test_how_a_job_ended_is_noted(tmp_path: Path, error: BaseException, status: str, reason: str) -> None:
     with pytest.raises(type(error)), note_job(tmp_path, JOB):
         raise error
-    record = read_record(tmp_path, 3)
+    record = read_record(tmp_path, "3")
     assert (record.status, record.reason, record.objective) == (status, reason, None)
 
 

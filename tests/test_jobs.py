@@ -12,11 +12,12 @@ FINISHED = dataclasses.replace(JOB, status="finished", seconds=5.0, objective=0.
 
 
 def test_records_come_back_by_number(tmp_path: Path) -> None:
-    for number in (10, 2):
-        write_record(tmp_path, dataclasses.replace(JOB, number=number))
-    assert [record.number for record in read_records(tmp_path)] == [2, 10]
-    assert read_record(tmp_path, 10) == dataclasses.replace(JOB, number=10)
-    assert read_record(tmp_path, 3) is None
+    for folder in ("after_3/0", "10", "2"):
+        write_record(tmp_path, dataclasses.replace(JOB, folder=folder))
+    assert [record.folder for record in read_records(tmp_path)] == ["2", "10", "after_3/0"]
+    assert read_record(tmp_path, "after_3/0") == dataclasses.replace(JOB, folder="after_3/0")
+    assert read_record(tmp_path, "3") is None
+    assert (tmp_path / "jobs" / "10.json").exists()
 
 
 @pytest.mark.parametrize("text", ["", "[]", '{"number": 1}', "\xff"])
@@ -24,7 +25,7 @@ def test_a_damaged_record_is_one_line(tmp_path: Path, text: str) -> None:
     (tmp_path / "jobs").mkdir()
     (tmp_path / "jobs" / "1.json").write_text(text, encoding="latin-1")
     with pytest.raises(RunFolderError, match=r"jobs/1\.json is not the record of a job") as caught:
-        read_record(tmp_path, 1)
+        read_record(tmp_path, "1")
     assert "\n" not in str(caught.value)
 
 
@@ -59,7 +60,7 @@ def test_a_job_of_another_number_is_refused(tmp_path: Path) -> None:
         begin_job(tmp_path, other, "auto")
     with pytest.raises(ConfigError, match=r"max_epochs=1, but .*1 has 2 epochs already"):
         begin_job(tmp_path, dataclasses.replace(JOB, epochs=1), "auto")
-    assert read_record(tmp_path, 1) == FINISHED
+    assert read_record(tmp_path, "1") == FINISHED
 
 
 def test_a_new_sweep_does_not_write_into_an_old_one(tmp_path: Path) -> None:

@@ -137,6 +137,14 @@ def test_one_score_too_few_and_the_losses_are_shown(tmp_path: Path) -> None:
     assert rank(group_by_setting(runs)).measures == ("gen_loss", "disc_loss")
 
 
+def test_scores_of_other_numbers_of_images_are_not_compared(tmp_path: Path) -> None:
+    runs = make_runs(tmp_path, {"score": 1.0}, {"rate": 2e-4, "score": 2.0})
+    path = runs[0].folder / "scores" / "scores.json"
+    path.write_text(path.read_text().replace("10000", "500"))
+    again = read_runs([run.folder for run in runs])
+    assert rank(group_by_setting(again)).measures == ("gen_loss", "disc_loss")
+
+
 def test_training_scores_rank_where_there_are_no_others(tmp_path: Path) -> None:
     runs = make_runs(tmp_path, {"seed": 0}, {"seed": 1})
     for run, score in zip(runs, (2.0, 5.0), strict=True):
@@ -159,16 +167,16 @@ def test_one_line_a_run(tmp_path: Path) -> None:
     rows = [*csv.DictReader(io.StringIO(summary_csv(runs)))]
     assert [*rows[0]] == [
         *("run", "status", "model.generator_lr", "seed", "epochs", "seconds", "gen_loss", "disc_loss"),
-        *("real_accuracy", "fake_accuracy", "frechet_distance", "recall", "reason", "overrides"),
+        *("real_accuracy", "fake_accuracy", "frechet_distance", "recall", "images", "reason", "overrides"),
     ]
     assert [*rows[1].values()] == [
-        *("1", "finished", "0.0001", "1", "2", "6.0", "1.2", "2.4", "0.5", "0.75", "3.5", "0.5", ""),
+        *("1", "finished", "0.0001", "1", "2", "6.0", "1.2", "2.4", "0.5", "0.75", "3.5", "0.5", "10000", ""),
         "model.generator_lr=1e-4 seed=1",
     ]
     assert [*rows[2].values()][1:10] == [*("stopped", "0.0002", "0", "1", "4.0", "0.5", "1", "0.5", "0.75")]
     assert rows[2]["reason"] == "SIGTERM"
     assert [*rows[3].values()] == [
-        *("3", "failed", "0.0002", "1", "0", "9.0", *[""] * 6, "data.count must be more"),
+        *("3", "failed", "0.0002", "1", "0", "9.0", *[""] * 7, "data.count must be more"),
         "model.generator_lr=2e-4 seed=1",
     ]
 

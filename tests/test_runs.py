@@ -1,4 +1,4 @@
-import os
+import json
 from pathlib import Path
 
 import numpy as np
@@ -17,7 +17,7 @@ def test_what_a_run_shows(tmp_path: Path) -> None:
     assert run.finals == pytest.approx(
         {"gen_loss": 1.0, "disc_loss": 2.0, "real_accuracy": 0.5, "fake_accuracy": 0.75}
     )
-    assert run.scores == {"frechet_distance": 4.5, "recall": 0.5}
+    assert run.scores == {"frechet_distance": 4.5, "recall": 0.5, "images": 10_000}
     assert run.grid == tmp_path / "first" / "samples" / "sample_epoch_0002_iter_002.png"
     # neither paths and names nor what follows the seed and the batch size
     assert run.settings == {
@@ -72,17 +72,24 @@ def test_scores_made_in_training(tmp_path: Path) -> None:
     assert read_run(folder).score_history["frechet_distance"].tolist() == [8]
 
 
-def test_the_latest_report_with_the_score_counts(tmp_path: Path) -> None:
+def test_the_report_on_the_longest_training_counts(tmp_path: Path) -> None:
     folder = make_run(tmp_path / "run", score=4.0)
-    for name, text, time in (
-        ("older", '{"frechet_distance": 1, "note": "x"}', 10),
-        ("other", '{"speed": 1}', 10**10),
-        ("newer", '{"scores": {"frechet_distance": 2, "ok": true}}', 10**10 - 1),
+    for name, epochs, features, score in (
+        ("epoch_0001", 1, "classifier", 1.0),
+        ("last", 3, "classifier", 2.0),
+        ("last_averaged", 3, "classifier", 3.0),
+        ("last_pixels", 3, "pixels", 5.0),
     ):
-        path = folder / "scores" / f"{name}.json"
-        path.write_text(text)
-        os.utime(path, (time, time))
-    assert read_run(folder).scores == {"frechet_distance": 2.0}
+        report = {
+            "features": {"name": features, "size": 128},
+            "epochs": epochs,
+            "iterations": 0,
+            "count": 500,
+            "mean": {"frechet_distance": score, "class_histogram": {"coat": 1.0}},
+        }
+        (folder / "scores" / f"{name}.json").write_text(json.dumps(report))
+    (folder / "scores" / "other.json").write_text("[1]")
+    assert read_run(folder).scores == {"frechet_distance": 2.0, "images": 500.0}
 
 
 def test_a_sweep_stands_for_its_jobs(tmp_path: Path) -> None:

@@ -49,8 +49,9 @@ def test_failed_jobs_are_named_whoever_ran_them(
     started: Callable[..., Path], capsys: pytest.CaptureFixture[str]
 ) -> None:
     folder = started()
+    error = ConfigError("data.count must be more")
     with pytest.raises(SweepError) as caught:
-        summarized(lambda: make_sweep(folder, grid=False))
+        summarized(raising(error, lambda: make_sweep(folder, grid=False)))
     assert str(caught.value) == (
         "1 of 4 jobs failed\njob 3 (model.generator_lr=2e-4 seed=1): data.count must be more"
     )
@@ -58,6 +59,12 @@ def test_failed_jobs_are_named_whoever_ran_them(
     assert "jobs: 2 finished, 1 stopped, 1 failed" in printed
     assert "Over 2 seeds gen_loss spreads by 0.2." in printed
     assert (folder / "summary.csv").read_text().count("\n") == 5
+
+
+def test_a_search_bears_failed_jobs(started: Callable[..., Path], capsys: pytest.CaptureFixture[str]) -> None:
+    folder = started()
+    summarized(lambda: make_sweep(folder, grid=False))
+    assert "\n1 of 4 jobs failed\njob 3 (model" in capsys.readouterr().out
 
 
 def test_what_a_job_did_not_note_is_said_too(started: Callable[..., Path]) -> None:
@@ -132,6 +139,7 @@ def test_a_summary_that_cannot_be_written_hides_nothing(
     def command() -> None:
         make_sweep(folder, grid=False)
         (folder / "summary.csv").mkdir()
+        raise ConfigError("data.count must be more")
 
     with pytest.raises(SweepError, match="1 of 4 jobs failed"):
         summarized(command)
