@@ -33,6 +33,10 @@ class ProcessError(DCGANError):
     """Another process of the same job is gone."""
 
 
+class MissingExtraError(DCGANError):
+    """An optional package is not installed; the message says how to install it."""
+
+
 def is_out_of_memory(error: BaseException) -> bool:
     """Return whether PyTorch, on a CPU or a GPU, could not get the memory it wanted."""
     causes = [error, *filter(None, [error.__cause__])]

@@ -23,10 +23,11 @@ from dcgan_lightning.devices import (
     keep_freed_memory,
     set_tf32,
     set_threads,
+    threads_of_job,
 )
 from dcgan_lightning.errors import DCGANError, MemoryLackError, is_out_of_memory
 from dcgan_lightning.files import locked, remove_if_empty, remove_stale_temporaries, write_atomic
-from dcgan_lightning.processes import end_with_parent, is_first_process
+from dcgan_lightning.processes import end_with_parent, ending_with_sweep, is_first_process
 from dcgan_lightning.resume import (
     CONFIG_FILE,
     check_folder,
@@ -42,6 +43,9 @@ if TYPE_CHECKING:  # PyTorch takes seconds to import, and a refusal needs none o
     from dcgan_lightning.systems import DCGAN
 
 log = logging.getLogger("dcgan_lightning.train")  # __name__ is "__main__" when run as a command
+
+# Their jobs run on this machine and would outlive the sweep.
+_LOCAL_LAUNCHERS = ("JoblibLauncher", "LocalLauncher")
 
 
 @dataclass(frozen=True)
@@ -103,7 +107,8 @@ def _train(cfg: DictConfig, folder: Path, ckpt_path: Path | None) -> RunResult:
     is_sweep = HydraConfig.initialized() and HydraConfig.get().mode == RunMode.MULTIRUN
     processes = check_processes(plain(cfg.trainer), is_sweep)
     accelerator = choose_accelerator(cfg.trainer.accelerator)
-    set_threads(cfg.threads, accelerator, processes // int(cfg.trainer.get("num_nodes", 1)))
+    threads = cfg.threads or (threads_of_job(HydraConfig.get().launcher) if is_sweep else None)
+    set_threads(threads, accelerator, processes // int(cfg.trainer.get("num_nodes", 1)))
     set_tf32(cfg.tf32)
     keep_freed_memory()
     settings, environment = fingerprint(cfg, processes), describe_environment(accelerator)
@@ -189,7 +194,11 @@ def _command(cfg: DictConfig) -> None:
     if not is_first_process():
         logging.getLogger("dcgan_lightning").setLevel(logging.ERROR)
     try:
-        with note_job(hydra_cfg.job.num, overrides) if is_sweep else contextlib.nullcontext():
+        with contextlib.ExitStack() as guards:
+            if is_sweep:
+                guards.enter_context(note_job(hydra_cfg.job.num, overrides))
+            if is_sweep and hydra_cfg.launcher._target_.endswith(_LOCAL_LAUNCHERS):
+                guards.enter_context(ending_with_sweep())
             result = train(cfg)
     except DCGANError as error:
         tidy_up(folder, {str(hydra_cfg.output_subdir), f"{hydra_cfg.job.name}.log"})
