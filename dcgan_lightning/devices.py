@@ -53,8 +53,8 @@ def choose_accelerator(accelerator: str) -> str:
 def threads_of_job(launcher: Mapping[str, Any]) -> int | None:
     """Return how many CPU threads a job of a sweep uses; None lets PyTorch decide.
 
-    joblib and Ray divide the cores among their jobs through OMP_NUM_THREADS, which PyTorch reads; submitit knows
-    a number for each job and leaves it to the job.
+    joblib and Ray divide the cores among their jobs through OMP_NUM_THREADS, which PyTorch reads; submitit
+    knows a number for each job and leaves it to the job.
 
     Args:
         launcher: Hydra's configuration of what starts the jobs.

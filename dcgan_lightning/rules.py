@@ -189,6 +189,8 @@ NOT_OFFERED = {
     "trainer.gradient_clip_val": "the training step handles its gradients itself",
     "trainer.accumulate_grad_batches": "the training step handles its gradients itself; use data.batch_size",
 }
+# Parts of the configuration that need an optional extra, and its name.
+EXTRAS = {f"logger.{name}": name for name in ("tensorboard", "wandb", "mlflow")}
 REQUIRED_GROUPS = {"data": "fashion_mnist", "model": "dcgan", "trainer": "auto"}  # and an option of each
 REQUIRED = (
     "seed",

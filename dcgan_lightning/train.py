@@ -130,7 +130,9 @@ def _train(cfg: DictConfig, folder: Path, ckpt_path: Path | None) -> RunResult:
     datamodule.prepare_data()
     datamodule.setup()
     stop = GracefulStop()
-    trainer = build_trainer(cfg, accelerator, processes, stop, checkpoint_io, log_figures=not is_finished)
+    trainer = build_trainer(
+        cfg, accelerator, processes, stop, checkpoint_io, log_figures=not is_finished, is_sweep=is_sweep
+    )
     if is_first_process():
         describe_run(cfg, folder, trainer, system, datamodule.source)
         if ckpt_path is not None and trainer.checkpoint_callbacks:

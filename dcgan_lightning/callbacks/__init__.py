@@ -7,6 +7,7 @@ from dcgan_lightning.callbacks.history import History
 from dcgan_lightning.callbacks.progress import Progress
 from dcgan_lightning.callbacks.sample_grid import SampleGrid
 from dcgan_lightning.callbacks.stop import GracefulStop
+from dcgan_lightning.callbacks.tracking import TrackedFiles
 
 __all__ = [
     "AtomicCheckpointIO",
@@ -17,4 +18,5 @@ __all__ = [
     "History",
     "Progress",
     "SampleGrid",
+    "TrackedFiles",
 ]

@@ -53,7 +53,7 @@ def names_in_trackers(target: str, folder: Path, is_sweep: bool) -> dict[str, An
 
 
 def keep_trackers_at_home(folder: Path) -> None:
-    """Have Weights & Biases and MLflow write into a run's folder only, where the user did not choose otherwise.
+    """Have Weights & Biases and MLflow write into a run's folder only, unless the user chose otherwise.
 
     Args:
         folder: The run's folder.
@@ -101,7 +101,7 @@ class TrackedFiles(Callback):
 
 
 def close_trackers(trainer: pl.Trainer) -> None:
-    """End the run that Weights & Biases keeps open in this process, so that a sweep's next job has its own."""
+    """End the run that Weights & Biases keeps open in this process: a sweep's next job has its own."""
     for logger in trainer.loggers:
         if isinstance(logger, WandbLogger) and trainer.is_global_zero:
             logger.experiment.finish()

@@ -1,4 +1,4 @@
-"""Sweeps whose jobs run at once, with real processes: the same results, failures named, nothing left behind."""
+"""Sweeps whose jobs run at once, with real processes: same results, failures named, nothing left behind."""
 
 import os
 import signal
