@@ -121,6 +121,8 @@ def run_command(command: Callable[[], Any], config_name: str = "train") -> NoRet
     except UnicodeDecodeError as error:
         refuse(ConfigError(_not_text(error)), config_name)
     except ValueError as error:
+        if "No trials are completed yet" in str(error):  # Optuna's answer to a search without a result
+            refuse(ConfigError("no job of this search gave a score; see above what ended them"), config_name)
         if "Config group override" not in str(error):  # Hydra's answer to group=null
             raise
         refuse(ConfigError("a group such as data cannot be null; choose one of its options"), config_name)

@@ -155,6 +155,8 @@ RULES: dict[str, Check] = {
     "callbacks.sample_grid.scale": whole(1, 64),
     "callbacks.sample_grid.averaged": _flag,
     "callbacks.averaged_generator.decay": number("a number above 0 and below 1", lambda value: 0 < value < 1),
+    "callbacks.collapse.least_variety": number("a number from 0 to 1", lambda value: 0 <= value <= 1),
+    "callbacks.collapse.after_epochs": whole(1),
     "callbacks.history.plot_every_n_epochs": whole(0),
     "callbacks.history.background": optional(_flag),
     "callbacks.checkpoint.every_n_epochs": whole(1),

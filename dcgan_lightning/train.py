@@ -58,6 +58,7 @@ class RunResult:
         seconds: Duration of this session.
         metrics: The last iteration's four figures; empty if nothing was left to train.
         system: The trained networks.
+        score: The last score, which a search makes small; None if nothing was scored.
     """
 
     folder: Path
@@ -65,6 +66,7 @@ class RunResult:
     seconds: float
     metrics: dict[str, float]
     system: "DCGAN"
+    score: float | None = None
 
 
 def train(cfg: DictConfig) -> RunResult:
@@ -138,12 +140,14 @@ def _train(cfg: DictConfig, folder: Path, ckpt_path: Path | None) -> RunResult:
         if ckpt_path is not None and trainer.checkpoint_callbacks:
             take_over(ckpt_path, folder)
     fit(trainer, system, datamodule, ckpt_path, stop)
+    metrics = {name: float(value) for name, value in trainer.callback_metrics.items()}
     return RunResult(
         folder=folder,
         epochs=trainer.current_epoch,
         seconds=time.monotonic() - started,
-        metrics={name: float(value) for name, value in trainer.callback_metrics.items()},
+        metrics=metrics,
         system=system,
+        score=metrics.get("score"),
     )
 
 
@@ -188,7 +192,7 @@ def tidy_up(folder: Path, hydras_own: set[str]) -> None:
 
 
 @hydra.main(version_base="1.3", config_path=CONF_DIR, config_name="train")
-def _command(cfg: DictConfig) -> None:
+def _command(cfg: DictConfig) -> float | None:
     hydra_cfg = HydraConfig.get()
     folder = Path(hydra_cfg.runtime.output_dir)
     overrides = list(hydra_cfg.overrides.task)
@@ -217,6 +221,7 @@ def _command(cfg: DictConfig) -> None:
     log.info("\n%d epochs are done (%s in this session)", result.epochs, format_duration(result.seconds))
     log.info("everything is in %s", folder)
     log.info("train on with: %s", continue_command(folder, overrides, cfg.trainer.max_epochs + 10))
+    return result.score
 
 
 def main() -> None:

@@ -7,13 +7,21 @@ import pytorch_lightning as pl
 from conftest import Compose
 from hydra import compose, initialize_config_dir
 from hydra.core.override_parser.overrides_parser import OverridesParser
+from lightning_fabric.loggers import tensorboard as fabric_tensorboard
 from omegaconf import DictConfig
 
 from dcgan_lightning.callbacks import AtomicCheckpointIO, GracefulStop
 from dcgan_lightning.config import CONF_DIR, build, check_values, flatten, plain, validate
+from dcgan_lightning.errors import MissingExtraError
 from dcgan_lightning.loop import build_trainer
 
 GROUPS = ("data", "model", "trainer", "callbacks", "logger", "experiment", "sweep")
+LAUNCHERS = {
+    "parallel": "hydra_joblib_launcher.joblib_launcher.JoblibLauncher",
+    "processes": "hydra_submitit_launcher.submitit_launcher.LocalLauncher",
+    "slurm": "hydra_submitit_launcher.submitit_launcher.SlurmLauncher",
+    "on_ray": "hydra_ray_launcher.ray_launcher.RayLauncher",
+}
 OPTIONS = sorted(
     f"{group}={path.stem}" for group in GROUPS for path in (Path(CONF_DIR) / group).glob("*.yaml")
 )
@@ -30,7 +38,8 @@ def test_there_are_options_in_every_group() -> None:
 def test_no_file_is_left_out() -> None:
     tested = {*(f"{option.replace('=', '/')}.yaml" for option in OPTIONS)}
     tested |= {"train.yaml", "describe.yaml", "hydra/help/train.yaml", "hydra/help/describe.yaml"}
-    tested |= {"hydra/job_logging/dcgan_lightning.yaml"}
+    tested |= {"hydra/job_logging/dcgan_lightning.yaml", "hydra/sweeper/search.yaml"}
+    tested |= {f"hydra/launcher/{name}.yaml" for name in LAUNCHERS}
     assert {str(path.relative_to(CONF_DIR)) for path in Path(CONF_DIR).rglob("*.yaml")} == tested
 
 
@@ -48,6 +57,29 @@ def test_every_option_composes_and_builds(compose_cfg: Compose, option: str) -> 
     wanted = {part["_target_"].rpartition(".")[2] for part in cfg.callbacks.values() if "_target_" in part}
     assert {type(callback).__name__ for callback in trainer.callbacks} >= wanted
     assert len(trainer.loggers) == len(cfg.logger)
+
+
+@pytest.mark.parametrize("name", ["wandb", "mlflow", "tensorboard"])
+def test_a_logger_without_its_package_is_one_line(
+    compose_cfg: Compose, monkeypatch: pytest.MonkeyPatch, name: str
+) -> None:
+    import pytorch_lightning.loggers as loggers
+
+    module = getattr(loggers, name)
+    for flag in (
+        "_WANDB_AVAILABLE",
+        "_MLFLOW_AVAILABLE",
+        "_TENSORBOARD_AVAILABLE",
+        "_TENSORBOARDX_AVAILABLE",
+    ):
+        for holder in (module, fabric_tensorboard):
+            if hasattr(holder, flag):
+                monkeypatch.setattr(holder, flag, False)
+    with pytest.raises(MissingExtraError) as caught:
+        trainer_of(compose_cfg(f"logger={name}"))
+    assert str(caught.value) == (
+        f'logger.{name} needs a package that is not installed; pip install "dcgan-lightning[{name}]"'
+    )
 
 
 def test_several_loggers_at_once(compose_cfg: Compose) -> None:
@@ -94,8 +126,44 @@ def test_every_sweep_starts_a_multirun_of_known_keys(name: str) -> None:
         for key, values in cfg.hydra.sweeper.params.items():
             override = parser.parse_override(f"{key}={values}")
             assert override.is_sweep_override()
-            for value in override.sweep_string_iterator():
+            is_interval = override.is_interval_sweep()
+            ends = (override.value().start, override.value().end) if is_interval else ()
+            for value in ends or override.sweep_string_iterator():
                 compose("train", [f"{key}={value}"])
+
+
+@pytest.mark.parametrize("name", LAUNCHERS)
+def test_every_launcher_composes(name: str) -> None:
+    with initialize_config_dir(CONF_DIR, version_base="1.3"):
+        cfg = compose("train", [f"hydra/launcher={name}"], return_hydra_config=True)
+    assert cfg.hydra.launcher._target_ == f"hydra_plugins.{LAUNCHERS[name]}"
+
+
+def test_slurms_launcher_takes_all_its_settings(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """The plugin turns them into those of submitit, which knows their names."""
+    from hydra_plugins.hydra_submitit_launcher.config import BaseQueueConf, SlurmQueueConf
+    from omegaconf import OmegaConf
+
+    with initialize_config_dir(CONF_DIR, version_base="1.3"):
+        cfg = compose("train", ["hydra/launcher=slurm"], return_hydra_config=True)
+    ours = {name: value for name, value in cfg.hydra.launcher.items() if name != "submitit_folder"}
+    assert (
+        ours.keys()
+        <= OmegaConf.structured(SlurmQueueConf).keys() | OmegaConf.structured(BaseQueueConf).keys()
+    )
+    assert ours["timeout_min"] == 240
+    assert ours["cpus_per_task"] == 4
+
+
+def test_the_search_makes_the_score_small_and_keeps_its_study() -> None:
+    with initialize_config_dir(CONF_DIR, version_base="1.3"):
+        cfg = compose("train", ["sweep=optuna", "run_name=x", "seed=3"], return_hydra_config=True)
+        sweeper = cfg.hydra.sweeper
+        assert sweeper._target_ == "hydra_plugins.hydra_optuna_sweeper.optuna_sweeper.OptunaSweeper"
+        assert (sweeper.direction, sweeper.sampler.seed) == ("minimize", 3)
+        assert sweeper.storage == "sqlite:///outputs/x/study.db"
+        assert cfg.hydra.callbacks.search._target_ == "dcgan_lightning.search.Study"
+        assert "collapse" in cfg.callbacks
 
 
 def test_the_data_commands_configuration(compose_cfg: Compose) -> None:

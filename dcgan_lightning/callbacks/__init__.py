@@ -2,6 +2,7 @@
 
 from dcgan_lightning.callbacks.averaged_generator import AveragedGenerator
 from dcgan_lightning.callbacks.checkpoints import AtomicCheckpointIO, Checkpoints
+from dcgan_lightning.callbacks.collapse import Collapse
 from dcgan_lightning.callbacks.film import Film
 from dcgan_lightning.callbacks.history import History
 from dcgan_lightning.callbacks.progress import Progress
@@ -13,6 +14,7 @@ __all__ = [
     "AtomicCheckpointIO",
     "AveragedGenerator",
     "Checkpoints",
+    "Collapse",
     "Film",
     "GracefulStop",
     "History",

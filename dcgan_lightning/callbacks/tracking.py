@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from pytorch_lightning.callbacks import Callback
 from pytorch_lightning.loggers import Logger, MLFlowLogger, TensorBoardLogger, WandbLogger
 
+_CHOSEN = frozenset(os.environ)  # by the user, when this process began
 # What a run leaves that is worth keeping with its figures; of curves and grids the last one.
 ALL_OF = ("config.yaml", "networks.txt", "*.gif", "history/history.csv")
 LAST_OF = ("history/train_history_*.png", "samples/sample_epoch_*.png")
@@ -58,9 +59,10 @@ def keep_trackers_at_home(folder: Path) -> None:
     Args:
         folder: The run's folder.
     """
-    for name in ("CACHE", "CONFIG", "DATA", "ARTIFACT"):
-        os.environ.setdefault(f"WANDB_{name}_DIR", str(folder / "logs" / "wandb"))
-    os.environ.setdefault("MLFLOW_DISABLE_TELEMETRY", "true")
+    kinds = ("CACHE", "CONFIG", "DATA", "ARTIFACT")
+    values = {f"WANDB_{kind}_DIR": str(folder / "logs" / "wandb") for kind in kinds}
+    values |= {"MLFLOW_DISABLE_TELEMETRY": "true"}
+    os.environ.update({name: value for name, value in values.items() if name not in _CHOSEN})
 
 
 def final_files(folder: Path) -> Iterator[Path]:

@@ -1,7 +1,7 @@
 """Plots: loss and accuracy curves and the first images, as the notebook draws them."""
 
 import io
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 from matplotlib.backends.backend_agg import FigureCanvasAgg
@@ -47,6 +47,33 @@ def draw_curves(history: Mapping[str, NDArray[np.floating]], iterations_per_epoc
         epochs.set_xlabel("epoch")
     figure.axes[1].set_ylim(-0.02, 1.02)
     figure.subplots_adjust(left=0.05, right=0.985, bottom=0.07, top=0.92, hspace=0.55)
+    return _png(figure)
+
+
+def draw_search(scores: Sequence[float | None], importances: Mapping[str, float]) -> bytes:
+    """Return a search's scores in turn and what they depend on, as the bytes of a PNG file.
+
+    Args:
+        scores: One for each trial, the smaller the better; None where it failed.
+        importances: Each setting's share, largest first.
+    """
+    figure = _figure((15, 5))
+    history, shares = figure.subplots(1, 2, width_ratios=(2, 1))
+    found = [(number, score) for number, score in enumerate(scores) if score is not None]
+    numbers, values = np.array(found).reshape(-1, 2).T
+    history.plot(numbers, values, "o", label="trial")
+    history.step(numbers, np.minimum.accumulate(values), where="post", label="best so far")
+    for number, score in enumerate(scores):
+        if score is None:
+            history.axvline(number, color="tab:red", alpha=0.3, label="failed")
+    handles = {label: handle for handle, label in zip(*history.get_legend_handles_labels(), strict=True)}
+    history.legend(handles.values(), handles.keys())
+    history.set(title="Scores of the search", xlabel="trial", ylabel="score (smaller is better)")
+    history.grid(alpha=0.3)
+    names = list(importances)[::-1]
+    shares.barh(names, [importances[name] for name in names])
+    shares.set(title="What the score depends on", xlabel="importance (share)", xlim=(0, 1))
+    figure.tight_layout()
     return _png(figure)
 
 
