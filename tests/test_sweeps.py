@@ -107,8 +107,10 @@ def test_only_the_process_that_started_a_sweep_is_its_own(
 ) -> None:
     assert not sweeps.is_in_sweeps_process()
     started()
+    assert sweeps._started is not None
     assert sweeps.is_in_sweeps_process()
-    monkeypatch.setattr(os, "getpid", lambda: -1)
+    other = dataclasses.replace(sweeps._started, process=os.getppid())
+    monkeypatch.setattr(sweeps, "_started", other)
     assert not sweeps.is_in_sweeps_process()
 
 
