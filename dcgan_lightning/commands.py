@@ -121,7 +121,7 @@ def run_command(command: Callable[[], Any], config_name: str = "train") -> NoRet
     except UnicodeDecodeError as error:
         refuse(ConfigError(_not_text(error)), config_name)
     except ValueError as error:
-        if "No trials are completed yet" in str(error):  # Optuna's answer to a search without a result
+        if str(error) in ("Record does not exist.", "No trials are completed yet."):  # Optuna's, of its best
             refuse(ConfigError("no job of this search gave a score; see above what ended them"), config_name)
         if "Config group override" not in str(error):  # Hydra's answer to group=null
             raise

@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from hydra.experimental.callback import Callback
-from omegaconf import DictConfig, open_dict
+from omegaconf import DictConfig, OmegaConf, open_dict
 
 from dcgan_lightning.files import write_atomic
 
@@ -14,12 +14,15 @@ if TYPE_CHECKING:
 
 log = logging.getLogger(__name__)
 
+# Here, because the processes of parallel jobs import this module before they need it.
+OmegaConf.register_new_resolver("add", lambda *numbers: sum(map(int, numbers)), replace=True)
+
 
 class Study(Callback):
     """Let a search go on with its study, and draw what it found (see ``conf/sweep/optuna.yaml``)."""
 
     def on_multirun_start(self, config: DictConfig, **kwargs: Any) -> None:
-        """Go on where the study stands: only the trials that are left, in folders of their own."""
+        """Go on where the study stands: only the trials that are left, and folders numbered onwards."""
         if (study := _load(config)) is None:
             return
         begun = len(study.trials)  # those that were interrupted have left folders too
@@ -30,7 +33,7 @@ class Study(Callback):
             sweeper.n_trials = max(0, sweeper.n_trials - done)
             sweeper.sampler.seed += begun  # else the first draws would be repeated
             # Each job is composed anew from these.
-            config.hydra.overrides.hydra.append(f"hydra.sweep.subdir='after_{begun}/${{hydra.job.num}}'")
+            config.hydra.overrides.hydra.append(f"hydra.sweep.subdir='${{add:{begun},${{hydra.job.num}}}}'")
 
     def on_multirun_end(self, config: DictConfig, **kwargs: Any) -> None:
         """Draw scores and importances into ``search.png``, and say what was best."""

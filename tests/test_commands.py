@@ -88,7 +88,7 @@ def test_only_the_first_process_says_that_all_diverged(
             'this sweeper needs the package hydra-optuna-sweeper; pip install "dcgan-lightning[optuna]"',
         ),
         (
-            ValueError("No trials are completed yet."),
+            ValueError("Record does not exist."),
             "no job of this search gave a score; see above what ended them",
         ),
     ],

@@ -1,9 +1,12 @@
 """Every file under conf/ composes, is valid and builds what it describes."""
 
+import sys
 from pathlib import Path
+from types import ModuleType
 
 import pytest
 import pytorch_lightning as pl
+import pytorch_lightning.loggers as loggers
 from conftest import Compose
 from hydra import compose, initialize_config_dir
 from hydra.core.override_parser.overrides_parser import OverridesParser
@@ -43,6 +46,18 @@ def test_no_file_is_left_out() -> None:
     assert {str(path.relative_to(CONF_DIR)) for path in Path(CONF_DIR).rglob("*.yaml")} == tested
 
 
+@pytest.fixture
+def _trackers(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let Lightning's loggers be built without W&B and MLflow, which are too large to install for tests."""
+    tracking = ModuleType("mlflow.tracking")
+    tracking.MlflowClient = lambda uri: uri
+    monkeypatch.setitem(sys.modules, "mlflow", ModuleType("mlflow"))
+    monkeypatch.setitem(sys.modules, "mlflow.tracking", tracking)
+    monkeypatch.setattr(loggers.wandb, "_WANDB_AVAILABLE", True)
+    monkeypatch.setattr(loggers.mlflow, "_MLFLOW_AVAILABLE", True)
+
+
+@pytest.mark.usefixtures("_trackers")
 @pytest.mark.parametrize("option", OPTIONS)
 def test_every_option_composes_and_builds(compose_cfg: Compose, option: str) -> None:
     overrides = [option]
@@ -63,8 +78,6 @@ def test_every_option_composes_and_builds(compose_cfg: Compose, option: str) -> 
 def test_a_logger_without_its_package_is_one_line(
     compose_cfg: Compose, monkeypatch: pytest.MonkeyPatch, name: str
 ) -> None:
-    import pytorch_lightning.loggers as loggers
-
     module = getattr(loggers, name)
     for flag in (
         "_WANDB_AVAILABLE",
@@ -139,20 +152,15 @@ def test_every_launcher_composes(name: str) -> None:
     assert cfg.hydra.launcher._target_ == f"hydra_plugins.{LAUNCHERS[name]}"
 
 
-def test_slurms_launcher_takes_all_its_settings(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    """The plugin turns them into those of submitit, which knows their names."""
-    from hydra_plugins.hydra_submitit_launcher.config import BaseQueueConf, SlurmQueueConf
+def test_slurms_launcher_knows_all_its_settings() -> None:
+    from hydra_plugins.hydra_submitit_launcher.config import SlurmQueueConf
     from omegaconf import OmegaConf
 
     with initialize_config_dir(CONF_DIR, version_base="1.3"):
         cfg = compose("train", ["hydra/launcher=slurm"], return_hydra_config=True)
-    ours = {name: value for name, value in cfg.hydra.launcher.items() if name != "submitit_folder"}
-    assert (
-        ours.keys()
-        <= OmegaConf.structured(SlurmQueueConf).keys() | OmegaConf.structured(BaseQueueConf).keys()
-    )
-    assert ours["timeout_min"] == 240
-    assert ours["cpus_per_task"] == 4
+    ours = cfg.hydra.launcher
+    assert {*ours} <= {"_target_", *OmegaConf.structured(SlurmQueueConf)}
+    assert (ours.timeout_min, ours.cpus_per_task) == (240, 4)
 
 
 def test_the_search_makes_the_score_small_and_keeps_its_study() -> None:
@@ -164,6 +172,23 @@ def test_the_search_makes_the_score_small_and_keeps_its_study() -> None:
         assert sweeper.storage == "sqlite:///outputs/x/study.db"
         assert cfg.hydra.callbacks.search._target_ == "dcgan_lightning.search.Study"
         assert "collapse" in cfg.callbacks
+
+
+@pytest.mark.parametrize("is_sweep", [False, True])
+@pytest.mark.usefixtures("_trackers")
+def test_trackers_stay_in_the_runs_folder_and_group_sweeps(
+    compose_cfg: Compose, tmp_path: Path, is_sweep: bool
+) -> None:
+    cfg = compose_cfg("logger=[wandb,mlflow]")
+    trainer = build_trainer(cfg, "cpu", 1, GracefulStop(), AtomicCheckpointIO(), is_sweep=is_sweep)
+    wandb, mlflow = trainer.loggers
+    assert wandb.save_dir == str(tmp_path / "run" / "logs")
+    assert wandb._offline is True
+    assert wandb._wandb_init["group"] == (tmp_path.name if is_sweep else None)
+    assert mlflow._tracking_uri == f"sqlite:///{tmp_path}/run/logs/mlflow/mlflow.db"
+    assert mlflow._artifact_location == f"file:{tmp_path}/run/logs/mlflow/artifacts"
+    assert mlflow._experiment_name == (tmp_path.name if is_sweep else "dcgan_lightning")
+    assert mlflow._run_name == (f"{tmp_path.name}/run" if is_sweep else "run")
 
 
 def test_the_data_commands_configuration(compose_cfg: Compose) -> None:

@@ -40,7 +40,7 @@ class Collapse(Callback):
         share = generated_variety(pl_module) / real
         if share < self.least_variety:
             raise CollapsedError(
-                f"after epoch {epoch} generated images differ {share:.3f} times as much as real ones, less than "
+                f"after epoch {epoch} generated images differ {share:.3f} times as much as real ones, under "
                 f"callbacks.collapse.least_variety={self.least_variety}; try another seed or learning rate"
             )
 

@@ -1,7 +1,4 @@
-"""Real loggers, offline: what lies in the run's folder afterwards, and nothing outside of it."""
-
 import os
-import sqlite3
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -18,7 +15,6 @@ from dcgan_lightning.callbacks.tracking import (
     log_picture,
     names_in_trackers,
 )
-from dcgan_lightning.pictures import decode_png
 
 LAST = "samples/sample_epoch_0001_iter_005.png"
 
@@ -65,45 +61,6 @@ def test_the_last_of_each_series_is_kept(tmp_path: Path) -> None:
     ]
 
 
-def test_a_logger_without_pictures_is_left_alone(tmp_path: Path) -> None:
-    log_picture(CSVLogger(tmp_path), "samples", np.zeros((2, 2), np.uint8), 1)
-    assert list(tmp_path.iterdir()) == []
-
-
-def track(folder: Path, logger: object) -> None:
-    grid = SampleGrid(every_n_iterations=3, rows=1, columns=2, scale=1)
-    trainer, _ = train(folder, [grid, History(), Film(), TrackedFiles()], logger=logger)
-    close_trackers(trainer)
-
-
-def test_mlflow_has_figures_grids_and_files(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("MLFLOW_DISABLE_TELEMETRY", "true")
-    store = tmp_path / "logs" / "mlflow"
-    logger = MLFlowLogger(
-        tracking_uri=f"sqlite:///{store / 'mlflow.db'}", artifact_location=f"file:{store / 'artifacts'}",
-        **names_in_trackers("MLFlowLogger", tmp_path, is_sweep=True),
-    )  # fmt: skip
-    track(tmp_path, logger)
-    with sqlite3.connect(store / "mlflow.db") as database:
-        assert database.execute("select name, status from runs").fetchall() == [
-            (f"{tmp_path.parent.name}/{tmp_path.name}", "FINISHED")
-        ]
-        assert (tmp_path.parent.name,) in database.execute("select name from experiments").fetchall()
-        assert database.execute("select value from params where key = 'latent_dim'").fetchall() == [("6",)]
-        assert database.execute("select count(*) from metrics where key = 'gen_loss'").fetchone() == (5,)
-        assert database.execute("select value from tags where key = 'sweep'").fetchall() == [
-            (tmp_path.parent.name,)
-        ]
-    (artifacts,) = store.glob("artifacts/*/artifacts")
-    assert (artifacts / LAST).read_bytes() == (tmp_path / LAST).read_bytes()
-    assert (artifacts / "history" / "history.csv").read_text().count("\n") == 6
-    assert (artifacts / "fashion_mnist_dcgan.gif").exists()
-    steps = sorted(path.name.split("+")[2] for path in (artifacts / "images").glob("samples+step+*.png"))
-    assert steps == ["1", "4", "5"]
-    (last,) = (artifacts / "images").glob("samples+step+5+*.png")
-    assert np.array_equal(decode_png(last.read_bytes()), decode_png((tmp_path / LAST).read_bytes()))
-
-
 class FakeRun:
     """Takes what Weights & Biases would, which is too large to install for tests."""
 
@@ -121,32 +78,89 @@ class FakeRun:
 class FakeWandbLogger(WandbLogger):
     def __init__(self) -> None:
         self.run = FakeRun()
-        self.images: list[tuple[str, tuple[int, ...], int]] = []
+        self.images: list[tuple[str, np.ndarray, int | None]] = []
 
     experiment = property(lambda self: self.run)
 
     def log_image(self, key: str, images: list, step: int | None = None, **kwargs: object) -> None:
-        self.images += [(key, image.shape, step) for image in images]
+        self.images += [(key, image, step) for image in images]
 
 
-def test_weights_and_biases_gets_grids_and_files_and_is_closed(tmp_path: Path) -> None:
+class FakeMLFlowLogger(MLFlowLogger):
+    """The same for MLflow: its logger and its client in one."""
+
+    def __init__(self) -> None:
+        self.images: list[tuple[str, str, np.ndarray, int]] = []
+        self.artifacts: list[tuple[str, str, str | None]] = []
+
+    experiment = property(lambda self: self)
+    run_id = property(lambda self: "abc")
+
+    def log_image(self, run_id: str, image: np.ndarray, key: str, step: int) -> None:
+        self.images.append((run_id, key, image, step))
+
+    def log_artifact(self, run_id: str, local_path: str, artifact_path: str | None) -> None:
+        self.artifacts.append((run_id, local_path, artifact_path))
+
+
+PICTURE = np.arange(24, dtype=np.uint8).reshape(4, 6)
+
+
+def test_pictures_arrive_with_name_and_step(tmp_path: Path) -> None:
+    wandb, mlflow = FakeWandbLogger(), FakeMLFlowLogger()
+    for logger in (wandb, mlflow, CSVLogger(tmp_path)):
+        log_picture(logger, "samples", PICTURE, 7)
+    ((name, picture, step),) = wandb.images
+    assert (name, step) == ("samples", 7)
+    assert np.array_equal(picture, PICTURE)
+    ((run, name, picture, step),) = mlflow.images
+    assert (run, name, step) == ("abc", "samples", 7)
+    assert np.array_equal(picture, PICTURE)
+    assert list(tmp_path.iterdir()) == []
+
+
+def ended_run(folder: Path, *loggers: object, is_global_zero: bool = True) -> SimpleNamespace:
+    for name in ("config.yaml", LAST):
+        (folder / name).parent.mkdir(exist_ok=True)
+        (folder / name).touch()
+    return SimpleNamespace(is_global_zero=is_global_zero, default_root_dir=str(folder), loggers=loggers)
+
+
+@pytest.mark.parametrize("was_stopped", [False, True])
+def test_files_arrive_once_a_run_ends(tmp_path: Path, was_stopped: bool) -> None:
+    wandb, mlflow = FakeWandbLogger(), FakeMLFlowLogger()
+    trainer = ended_run(tmp_path, wandb, mlflow)
+    if was_stopped:
+        TrackedFiles().on_exception(trainer, None, KeyboardInterrupt())
+    else:
+        TrackedFiles().teardown(trainer, None, "fit")
+    assert wandb.run.saved == [(name, str(tmp_path), "now") for name in ("config.yaml", LAST)]
+    assert mlflow.artifacts == [
+        ("abc", str(tmp_path / "config.yaml"), None),
+        ("abc", str(tmp_path / LAST), "samples"),
+    ]
+
+
+def test_one_process_hands_over_and_closes(tmp_path: Path) -> None:
     logger = FakeWandbLogger()
-    log_picture(logger, "samples", np.zeros((4, 6), np.uint8), 7)
-    assert logger.images == [("samples", (4, 6), 7)]
-    (tmp_path / "samples").mkdir()
-    (tmp_path / LAST).touch()
-    (tmp_path / "config.yaml").touch()
-    trainer = SimpleNamespace(is_global_zero=True, default_root_dir=str(tmp_path), loggers=[logger])
-    for keep in (
-        lambda: TrackedFiles().teardown(trainer, None, "fit"),
-        lambda: TrackedFiles().on_exception(trainer, None, KeyboardInterrupt()),
-    ):
-        logger.run.saved.clear()
-        keep()
-        assert logger.run.saved == [(name, str(tmp_path), "now") for name in ("config.yaml", LAST)]
-    close_trackers(trainer)
+    other = ended_run(tmp_path, logger, is_global_zero=False)
+    TrackedFiles().teardown(other, None, "fit")
+    close_trackers(other)
+    assert (logger.run.saved, logger.run.finished) == ([], 0)
+    close_trackers(ended_run(tmp_path, logger))
     assert logger.run.finished == 1
-    trainer.is_global_zero = False
-    logger.run.saved.clear()
-    TrackedFiles().teardown(trainer, None, "fit")
-    assert logger.run.saved == []
+
+
+def test_files_are_there_when_they_are_handed_over(tmp_path: Path) -> None:
+    """In Lightning's own order of hooks: film, last curves and last grid."""
+    found: list[set[str]] = []
+
+    class Looking(TrackedFiles):
+        def _keep(self, trainer) -> None:
+            found.append({path.relative_to(tmp_path).as_posix() for path in final_files(tmp_path)})
+
+    grid = SampleGrid(every_n_iterations=3, rows=1, columns=2, scale=1)
+    train(tmp_path, [grid, History(), Film(), Looking()])
+    assert found == [
+        {"fashion_mnist_dcgan.gif", "history/history.csv", "history/train_history_0001.png", LAST}
+    ]
