@@ -137,6 +137,7 @@ def _train(cfg: DictConfig, folder: Path, ckpt_path: Path | None) -> RunResult:
     )
     if is_first_process():
         describe_run(cfg, folder, trainer, system, datamodule.source)
+        log.info("%s", describe_iteration(cfg, len(datamodule.images), processes))
         if ckpt_path is not None and trainer.checkpoint_callbacks:
             take_over(ckpt_path, folder)
     fit(trainer, system, datamodule, ckpt_path, stop)
@@ -173,13 +174,26 @@ def describe_run(cfg: DictConfig, folder: Path, trainer: "pl.Trainer", system: "
     name = (
         torch.cuda.get_device_name(device) if device.type == "cuda" else f"{torch.get_num_threads()} threads"
     )
-    team = ""
-    if trainer.world_size > 1:
-        team = (
-            f" in {trainer.world_size} processes with {cfg.data.batch_size // trainer.world_size} of an "
-            f"iteration's {cfg.data.batch_size} images each"
-        )
+    team = f" in {trainer.world_size} processes" if trainer.world_size > 1 else ""
     log.info("%s\n\ntraining on %s (%s)%s, %s, into %s", networks, device.type, name, team, source, folder)
+
+
+def describe_iteration(cfg: DictConfig, count: int, processes: int) -> str:
+    """Return what an iteration and an epoch are, over all processes, in one line.
+
+    Args:
+        cfg: The composed configuration.
+        count: Number of training images.
+        processes: How many train together.
+    """
+    batch_size, limit = cfg.data.batch_size, cfg.trainer.limit_train_batches
+    batches = -(-count // batch_size)
+    iterations = int(batches * limit) if isinstance(limit, float) else min(batches, limit)
+    share = f", {batch_size // processes} in each of {processes} processes" if processes > 1 else ""
+    return (
+        f"iteration: {batch_size} images{share}; epoch: {iterations} iterations; learning rates: "
+        f"generator {cfg.model.generator_lr:g}, discriminator {cfg.model.discriminator_lr:g}"
+    )
 
 
 def tidy_up(folder: Path, hydras_own: set[str]) -> None:

@@ -69,6 +69,35 @@ def test_jobs_at_once_give_the_bits_of_jobs_in_turn(
     assert not (tmp_path / "outputs" / "sweep" / "2").exists()
 
 
+def test_two_machines_of_slurm_train_as_one(tmp_path: Path) -> None:
+    """Two processes with the variables that srun sets on two machines; SLURM itself is not there."""
+    arguments = (*SMALL, "trainer=ddp_cpu", "trainer.devices=1", "+trainer.num_nodes=2", "run_name=run")
+    job = {
+        "SLURM_JOB_ID": str(os.getpid()), "SLURM_JOB_NAME": "dcgan", "SLURM_NTASKS": "2", "SLURM_NNODES": "2",
+        "SLURM_NTASKS_PER_NODE": "1", "SLURM_NODELIST": "127.0.0.1", "SLURM_LOCALID": "0",
+    }  # fmt: skip
+    machines = [
+        subprocess.Popen(
+            command(*arguments), cwd=tmp_path, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
+            env=os.environ | job | {"SLURM_PROCID": str(n), "SLURM_NODEID": str(n), "OMP_NUM_THREADS": "1"},
+        )
+        for n in range(2)
+    ]  # fmt: skip
+    try:
+        (said, errors), (silence, other_errors) = (machine.communicate(timeout=200) for machine in machines)
+    finally:
+        for machine in machines:
+            machine.kill()
+            machine.wait()
+    assert [machine.returncode for machine in machines] == [0, 0], errors + other_errors
+    assert "in 2 processes" in said
+    assert "iteration: 32 images, 16 in each of 2 processes; epoch: 5 iterations; learning rates: " in said
+    assert silence == ""
+    checkpoint = torch.load(tmp_path / "outputs/run/checkpoints/last.ckpt", weights_only=True)
+    assert checkpoint["fingerprint"]["processes"] == 2
+    assert checkpoint["epoch"] == 0
+
+
 def processes_of(session: int) -> list[int]:
     """Return the living processes of a session."""
     found = []
