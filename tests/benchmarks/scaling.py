@@ -2,15 +2,16 @@
 
     python tests/benchmarks/scaling.py [--rounds 3] [--iterations 10]
 
-Measures the real command with the notebook's recipe on this machine's CPU: one process on one core, one on all
-cores, and one for each of two halves of the cores, in turn. What is expected of more processes is worked out:
-each computes an equal part of an iteration, and then all exchange the gradients in a ring, which moves
+Measures the real command with the notebook's recipe on this machine's CPU: one process on one core, one on
+all cores, and one for each of two halves of the cores, in turn. What is expected of more processes is worked
+out: each computes an equal part of an iteration, and then all exchange the gradients in a ring, which moves
 2 (p - 1) / p times their bytes through each connection. Waiting times of the exchanges and of BatchNorm's few
 kilobytes are left out, so it is a bound from above.
 """
 
 import argparse
 import csv
+import itertools
 import os
 import statistics
 import subprocess
@@ -68,15 +69,15 @@ def measure(threads: int, iterations: int, *overrides: str) -> float:
     """Return the median seconds of an iteration of the real command, in processes of so many threads."""
     with tempfile.TemporaryDirectory() as folder:
         command = [
-            sys.executable, "-m", "dcgan_lightning.train", "run_name=run", "trainer.max_epochs=1", "logger=none",
-            f"trainer.limit_train_batches={WARMUP + iterations}", f"data.batch_size={BATCH_SIZE}",
-            f"threads={threads}", "callbacks=[history]", *overrides,
+            sys.executable, "-m", "dcgan_lightning.train", "run_name=run", "trainer.max_epochs=1",
+            "logger=none", f"trainer.limit_train_batches={WARMUP + iterations}",
+            f"data.batch_size={BATCH_SIZE}", f"threads={threads}", "callbacks=[history]", *overrides,
         ]  # fmt: skip
         environment = os.environ | {"PYTHONPATH": str(ROOT)}
         subprocess.run(command, cwd=folder, env=environment, check=True, stdout=subprocess.DEVNULL)
         with open(Path(folder, "outputs", "run", "history", "history.csv")) as file:
             ends = [float(row["seconds"]) for row in csv.DictReader(file)][WARMUP - 1 :]
-    return statistics.median(after - before for before, after in zip(ends, ends[1:], strict=False))
+    return statistics.median(after - before for before, after in itertools.pairwise(ends))
 
 
 def measured_table(times: dict[str, Sequence[float]]) -> str:
