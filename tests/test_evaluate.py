@@ -1,3 +1,4 @@
+import copy
 import json
 import shutil
 from pathlib import Path
@@ -11,7 +12,8 @@ from omegaconf import DictConfig
 from dcgan_lightning.config import CONF_DIR
 from dcgan_lightning.errors import CheckpointError, ConfigError, DCGANError, ScoreError
 from dcgan_lightning.evaluate import check_anchors, evaluate, real_images
-from dcgan_lightning.evaluation import CLASS_NAMES, METRICS, score_images
+from dcgan_lightning.evaluation import CLASS_NAMES, METRICS, anchors, load_features, score_images
+from dcgan_lightning.evaluation.classifier import describe_weights
 from dcgan_lightning.evaluation.report import SCORES
 from dcgan_lightning.pretrained import load_generator
 from dcgan_lightning.sampling import sample_images
@@ -96,12 +98,12 @@ def test_the_table_shows_scores_beside_anchors(
 ) -> None:
     from dcgan_lightning import evaluation
 
-    anchors = {"real": dict.fromkeys(SCORES, 0.125)}
-    monkeypatch.setattr(evaluation, "shipped_anchors", lambda network: anchors)
+    known = {"real": dict.fromkeys(SCORES, 0.125)}
+    monkeypatch.setattr(evaluation, "shipped_anchors", lambda network: known)
     monkeypatch.setattr("dcgan_lightning.evaluate._is_verified", lambda datamodule: True)
     with caplog.at_level("INFO"):
         report = evaluate(cfg_for("seeds=[0]", "metrics=[frechet,classes]"))
-    assert report["anchors"] == anchors
+    assert report["anchors"] == known
     (line,) = (line for line in caplog.text.splitlines() if line.startswith("frechet_distance"))
     assert line.split()[-2:] == [f"{report['mean']['frechet_distance']:.4g}", "0.1250"]
     assert f"{COUNT} images for each of the sampling seeds 0" in caplog.text
@@ -113,6 +115,7 @@ def test_the_table_shows_scores_beside_anchors(
     ("overrides", "error", "message"),
     [
         (["ckpt_path=null"], ConfigError, "ckpt_path is missing"),
+        (["ckpt_path=."], CheckpointError, r"ckpt_path=\. holds no checkpoint"),
         (["count=128"], ScoreError, "128 generated images are too few: .* needs at least 129 images"),
         (["features=pixels"], ScoreError, "140 generated images are too few: .* needs at least 785 images"),
         (["data.count=100"], ScoreError, "100 reference images are too few"),
@@ -151,6 +154,31 @@ def test_a_model_of_colour_images_is_refused(compose_cfg: Compose, tmp_path: Pat
     cfg = compose_cfg(f"ckpt_path={run}", "data=synthetic", config_name="evaluate")
     with pytest.raises(ScoreError, match="makes images of 3 channels; scores are for grey images"):
         evaluate(cfg)
+
+
+@pytest.mark.real_data
+def test_anchors_are_compared_with_the_shipped_ones(
+    compose_cfg: Compose,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    shipped = anchors.shipped_anchors(load_features())
+    assert shipped is not None
+    monkeypatch.setattr(anchors, "compute_anchors", lambda real, network, report: shipped)
+    with caplog.at_level("INFO"):
+        content = check_anchors(compose_cfg(config_name="evaluate"))
+    assert json.loads((tmp_path / "run" / "anchors.json").read_text()) == content
+    assert content["features"]["classifier"]["anchors"] == shipped
+    accuracy = f"{100 * describe_weights()['test_accuracy']:.2f} %"
+    assert f"classifier: test accuracy {accuracy} (shipped: {accuracy})" in caplog.text
+    assert "all agree with the shipped ones" in caplog.text
+
+    other = copy.deepcopy(shipped)
+    other["blur"]["frechet_distance"] *= 1.1
+    monkeypatch.setattr(anchors, "compute_anchors", lambda real, network, report: other)
+    with pytest.raises(ScoreError, match="frechet_distance of the anchor blur is"):
+        check_anchors(compose_cfg(config_name="evaluate"))
 
 
 def test_all_scores_are_offered(compose_cfg: Compose) -> None:
