@@ -57,16 +57,16 @@ class RunResult:
         epochs: Finished epochs, over all sessions.
         seconds: Duration of this session.
         metrics: The last iteration's four figures; empty if nothing was left to train.
+        score: The lowest Fréchet distance that ``callbacks.scores`` measured, if it was there.
         system: The trained networks.
-        score: The last score, which a search makes small; None if nothing was scored.
     """
 
     folder: Path
     epochs: int
     seconds: float
     metrics: dict[str, float]
+    score: float | None
     system: "DCGAN"
-    score: float | None = None
 
 
 def train(cfg: DictConfig) -> RunResult:
@@ -141,14 +141,13 @@ def _train(cfg: DictConfig, folder: Path, ckpt_path: Path | None) -> RunResult:
         if ckpt_path is not None and trainer.checkpoint_callbacks:
             take_over(ckpt_path, folder)
     fit(trainer, system, datamodule, ckpt_path, stop)
-    metrics = {name: float(value) for name, value in trainer.callback_metrics.items()}
     return RunResult(
         folder=folder,
         epochs=trainer.current_epoch,
         seconds=time.monotonic() - started,
-        metrics=metrics,
+        metrics={name: float(value) for name, value in trainer.callback_metrics.items()},
+        score=None,
         system=system,
-        score=metrics.get("score"),
     )
 
 
@@ -235,7 +234,7 @@ def _command(cfg: DictConfig) -> float | None:
     log.info("\n%d epochs are done (%s in this session)", result.epochs, format_duration(result.seconds))
     log.info("everything is in %s", folder)
     log.info("train on with: %s", continue_command(folder, overrides, cfg.trainer.max_epochs + 10))
-    return result.score
+    return result.score  # what a search looks for the smallest of
 
 
 def main() -> None:
