@@ -73,7 +73,8 @@ def draw_search(scores: Sequence[float | None], importances: Mapping[str, float]
     names = list(importances)[::-1]
     shares.barh(names, [importances[name] for name in names])
     # From a few trials they are little more than a guess.
-    shares.set(title=f"What the score depends on, from {len(found)} trials", xlabel="importance (share)", xlim=(0, 1))
+    title = f"What the score depends on, from {len(found)} trials"
+    shares.set(title=title, xlabel="importance (share)", xlim=(0, 1))
     figure.tight_layout()
     return _png(figure)
 
