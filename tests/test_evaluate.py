@@ -115,6 +115,7 @@ def test_the_table_shows_scores_beside_anchors(
     ("overrides", "error", "message"),
     [
         (["ckpt_path=null"], ConfigError, "ckpt_path is missing"),
+        (["ckpt_path=."], CheckpointError, r"ckpt_path=\. holds no checkpoint"),
         (["count=128"], ScoreError, "128 generated images are too few: .* needs at least 129 images"),
         (["features=pixels"], ScoreError, "140 generated images are too few: .* needs at least 785 images"),
         (["data.count=100"], ScoreError, "100 reference images are too few"),

@@ -38,21 +38,19 @@ def test_a_trained_model_is_scored(run_module: RunModule, tmp_path: Path) -> Non
         (["metrics=[fid]"], "metrics must be a list of 1 to 5 different values, each one of frechet, kernel"),
         (["cont=5"], "unknown key 'cont'; did you mean 'count'?"),
         (["ckpt_path=nowhere"], "ckpt_path=nowhere does not exist"),
-        (["ckpt_path=empty"], "ckpt_path=empty holds no checkpoint"),
         (["ckpt_path=damaged.ckpt"], "checkpoint damaged.ckpt cannot be read"),
     ],
 )
 def test_refusals_are_one_line_and_leave_nothing(
     run_module: RunModule, tmp_path: Path, overrides: list[str], message: str
 ) -> None:
-    (tmp_path / "empty").mkdir()
     (tmp_path / "damaged.ckpt").write_bytes(b"PK\x03\x04 not a checkpoint")
     result = run_module("dcgan_lightning.evaluate", *overrides)
     assert result.returncode == 1
     assert result.stderr.startswith("error: ")
     assert result.stderr.count("\n") == 1
     assert message in result.stderr
-    assert {path.name for path in tmp_path.iterdir()} == {"empty", "damaged.ckpt"}
+    assert {path.name for path in tmp_path.iterdir()} == {"damaged.ckpt"}
 
 
 def test_help_explains_itself(run_module: RunModule) -> None:

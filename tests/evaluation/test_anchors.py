@@ -6,6 +6,7 @@ import pytest
 import torch
 from score_cases import classifier_features, split
 
+import dcgan_lightning
 from dcgan_lightning.errors import ScoreError, WeightsError
 from dcgan_lightning.evaluation import (
     ANCHORS,
@@ -17,12 +18,14 @@ from dcgan_lightning.evaluation import (
     shipped_anchors,
 )
 from dcgan_lightning.evaluation.anchors import (
-    ABSOLUTE_TOLERANCE,
     ANCHOR_COUNT,
-    RELATIVE_TOLERANCE,
+    ANCHORS_FILE,
+    SHARE_TOLERANCE,
     check_deviations,
 )
-from dcgan_lightning.evaluation.report import SCORES
+from dcgan_lightning.evaluation.report import SCORES, format_number
+
+README = (Path(dcgan_lightning.__file__).resolve().parents[1] / "README.md").read_text()
 
 
 @pytest.fixture(scope="module")
@@ -38,9 +41,8 @@ def test_the_floor_is_the_shipped_one(real: RealImages) -> None:
     assert shipped is not None
     assert scores["count"] == shipped["real"]["count"] == ANCHOR_COUNT
     for name in ("frechet_distance", "class_divergence", "confidence"):
-        wanted = shipped["real"][name]
-        assert scores[name] == pytest.approx(wanted, rel=RELATIVE_TOLERANCE, abs=ABSOLUTE_TOLERANCE)
-    assert scores["frechet_distance"] == pytest.approx(shipped["real"]["frechet_distance"], rel=1e-3)
+        assert scores[name] == pytest.approx(shipped["real"][name], rel=0.01)
+    assert scores["class_histogram"] == pytest.approx(shipped["real"]["class_histogram"], abs=2e-4)
 
 
 @pytest.mark.parametrize("features", ["classifier", "random", "pixels"])
@@ -54,7 +56,9 @@ def test_the_shipped_anchors_are_in_order(features: str) -> None:
     assert (floor["pixel_newness"], floor["pixel_copies"]) == (0, 1)  # they are training images
     for name, scores in anchors.items():
         assert scores["frechet_distance"] > 2 * floor["frechet_distance"], name
-        assert scores["recall"] < floor["recall"], name
+        assert scores["coverage"] < floor["coverage"], name
+        # The controls' recall does not see a missing class: that is what the classifier is for.
+        assert scores["recall"] < floor["recall"] or features != "classifier", name
     assert anchors["missing_class"]["class_histogram"]["sneaker"] < 0.02
 
 
@@ -99,7 +103,9 @@ def test_other_weights_have_no_anchors(tmp_path: Path) -> None:
     assert shipped_anchors(classifier_features(), path) is None
 
 
-@pytest.mark.parametrize("content", [None, "", "[]", '{"features": []}', '{"features": {"random": {}}}'])
+@pytest.mark.parametrize(
+    "content", [None, "", "[]", '{"features": []}', '{"features": {"random": {"size": 1}}}']
+)
 def test_a_damaged_file_of_anchors_is_named(tmp_path: Path, content: str | None) -> None:
     path = tmp_path / "anchors.json"
     if content is not None:
@@ -115,8 +121,41 @@ def test_deviations_are_refused() -> None:
     with pytest.raises(ScoreError, match=r"test accuracy is 0\.9280, shipped: 0\.9300"):
         check_deviations(shipped, shipped, 0.928, 0.93)
     found = copy.deepcopy(shipped)
-    found["blur"]["recall"] += 0.9 * ABSOLUTE_TOLERANCE
+    found["blur"]["recall"] += 0.9 * SHARE_TOLERANCE
+    found["real"]["kernel_distance"] += 0.09 * shipped["real"]["kernel_spread"]
+    found["real"]["frechet_distance"] *= 1.009
     check_deviations(found, shipped, 0.93, 0.93)
-    found["noise"]["frechet_distance"] *= 1.02
-    with pytest.raises(ScoreError, match="frechet_distance of the anchor noise is"):
+
+
+@pytest.mark.parametrize(
+    ("anchor", "score", "deviation"),
+    [
+        ("noise", "frechet_distance", 0.5),
+        ("real", "frechet_distance", 0.0019),
+        ("real", "kernel_distance", 0.0025),
+        ("blur", "recall", 0.0021),
+    ],
+)
+def test_each_score_has_its_tolerance(anchor: str, score: str, deviation: float) -> None:
+    shipped = shipped_anchors(classifier_features())
+    found = copy.deepcopy(shipped)
+    assert found is not None
+    assert shipped is not None
+    found[anchor][score] += deviation
+    with pytest.raises(ScoreError, match=f"{score} of the anchor {anchor} is"):
         check_deviations(found, shipped, 0.93, 0.93)
+
+
+def test_readme_shows_the_shipped_anchors() -> None:
+    shipped = shipped_anchors(classifier_features())
+    assert shipped is not None
+    for score in SCORES:
+        cells = [format_number(shipped[name][score]) for name in ANCHORS]
+        assert f"| {score} | {' | '.join(cells)} |" in README
+
+
+def test_the_shipped_file_says_what_it_was_made_with() -> None:
+    content = json.loads(ANCHORS_FILE.read_text())
+    assert content["count"] == ANCHOR_COUNT
+    for anchors in content["features"].values():
+        assert anchors["versions"].keys() == {"dcgan_lightning", "torch", "torchmetrics"}
