@@ -8,7 +8,7 @@ BIN := $(VENV)/bin
 INSTALLED := $(VENV)/.installed
 
 .DEFAULT_GOAL := help
-.PHONY: help setup data train first-look smoke test reliability parity bench bench-growth lint format lock clean
+.PHONY: help setup data train first-look smoke evaluate anchors test reliability parity bench bench-growth lint format lock clean
 
 help: ## Show this list
 	@echo 'Usage: make TARGET [ARGS="key=value ..."]'
@@ -33,6 +33,12 @@ first-look: $(INSTALLED) ## Good pictures in minutes, also without a GPU
 
 smoke: $(INSTALLED) ## A run of seconds on made-up data
 	$(BIN)/python -m dcgan_lightning.train experiment=smoke $(ARGS)
+
+evaluate: $(INSTALLED) ## Score a trained model: make evaluate ARGS="ckpt_path=outputs/..."
+	$(BIN)/python -m dcgan_lightning.evaluate $(ARGS)
+
+anchors: $(INSTALLED) ## Compute the classifier's accuracy and the scores' anchors anew, and compare them
+	$(BIN)/python -m dcgan_lightning.evaluate anchors=true $(ARGS)
 
 test: $(INSTALLED) ## Run all tests; ARGS="-k grid" runs some
 	$(BIN)/python -m pytest -n 2 $(ARGS)

@@ -33,6 +33,18 @@ class ProcessError(DCGANError):
     """Another process of the same job is gone."""
 
 
+class ScoreError(DCGANError):
+    """Images cannot be scored: too few of them, or of another form than the real ones."""
+
+
+class WeightsError(DCGANError):
+    """A file of a network's weights is missing, damaged or another one."""
+
+
+class MissingExtraError(DCGANError):
+    """An optional package is not installed; the message says how to install it."""
+
+
 def is_out_of_memory(error: BaseException) -> bool:
     """Return whether PyTorch, on a CPU or a GPU, could not get the memory it wanted."""
     causes = [error, *filter(None, [error.__cause__])]

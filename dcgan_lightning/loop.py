@@ -11,7 +11,7 @@ from omegaconf import DictConfig
 from pytorch_lightning.callbacks import Checkpoint
 from pytorch_lightning.utilities.exceptions import SIGTERMException
 
-from dcgan_lightning.callbacks import AtomicCheckpointIO, GracefulStop
+from dcgan_lightning.callbacks import AtomicCheckpointIO, AveragedGenerator, GracefulStop
 from dcgan_lightning.config import build
 from dcgan_lightning.distributed import is_connection_error
 from dcgan_lightning.errors import DivergedError, ProcessError
@@ -33,6 +33,8 @@ def build_trainer(
         [build(part) for part in (group or {}).values() if part and "_target_" in part]
         for group in (cfg.get("callbacks"), cfg.get("logger"))  # null or without a target: left out
     )
+    # The average moves before anything looks at it.
+    callbacks.sort(key=lambda callback: not isinstance(callback, AveragedGenerator))
     trainer: pl.Trainer = build(
         cfg.trainer,
         accelerator=accelerator,

@@ -10,7 +10,18 @@ from typing import Literal
 
 import torch
 
-Stream = Literal["init", "order", "iteration", "sample_grid", "synthetic_data"]
+Stream = Literal[
+    "init",
+    "order",
+    "iteration",
+    "sample_grid",
+    "synthetic_data",
+    "statistics",
+    "generate",
+    "augmentation",
+    "anchors",
+    "scores",
+]
 
 _SEEDS = 2**32  # PyTorch's CPU generator uses the low 32 bits of its seed and no others.
 

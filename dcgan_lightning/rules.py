@@ -52,6 +52,20 @@ def optional(check: Check) -> Check:
     return relaxed
 
 
+def some_of(check: Check, maximum: int) -> Check:
+    """Return a check for lists of 1 to ``maximum`` different values."""
+
+    def checked(value: Any) -> str | None:
+        good = (
+            isinstance(value, list) and 1 <= len(value) <= maximum and len({*map(str, value)}) == len(value)
+        )
+        if good and not any(check(item) for item in value):
+            return None
+        return f"a list of 1 to {maximum} different values, each {check(None)}"
+
+    return checked
+
+
 def list_of(check: Check, length: int) -> Check:
     """Return a check for lists of a fixed length."""
 
@@ -149,11 +163,30 @@ RULES: dict[str, Check] = {
     "trainer.limit_val_batches": one_of(0),
     "trainer.use_distributed_sampler": one_of(False),
     "trainer.default_root_dir": _text,
+    "count": whole(1, 60_000),
+    "seeds": some_of(_seed, 100),
+    "features": one_of("classifier", "random", "pixels", "inception"),
+    "weights": optional(_text),
+    "averaged": one_of("auto", True, False),
+    "metrics": some_of(one_of("frechet", "kernel", "manifold", "classes", "newness"), 5),
+    "device": one_of("auto", "cpu", "cuda"),
+    "anchors": _flag,
+    "epochs": whole(1, 1000),
+    "shift": whole(0, 14),
+    "classifier.lr": _positive,
+    "classifier.weight_decay": _not_negative,
+    "classifier.dropout": _below_one,
     "callbacks.sample_grid.every_n_iterations": whole(1),
     "callbacks.sample_grid.rows": whole(1, 100),
     "callbacks.sample_grid.columns": whole(1, 100),
     "callbacks.sample_grid.scale": whole(1, 64),
+    "callbacks.sample_grid.averaged": _flag,
+    "callbacks.averaged_generator.decay": number("a number above 0 and below 1", lambda value: 0 < value < 1),
+    "callbacks.scores.every_n_epochs": whole(1),
+    "callbacks.scores.count": whole(129, 60_000),
+    "callbacks.scores.averaged": optional(_flag),
     "callbacks.history.plot_every_n_epochs": whole(0),
+    "callbacks.history.background": optional(_flag),
     "callbacks.checkpoint.every_n_epochs": whole(1),
     "callbacks.checkpoint.every_n_iterations": optional(whole(1)),
     "callbacks.film.file_name": _file_name,

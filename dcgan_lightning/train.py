@@ -53,6 +53,7 @@ class RunResult:
         epochs: Finished epochs, over all sessions.
         seconds: Duration of this session.
         metrics: The last iteration's four figures; empty if nothing was left to train.
+        score: The lowest Fréchet distance that ``callbacks.scores`` measured, if it was there.
         system: The trained networks.
     """
 
@@ -60,6 +61,7 @@ class RunResult:
     epochs: int
     seconds: float
     metrics: dict[str, float]
+    score: float | None
     system: "DCGAN"
 
 
@@ -115,6 +117,7 @@ def _train(cfg: DictConfig, folder: Path, ckpt_path: Path | None) -> RunResult:
         checkpoint = read_checkpoint(ckpt_path)
         is_finished = check_resumable(checkpoint, ckpt_path, settings, environment, cfg.trainer.max_epochs)
     from dcgan_lightning.callbacks import AtomicCheckpointIO, GracefulStop
+    from dcgan_lightning.callbacks.scores import find_scores
     from dcgan_lightning.loop import build_trainer, fit
 
     checkpoint_io = AtomicCheckpointIO(settings, environment, folder)
@@ -131,11 +134,13 @@ def _train(cfg: DictConfig, folder: Path, ckpt_path: Path | None) -> RunResult:
         if ckpt_path is not None and trainer.checkpoint_callbacks:
             take_over(ckpt_path, folder)
     fit(trainer, system, datamodule, ckpt_path, stop)
+    scores = find_scores(trainer)
     return RunResult(
         folder=folder,
         epochs=trainer.current_epoch,
         seconds=time.monotonic() - started,
         metrics={name: float(value) for name, value in trainer.callback_metrics.items()},
+        score=best.value if scores and (best := scores.best) else None,
         system=system,
     )
 
@@ -181,7 +186,7 @@ def tidy_up(folder: Path, hydras_own: set[str]) -> None:
 
 
 @hydra.main(version_base="1.3", config_path=CONF_DIR, config_name="train")
-def _command(cfg: DictConfig) -> None:
+def _command(cfg: DictConfig) -> float | None:
     hydra_cfg = HydraConfig.get()
     folder = Path(hydra_cfg.runtime.output_dir)
     overrides = list(hydra_cfg.overrides.task)
@@ -206,6 +211,7 @@ def _command(cfg: DictConfig) -> None:
     log.info("\n%d epochs are done (%s in this session)", result.epochs, format_duration(result.seconds))
     log.info("everything is in %s", folder)
     log.info("train on with: %s", continue_command(folder, overrides, cfg.trainer.max_epochs + 10))
+    return result.score  # what a search looks for the smallest of
 
 
 def main() -> None:

@@ -11,7 +11,8 @@ PACKAGE = Path(dcgan_lightning.__file__).parent
 ROOT = PACKAGE.parent
 NEITHER = {"networks", "kernels", "pictures", "evaluation"}
 NEITHER |= {"randomness.py", "files.py", "errors.py", "checkpoints.py", "rules.py"}
-NEITHER |= {"distributed.py", "processes.py", "devices.py"}
+NEITHER |= {"distributed.py", "processes.py", "devices.py", "pretrained.py", "sampling.py"}
+NEITHER |= {"background.py"}
 NO_HYDRA = {"data", "systems", "callbacks"}
 MODULES = sorted(PACKAGE.rglob("*.py"))
 

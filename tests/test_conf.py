@@ -11,6 +11,8 @@ from omegaconf import DictConfig
 
 from dcgan_lightning.callbacks import AtomicCheckpointIO, GracefulStop
 from dcgan_lightning.config import CONF_DIR, build, check_values, flatten, plain, validate
+from dcgan_lightning.evaluation import METRICS
+from dcgan_lightning.evaluation.classifier import describe_weights
 from dcgan_lightning.loop import build_trainer
 
 GROUPS = ("data", "model", "trainer", "callbacks", "logger", "experiment", "sweep")
@@ -31,6 +33,8 @@ def test_no_file_is_left_out() -> None:
     tested = {*(f"{option.replace('=', '/')}.yaml" for option in OPTIONS)}
     tested |= {"train.yaml", "describe.yaml", "hydra/help/train.yaml", "hydra/help/describe.yaml"}
     tested |= {"hydra/job_logging/dcgan_lightning.yaml"}
+    tested |= {"evaluate.yaml", "hydra/help/evaluate.yaml"}
+    tested |= {"train_classifier.yaml", "hydra/help/train_classifier.yaml"}
     assert {str(path.relative_to(CONF_DIR)) for path in Path(CONF_DIR).rglob("*.yaml")} == tested
 
 
@@ -96,6 +100,18 @@ def test_every_sweep_starts_a_multirun_of_known_keys(name: str) -> None:
             assert override.is_sweep_override()
             for value in override.sweep_string_iterator():
                 compose("train", [f"{key}={value}"])
+
+
+def test_the_evaluate_commands_configuration(compose_cfg: Compose) -> None:
+    values = check_values(compose_cfg(config_name="evaluate"))
+    assert values["metrics"] == list(METRICS)
+    assert (values["count"], values["seeds"], values["features"]) == (10_000, [0, 1, 2], "classifier")
+
+
+def test_the_classifiers_configuration_is_that_of_the_shipped_weights(compose_cfg: Compose) -> None:
+    values = check_values(compose_cfg(config_name="train_classifier"))
+    settings = {key: values[key] for key in ("seed", "threads", "epochs", "shift")} | values["classifier"]
+    assert settings | {"batch_size": values["data"]["batch_size"]} == describe_weights()["settings"]
 
 
 def test_the_data_commands_configuration(compose_cfg: Compose) -> None:

@@ -15,6 +15,12 @@ ROOT = Path(dcgan_lightning.__file__).resolve().parents[1]
 README = (ROOT / "README.md").read_text()
 # In blocks of code and in running text alike; a comment ends a command.
 COMMANDS = sorted(set(re.findall(r"python -m (dcgan_lightning\.\w+)([^`#\n]*)", README)))
+CONFIG_NAMES = {
+    "dcgan_lightning.train": "train",
+    "dcgan_lightning.data": "describe",
+    "dcgan_lightning.evaluate": "evaluate",
+    "dcgan_lightning.train_classifier": "train_classifier",
+}
 GROUP_ROWS = "\n".join(re.findall(r"^\| `\w+` \| .*$", README, flags=re.MULTILINE))
 TABLE_EXAMPLES = sorted(set(re.findall(r"`((?:[\w.]+=[^`\s]+ ?)+)`", GROUP_ROWS)))
 
@@ -35,7 +41,7 @@ def compose_arguments(compose_cfg: Compose, arguments: list[str], config_name: s
 @pytest.mark.parametrize(("module", "text"), COMMANDS)
 def test_commands_are_valid(compose_cfg: Compose, module: str, text: str) -> None:
     arguments = [argument for argument in shlex.split(text) if argument not in ("-m", "--help")]
-    config_name = {"dcgan_lightning.train": "train", "dcgan_lightning.data": "describe"}[module]
+    config_name = CONFIG_NAMES[module]
     compose_arguments(compose_cfg, arguments, config_name)
 
 

@@ -24,6 +24,11 @@ def test_a_built_wheel_carries_the_configuration_and_runs_anywhere(tmp_path: Pat
     packed = {path.relative_to(installed / "dcgan_lightning" / "conf") for path in installed.rglob("*.yaml")}
     assert packed == {path.relative_to(CONF_DIR) for path in Path(CONF_DIR).rglob("*.yaml")}
 
+    weights = Path("evaluation", "weights", "fashion_mnist_classifier.safetensors")
+    original = Path(dcgan_lightning.__file__).parent / weights
+    assert (installed / "dcgan_lightning" / weights).read_bytes() == original.read_bytes()
+    assert (installed / "dcgan_lightning" / "evaluation" / "anchors.json").is_file()
+
     result = subprocess.run(
         [sys.executable, "-m", "dcgan_lightning.train", "--cfg", "job", "--package", "model"],
         cwd=elsewhere,

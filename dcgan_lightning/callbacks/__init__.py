@@ -1,10 +1,22 @@
 """What a run leaves behind and shows: one callback, one file, each can be left out."""
 
+from dcgan_lightning.callbacks.averaged_generator import AveragedGenerator
 from dcgan_lightning.callbacks.checkpoints import AtomicCheckpointIO, Checkpoints
 from dcgan_lightning.callbacks.film import Film
 from dcgan_lightning.callbacks.history import History
 from dcgan_lightning.callbacks.progress import Progress
 from dcgan_lightning.callbacks.sample_grid import SampleGrid
+from dcgan_lightning.callbacks.scores import Scores
 from dcgan_lightning.callbacks.stop import GracefulStop
 
-__all__ = ["AtomicCheckpointIO", "Checkpoints", "Film", "GracefulStop", "History", "Progress", "SampleGrid"]
+__all__ = [
+    "AtomicCheckpointIO",
+    "AveragedGenerator",
+    "Checkpoints",
+    "Film",
+    "GracefulStop",
+    "History",
+    "Progress",
+    "SampleGrid",
+    "Scores",
+]

@@ -76,7 +76,7 @@ def checkpoints_folder(trainer: pl.Trainer) -> Path:
     return Path(trainer.default_root_dir) / "checkpoints"
 
 
-_OWN_NAME = re.compile(r"last\.ckpt|epoch_\d+\.ckpt")  # what `Checkpoints` writes, and never removes
+_OWN_NAME = re.compile(r"(last|best|epoch_\d+)\.ckpt")  # what the project writes, and never removes
 
 
 class AtomicCheckpointIO(CheckpointIO):

@@ -11,6 +11,7 @@ import torch
 from pytorch_lightning.callbacks import Callback
 from torch import Tensor
 
+from dcgan_lightning.background import Background
 from dcgan_lightning.errors import DivergedError
 from dcgan_lightning.files import write_atomic
 from dcgan_lightning.pictures import draw_curves
@@ -27,13 +28,18 @@ class History(Callback):
 
     Args:
         plot_every_n_epochs: Draw the curves after every n-th epoch and at the end; 0: at the end only.
+        background: Draw the curves within the training in another process; None: where a GPU trains, which
+            would wait longer for a drawing than for an epoch's tenth. What a kill left undrawn is drawn when
+            the run goes on.
 
     Source:
         ``train`` and ``draw_train_history`` of the notebook.
     """
 
-    def __init__(self, plot_every_n_epochs: int = 1) -> None:
+    def __init__(self, plot_every_n_epochs: int = 1, background: bool | None = None) -> None:
         self.plot_every_n_epochs = plot_every_n_epochs
+        self.background = background
+        self._background: Background | None = None
         self._rows = torch.empty(0, len(COLUMNS), dtype=torch.float64)
         self._figures: list[Tensor] = []  # of the unfinished epoch, each (4,), on the device
         self._counters: list[tuple[int, int, float]] = []
@@ -42,6 +48,10 @@ class History(Callback):
 
     def on_train_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
         """Start the clock, which goes on where the checkpoint's stood."""
+        is_on_gpu = pl_module.device.type != "cpu"
+        if is_on_gpu if self.background is None else self.background:
+            self._background = Background()
+        self._draw_missing(trainer)
         self._seconds_before = float(self._rows[-1, 2]) if len(self._rows) else 0.0
         self._started = time.perf_counter()
 
@@ -64,12 +74,13 @@ class History(Callback):
         epoch = trainer.current_epoch + 1
         if trainer.is_global_zero:
             self._write_table(trainer)
-            if self.plot_every_n_epochs and epoch % self.plot_every_n_epochs == 0:
+            if self._is_due(epoch):
                 self._write_curves(trainer, epoch)
 
     def on_fit_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
         """Write what the last epoch did not; also when a finished run is started again."""
         if trainer.is_global_zero and len(self._rows):
+            self._close_background()
             self._write_table(trainer)
             epoch = int(self._rows[-1, 0])
             if not self._curves_path(trainer, epoch).exists():
@@ -79,6 +90,7 @@ class History(Callback):
         self, trainer: pl.Trainer, pl_module: pl.LightningModule, exception: BaseException
     ) -> None:
         """Write table and curves so far."""
+        self._close_background()
         self._collect()
         if trainer.is_global_zero and len(self._rows):
             self._write_table(trainer)
@@ -127,10 +139,31 @@ class History(Callback):
         )
         write_atomic(_history_folder(trainer) / "history.csv", text.getvalue().encode())
 
+    def _is_due(self, epoch: int) -> bool:
+        return bool(self.plot_every_n_epochs) and epoch % self.plot_every_n_epochs == 0
+
+    def _draw_missing(self, trainer: pl.Trainer) -> None:
+        """Draw the curves of the checkpoint's epoch if the process was killed while it drew them."""
+        epoch = trainer.current_epoch
+        is_at_epochs_end = len(self._rows) > 0 and int(self._rows[-1, 0]) == epoch
+        if trainer.is_global_zero and is_at_epochs_end and self._is_due(epoch):
+            path = self._curves_path(trainer, epoch)
+            if path.parent.is_dir() and not path.exists():
+                self._write_curves(trainer, epoch)
+
+    def _close_background(self) -> None:
+        background, self._background = self._background, None
+        if background is not None:
+            background.close()
+
     def _write_curves(self, trainer: pl.Trainer, epoch: int) -> None:
         history = {name: self.column(name) for name in METRIC_NAMES}
         iterations_per_epoch = int(self.column("iteration").max())
-        write_atomic(self._curves_path(trainer, epoch), draw_curves(history, iterations_per_epoch))
+        path = self._curves_path(trainer, epoch)
+        if self._background is None:
+            write_atomic(path, draw_curves(history, iterations_per_epoch))
+        else:
+            self._background.write(path, draw_curves, history, iterations_per_epoch)
 
     def _curves_path(self, trainer: pl.Trainer, epoch: int) -> Path:
         return _history_folder(trainer) / f"train_history_{epoch:04d}.png"

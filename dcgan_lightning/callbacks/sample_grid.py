@@ -9,8 +9,10 @@ from pytorch_lightning.callbacks import Callback
 from pytorch_lightning.loggers import TensorBoardLogger
 from torch import Tensor
 
+from dcgan_lightning.callbacks.averaged_generator import find_average
 from dcgan_lightning.data import InMemoryDataModule
 from dcgan_lightning.files import write_atomic
+from dcgan_lightning.networks import Generator
 from dcgan_lightning.networks.modes import inference
 from dcgan_lightning.pictures import decode_png, encode_png, make_grid, to_uint8
 from dcgan_lightning.randomness import stream_generator
@@ -37,26 +39,41 @@ class SampleGrid(Callback):
         rows: Rows of the grid.
         columns: Columns of the grid.
         scale: Side of the square that each pixel becomes.
+        averaged: Draw with the averaged generator (see `AveragedGenerator`) instead of the one that trains.
 
     Source:
         ``generate_and_save_images`` and ``train`` of the notebook.
     """
 
-    def __init__(self, every_n_iterations: int = 50, rows: int = 4, columns: int = 4, scale: int = 4) -> None:
+    def __init__(
+        self,
+        every_n_iterations: int = 50,
+        rows: int = 4,
+        columns: int = 4,
+        scale: int = 4,
+        averaged: bool = False,
+    ) -> None:
         self.every_n_iterations = every_n_iterations
         self.rows = rows
         self.columns = columns
         self.scale = scale
+        self.averaged = averaged
 
     def noise(self, system: DCGAN) -> Tensor:
         """Return the grid's noise vectors, (rows * columns, latent_dim), always the same for a seed."""
         shape = (self.rows * self.columns, system.generator.latent_dim)
         return torch.randn(shape, generator=stream_generator(system.seed, "sample_grid")).to(system.device)
 
-    def draw(self, system: DCGAN) -> bytes:
-        """Return the current grid as the bytes of a PNG file; nothing in the system changes."""
-        with inference(system.generator):
-            images = system(self.noise(system))
+    def draw(self, system: DCGAN, generator: Generator | None = None) -> bytes:
+        """Return the current grid as the bytes of a PNG file; nothing in the system changes.
+
+        Args:
+            system: Gives the noise and, if no other is given, the generator.
+            generator: Draws instead of the system's own.
+        """
+        generator = generator or system.generator
+        with inference(generator):
+            images = generator(self.noise(system))
         return self._encode(to_uint8(images))
 
     def on_train_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
@@ -85,7 +102,8 @@ class SampleGrid(Callback):
         is_last = batch_idx + 1 == trainer.num_training_batches
         if not trainer.is_global_zero or (batch_idx % self.every_n_iterations != 0 and not is_last):
             return
-        png = self.draw(pl_module)
+        average = find_average(trainer) if self.averaged else None
+        png = self.draw(pl_module, average.generator if average else None)
         name = f"sample_epoch_{trainer.current_epoch + 1:04d}_iter_{batch_idx + 1:03d}.png"
         write_atomic(_samples_folder(trainer) / name, png)
         for callback in trainer.callbacks:  # type: ignore[attr-defined]

@@ -10,7 +10,7 @@ from torch import Tensor
 
 from dcgan_lightning.data.batches import Position, ShuffledBatches
 from dcgan_lightning.data.images import IMAGE_SIZE, check_images
-from dcgan_lightning.data.sources import load_images, locate
+from dcgan_lightning.data.sources import Split, load_images, load_labels, locate
 from dcgan_lightning.errors import DataError
 from dcgan_lightning.randomness import stream_generator
 from dcgan_lightning.rules import batch_size_problem
@@ -39,6 +39,17 @@ class InMemoryDataModule(pl.LightningDataModule):
     @abstractmethod
     def load_images(self) -> Tensor:
         """Return all training images as uint8 (N, C, 28, 28)."""
+
+    @abstractmethod
+    def load_split(self, split: Split) -> tuple[Tensor, Tensor]:
+        """Return the images of a split and their classes.
+
+        Args:
+            split: "train", the images that networks are trained on, or "test".
+
+        Returns:
+            uint8 (N, C, 28, 28) and int64 (N,).
+        """
 
     @property
     @abstractmethod
@@ -132,6 +143,12 @@ class FashionMNISTDataModule(InMemoryDataModule):
         located = locate(self.root, self.verify, self.cache_dir, report=lambda sentence: None)
         return load_images(located, "train", self.verify).unsqueeze(1)
 
+    def load_split(self, split: Split) -> tuple[Tensor, Tensor]:
+        """Return the 60,000 training or the 10,000 test images, and their classes 0 to 9."""
+        located = locate(self.root, self.verify, self.cache_dir, report=lambda sentence: None)
+        images = load_images(located, split, self.verify).unsqueeze(1)
+        return images, load_labels(located, split, self.verify)
+
 
 class SyntheticDataModule(InMemoryDataModule):
     """Made-up images for tests and smoke runs: one bright rectangle or ellipse each, on black.
@@ -154,7 +171,11 @@ class SyntheticDataModule(InMemoryDataModule):
 
     def load_images(self) -> Tensor:
         """Return the made-up images as uint8 (count, image_channels, 28, 28)."""
-        generator = stream_generator(self.seed, "synthetic_data")
+        return self.load_split("train")[0]
+
+    def load_split(self, split: Split) -> tuple[Tensor, Tensor]:
+        """Return made-up images, and 0 for each ellipse and 1 for each rectangle; the splits differ."""
+        generator = stream_generator(self.seed, "synthetic_data", index=("train", "test").index(split))
 
         def uniform(low: float, high: float, channels: int = 1) -> Tensor:
             return low + (high - low) * torch.rand(self.count, channels, 1, 1, generator=generator)
@@ -164,5 +185,7 @@ class SyntheticDataModule(InMemoryDataModule):
         vertical, horizontal = (vertical / uniform(4, 10)).abs(), (horizontal / uniform(4, 10)).abs()
         rectangle = torch.maximum(vertical, horizontal) <= 1
         ellipse = vertical**2 + horizontal**2 <= 1
-        shape = torch.where(uniform(0, 1) < 0.5, rectangle, ellipse)
-        return (shape * uniform(120, 255, self.image_channels)).round().to(torch.uint8)
+        is_rectangle = uniform(0, 1) < 0.5
+        shape = torch.where(is_rectangle, rectangle, ellipse)
+        images = (shape * uniform(120, 255, self.image_channels)).round().to(torch.uint8)
+        return images, is_rectangle.flatten().long()

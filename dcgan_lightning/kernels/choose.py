@@ -14,6 +14,7 @@ FastPaths = bool | Literal["auto"]
 
 FREQUENCY_MIN_COUNT = {1: 16, 2: 64}  # images, for each stride
 FREQUENCY_MIN_CHANNELS = 2048  # input channels times output channels
+GROUPED_MIN_SIZE = 64  # images and channels on both sides
 PATCHES_MAX_CHANNELS = 1  # of the larger image; with three PyTorch's own are faster
 
 
@@ -26,6 +27,17 @@ def use_patches(setting: FastPaths, images: Tensor, outer_channels: int) -> bool
         outer_channels: Channels of the larger image, the one next to the pixels.
     """
     return outer_channels <= PATCHES_MAX_CHANNELS and _is_allowed(setting, images) and _is_plain(images)
+
+
+def use_direct(setting: FastPaths, images: Tensor, outer_channels: int) -> bool:
+    """Return whether a convolution takes the way of `dcgan_lightning.kernels.direct`, before that of patches.
+
+    Args:
+        setting: False: never; True: where possible; "auto": where it wins.
+        images: The convolution's input.
+        outer_channels: Channels of the larger image, the one next to the pixels.
+    """
+    return use_patches(setting, images, outer_channels) and _is_wide(images)
 
 
 def use_frequency(setting: FastPaths, images: Tensor, weight: Tensor, stride: int) -> bool:
@@ -45,6 +57,20 @@ def use_frequency(setting: FastPaths, images: Tensor, weight: Tensor, stride: in
     return (is_large or setting != "auto") and _is_allowed(setting, images) and _is_plain(images)
 
 
+def use_grouped(spectrum: Tensor, factors: Tensor) -> bool:
+    """Return whether products of spectra are convolutions (see `dcgan_lightning.kernels.products`).
+
+    Args:
+        spectrum: (N, P, K).
+        factors: (P, K, M).
+    """
+    return (
+        min(len(spectrum), *factors.shape[1:]) >= GROUPED_MIN_SIZE
+        and _is_wide(spectrum)
+        and torch.get_num_threads() > 1  # with one, PyTorch does not ask oneDNN for such a convolution
+    )
+
+
 def use_dropout(setting: FastPaths, activations: Tensor) -> bool:
     """Return whether `dcgan_lightning.kernels.dropout` draws what is dropped."""
     return _is_allowed(setting, activations) and not _is_traced()
@@ -59,6 +85,16 @@ def _is_allowed(setting: FastPaths, images: Tensor) -> bool:
     if setting != "auto":
         return setting
     return images.device.type == "cpu" and torch.backends.mkl.is_available()  # where they were measured
+
+
+def _is_wide(images: Tensor) -> bool:
+    """Return whether PyTorch's convolutions are oneDNN's for a CPU with AVX-512."""
+    return (
+        images.device.type == "cpu"
+        and images.dtype == torch.float32
+        and torch.backends.mkldnn.is_available()
+        and torch.backends.cpu.get_cpu_capability() == "AVX512"
+    )
 
 
 def _is_plain(images: Tensor) -> bool:

@@ -10,7 +10,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from dcgan_lightning.distributed import mean_over_processes, process_count
-from dcgan_lightning.kernels import choose, frequency, patches
+from dcgan_lightning.kernels import choose, direct, frequency, patches
 from dcgan_lightning.kernels.choose import FastPaths
 from dcgan_lightning.kernels.dropout import dropout
 
@@ -60,7 +60,9 @@ class SameConv2d(nn.Conv2d):
     def forward(self, input: Tensor) -> Tensor:
         """Pad unevenly where "same" asks for it, then convolve."""
         stride = self.stride[0]
-        if choose.use_patches(self.fast_paths, input, self.in_channels):
+        if choose.use_direct(self.fast_paths, input, self.in_channels):
+            output = direct.conv2d_same(input, self.weight, stride)
+        elif choose.use_patches(self.fast_paths, input, self.in_channels):
             output = patches.conv2d_same(input, self.weight, stride)
         elif choose.use_frequency(self.fast_paths, input, self.weight, stride):
             output = frequency.conv2d_same(input, self.weight, stride)
@@ -95,6 +97,8 @@ class SameConvTranspose2d(nn.ConvTranspose2d):
     def forward(self, input: Tensor, output_size: list[int] | None = None) -> Tensor:
         """Convolve, then drop the last rows and columns that "same" does not have."""
         stride = self.stride[0]
+        if choose.use_direct(self.fast_paths, input, self.out_channels):
+            return direct.conv_transpose2d_same(input, self.weight, stride)
         if choose.use_patches(self.fast_paths, input, self.out_channels):
             return patches.conv_transpose2d_same(input, self.weight, stride)
         if choose.use_frequency(self.fast_paths, input, self.weight, stride):

@@ -1,9 +1,10 @@
-"""Plots: loss and accuracy curves and the first images, as the notebook draws them."""
+"""Plots: loss and accuracy curves and the first images, as the notebook draws them, and pairs of images."""
 
 import io
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 import numpy as np
+import torch
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 from numpy.typing import NDArray
@@ -50,6 +51,32 @@ def draw_curves(history: Mapping[str, NDArray[np.floating]], iterations_per_epoc
     return _png(figure)
 
 
+def draw_scores(epochs: NDArray[np.floating], scores: Mapping[str, NDArray[np.floating]]) -> bytes:
+    """Return the scores over the epochs as the bytes of a PNG file.
+
+    Args:
+        epochs: (N,), after which each was measured, from 1.
+        scores: ``frechet_distance``, ``precision``, ``recall``, ``density``, ``coverage`` and
+            ``class_divergence``, each (N,).
+    """
+    panels = (
+        ("Fréchet distance (smaller is better)", ("frechet_distance",)),
+        ("Fidelity and variety (larger is better)", ("precision", "recall", "density", "coverage")),
+        ("Classes: divergence from equal shares (nats)", ("class_divergence",)),
+    )
+    figure = _figure((15, 4.5))
+    for axes, (title, names) in zip(figure.subplots(1, 3), panels, strict=True):
+        for name in names:
+            axes.plot(epochs, scores[name], marker="o", markersize=3, linewidth=1, label=name)
+        axes.set(title=title, xlabel="epoch")
+        axes.set_ylim(bottom=0)
+        axes.grid(alpha=0.3)
+        if len(names) > 1:
+            axes.legend()
+    figure.subplots_adjust(left=0.04, right=0.985, bottom=0.12, top=0.91)
+    return _png(figure)
+
+
 def running_mean(values: NDArray[np.floating], window: int) -> NDArray[np.floating]:
     """Return the means of all runs of ``window`` neighbours: (N,) to (N - window + 1,)."""
     return np.convolve(values, np.full(window, 1 / window), mode="valid")
@@ -71,6 +98,29 @@ def draw_examples(images: Tensor, columns: int = 5) -> bytes:
             axes.imshow(images[index].permute(1, 2, 0).squeeze(-1).numpy(), cmap="gray", vmin=0, vmax=255)
             axes.set_title(f"index: {index}")
     figure.subplots_adjust(left=0.01, right=0.99, bottom=0.02, top=0.93, wspace=0.05)
+    return _png(figure)
+
+
+def draw_pairs(pairs: Mapping[str, Sequence[tuple[Tensor, Tensor, str]]], columns: int = 4) -> bytes:
+    """Return pairs of images, side by side, in panels with a title, as the bytes of a PNG file.
+
+    Args:
+        pairs: A panel's title to its pairs: left and right image, each uint8 (1, H, W), and a caption.
+        columns: Pairs a row.
+    """
+    heights = [-(-len(panel) // columns) for panel in pairs.values()]
+    figure = _figure((2.8 * columns, 1.75 * sum(heights) + 0.5 * len(heights)))
+    parts = figure.subfigures(len(pairs), 1, squeeze=False, height_ratios=heights).flat
+    for part, rows, (title, panel) in zip(parts, heights, pairs.items(), strict=True):
+        part.suptitle(title)
+        axes = [*part.subplots(rows, columns, squeeze=False).flat]
+        for place in axes:
+            place.axis("off")
+        for place, (left, right, caption) in zip(axes, panel, strict=False):
+            gap = left.new_full((*left.shape[:2], 2), 128)
+            place.imshow(torch.cat([left, gap, right], dim=2)[0].numpy(), cmap="gray", vmin=0, vmax=255)
+            place.set_title(caption, fontsize="small")
+        part.subplots_adjust(left=0.01, right=0.99, bottom=0.01, top=0.87, wspace=0.05, hspace=0.25)
     return _png(figure)
 
 

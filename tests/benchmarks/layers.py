@@ -21,7 +21,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from dcgan_lightning.devices import keep_freed_memory
-from dcgan_lightning.kernels import choose, frequency, patches
+from dcgan_lightning.kernels import choose, direct, frequency, patches
 from dcgan_lightning.kernels.dropout import dropout
 from dcgan_lightning.networks.layers import SameConv2d, SameConvTranspose2d
 
@@ -113,13 +113,13 @@ def convolutions(
         own_images = images.clone(memory_format=layout).requires_grad_()
         return (lambda pixels: way(pixels, own_weight)), own_images, [own_weight]
 
-    def direct(pixels: Tensor, kernel: Tensor) -> Tensor:
+    def plain(pixels: Tensor, kernel: Tensor) -> Tensor:
         output: Tensor = torch.func.functional_call(layer, {"weight": kernel}, (pixels,))
         return output
 
-    own = [case(direct, layout) for layout in LAYOUTS]
+    own = [case(plain, layout) for layout in LAYOUTS]
     kernels = {}
-    for name, module in (("frequency", frequency), ("patches", patches)):
+    for name, module in (("frequency", frequency), ("patches", patches), ("direct", direct)):
         function = module.conv_transpose2d_same if transposed else module.conv2d_same
         kernels[name] = case(lambda pixels, kernel, f=function: f(pixels, kernel, stride), LAYOUTS[1])
     return own, kernels
@@ -141,7 +141,7 @@ def frequency_rows(batch_sizes: Sequence[int], repetitions: int) -> Iterator[Row
 
 
 def patches_rows(batch_sizes: Sequence[int], repetitions: int) -> Iterator[Row]:
-    """Compare the patches next to the pixels, for some numbers of channels."""
+    """Compare the kernel next to the pixels that this CPU has, for some numbers of channels."""
     for stride in STRIDES:
         for kind in ("conv", "transposed"):
             for outer in PIXEL_CHANNELS:
@@ -149,8 +149,9 @@ def patches_rows(batch_sizes: Sequence[int], repetitions: int) -> Iterator[Row]:
                 for count in batch_sizes:
                     own, kernels = convolutions(kind, count, sizes, stride, PIXEL_SMALL_SIDE)
                     auto = choose.use_patches("auto", kernels["patches"][1], outer)
+                    is_wide = choose.use_direct("auto", kernels["direct"][1], outer)
                     name = f"{kind}, stride {stride}, {sizes[0]} to {sizes[1]} channels, {count} images"
-                    yield compare(name, own, kernels["patches"], auto, repetitions)
+                    yield compare(name, own, kernels["direct" if is_wide else "patches"], auto, repetitions)
 
 
 def dropout_rows(batch_sizes: Sequence[int], repetitions: int) -> Iterator[Row]:

@@ -6,7 +6,7 @@ import torch
 from callback_training import ITERATIONS, StopAt, train
 from pytorch_lightning.callbacks import Callback
 
-from dcgan_lightning.callbacks import History
+from dcgan_lightning.callbacks import Checkpoints, History
 from dcgan_lightning.errors import DivergedError
 from dcgan_lightning.systems import METRIC_NAMES
 
@@ -17,6 +17,14 @@ class Recorder(Callback):
 
     def on_train_batch_end(self, trainer, pl_module, outputs, batch, batch_idx) -> None:
         self.figures.append([outputs[name].item() for name in METRIC_NAMES])
+
+
+class FixedClock(History):
+    """A history whose seconds are all 0, so that two runs write the same bytes."""
+
+    def _collect(self) -> None:
+        self._counters = [(epoch, iteration, 0.0) for epoch, iteration, _ in self._counters]
+        super()._collect()
 
 
 def rows(folder: Path) -> list[dict[str, str]]:
@@ -76,3 +84,33 @@ def test_a_figure_that_is_not_finite_ends_the_epoch(tmp_path: Path) -> None:
     with pytest.raises(DivergedError, match="disc_loss became inf at epoch 2, iteration 3"):
         train(tmp_path, [Poison(), History()], epochs=3)
     assert len(rows(tmp_path)) == 2 * ITERATIONS
+
+
+def test_curves_drawn_in_the_background_are_the_same(tmp_path: Path) -> None:
+    folders = [tmp_path / "here", tmp_path / "beside"]
+    for folder, background in zip(folders, (None, True), strict=True):
+        train(folder, [FixedClock(background=background)], epochs=3)
+    here, beside = (
+        {path.name: path.read_bytes() for path in (folder / "history").iterdir()} for folder in folders
+    )
+    assert len(here) == 4
+    assert beside == here
+
+
+def test_a_stopped_run_waits_for_the_background(tmp_path: Path) -> None:
+    with pytest.raises(RuntimeError, match="stopped by the test"):
+        train(tmp_path, [History(background=True), StopAt(epoch=2, iteration=3)], epochs=2)
+    assert {path.name for path in (tmp_path / "history").glob("*")} == {
+        "history.csv",
+        "train_history_0001.png",
+        "train_history_0002.png",
+    }
+
+
+def test_curves_that_a_kill_left_undrawn_are_drawn_when_the_run_goes_on(tmp_path: Path) -> None:
+    train(tmp_path, [History(), Checkpoints()], epochs=2)
+    undrawn = tmp_path / "history" / "train_history_0002.png"
+    before = undrawn.read_bytes()
+    undrawn.unlink()
+    train(tmp_path, [History(), Checkpoints()], epochs=3, ckpt_path=tmp_path / "checkpoints" / "last.ckpt")
+    assert undrawn.read_bytes() == before

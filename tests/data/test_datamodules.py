@@ -56,3 +56,29 @@ def test_batch_sizes_that_do_not_fit(batch_size: int, message: str) -> None:
 def test_a_folder_without_the_files_is_named(tmp_path: Path) -> None:
     with pytest.raises(DataError, match=str(tmp_path)):
         FashionMNISTDataModule(root=str(tmp_path)).prepare_data()
+
+
+def test_synthetic_splits_and_labels() -> None:
+    datamodule = SyntheticDataModule(count=60, batch_size=4)
+    datamodule.setup()
+    train, labels = datamodule.load_split("train")
+    test, _ = datamodule.load_split("test")
+    assert torch.equal(train, datamodule.images)
+    assert test.shape == train.shape
+    assert not torch.equal(test, train)
+    # A rectangle fills its box, an ellipse does not.
+    lit = train[:, 0] > 0
+    boxes = lit.any(dim=1).sum(dim=1) * lit.any(dim=2).sum(dim=1)
+    assert torch.equal(lit.sum(dim=(1, 2)) == boxes, labels == 1)
+    assert 20 < int(labels.sum()) < 40
+
+
+@pytest.mark.real_data
+def test_fashion_mnist_splits_and_labels() -> None:
+    datamodule = FashionMNISTDataModule()
+    datamodule.prepare_data()
+    for split, count in (("train", 60_000), ("test", 10_000)):
+        images, labels = datamodule.load_split(split)
+        assert images.shape == (count, 1, 28, 28)
+        assert labels.bincount().tolist() == [count // 10] * 10
+    assert labels[:5].tolist() == [9, 2, 1, 1, 6]  # ankle boot, pullover, trouser, trouser, shirt

@@ -1,0 +1,72 @@
+"""Files that another process draws, so that the training need not wait for it."""
+
+import signal
+from collections.abc import Callable
+from concurrent.futures import Future, ProcessPoolExecutor
+from multiprocessing import get_context
+from pathlib import Path
+from typing import Any
+
+from dcgan_lightning.files import write_atomic
+from dcgan_lightning.processes import end_with_parent
+
+
+class Background:
+    """One other process, which draws one file at a time.
+
+    Before a file is begun the one before it is whole, so a process that is killed lacks the last one at most.
+    The other process starts with the first file and ends with this one, however that ends.
+    """
+
+    def __init__(self) -> None:
+        self._executor: ProcessPoolExecutor | None = None
+        self._unfinished: Future[None] | None = None
+
+    def write(self, path: Path, draw: Callable[..., bytes], *arguments: Any) -> None:
+        """Have ``draw(*arguments)`` written to a file, after the one before it.
+
+        Args:
+            path: Written atomically.
+            draw: A function of a module, returns the file's content.
+            arguments: Plain values and arrays; they are copied.
+
+        Raises:
+            RunFolderError: The file before this one could not be written.
+        """
+        self.wait()
+        if self._executor is None:
+            self._executor = ProcessPoolExecutor(1, get_context("spawn"), initializer=_prepare)
+        self._unfinished = self._executor.submit(_write, path, draw, arguments)
+
+    def wait(self) -> None:
+        """Wait until nothing is left to draw.
+
+        Raises:
+            RunFolderError: The last file could not be written.
+        """
+        unfinished, self._unfinished = self._unfinished, None
+        if unfinished is not None:
+            unfinished.result()
+
+    def close(self) -> None:
+        """Finish the last file and end the other process.
+
+        Raises:
+            RunFolderError: The last file could not be written.
+        """
+        try:
+            self.wait()
+        finally:
+            executor, self._executor = self._executor, None
+            if executor is not None:
+                executor.shutdown()
+
+
+def _prepare() -> None:
+    for number in (signal.SIGINT, signal.SIGTERM):  # a terminal and SLURM send them to all processes
+        signal.signal(number, signal.SIG_IGN)
+    end_with_parent()
+
+
+def _write(path: Path, draw: Callable[..., bytes], arguments: tuple[Any, ...]) -> None:
+    write_atomic(path, draw(*arguments))

@@ -1,0 +1,199 @@
+"""How good and how varied the images are, while the generator learns."""
+
+import io
+import logging
+import math
+import time
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import numpy as np
+import pytorch_lightning as pl
+import torch
+from pytorch_lightning.callbacks import Callback
+from torch import Tensor
+
+from dcgan_lightning.callbacks.averaged_generator import find_average
+from dcgan_lightning.callbacks.checkpoints import checkpoints_folder
+from dcgan_lightning.data import InMemoryDataModule
+from dcgan_lightning.evaluation.classifier import CLASS_NAMES
+from dcgan_lightning.evaluation.features import FeatureNetwork, load_features
+from dcgan_lightning.evaluation.scores import CHEAP_METRICS, RealImages, check_count, score_images
+from dcgan_lightning.files import write_atomic
+from dcgan_lightning.pictures import draw_scores
+from dcgan_lightning.randomness import stream_generator
+from dcgan_lightning.sampling import sample_images
+from dcgan_lightning.systems import DCGAN
+
+log = logging.getLogger(__name__)
+
+SCORE_NAMES = (
+    "frechet_distance",
+    "precision",
+    "recall",
+    "density",
+    "coverage",
+    "class_divergence",
+    "confidence",
+)
+COLUMNS = ("epoch", "seconds", *SCORE_NAMES)
+FEW_CLASSES = 3.0  # effective number of classes, of ten, below which a user is warned
+
+
+class BestScore(NamedTuple):
+    """The lowest Fréchet distance of a run.
+
+    Attributes:
+        value: The distance.
+        epoch: After which epoch it was measured, from 1.
+    """
+
+    value: float
+    epoch: int
+
+
+class Scores(Callback):
+    """Score the generator every few epochs and keep the best in ``checkpoints/best.ckpt``.
+
+    The scores go to ``history/scores.csv``, ``history/scores.png`` and the loggers, and travel in the
+    checkpoint. The images are compared with training images, never with the test images, which are left for
+    ``evaluate``. The training is not touched.
+
+    Args:
+        every_n_epochs: Score after every n-th epoch and after the last, >= 1.
+        count: Generated images, and at most as many training images, >= 129 (see `score_images`). Distances
+            of different counts cannot be compared.
+        averaged: Score the averaged generator (see `AveragedGenerator`); None: if the run has one.
+    """
+
+    def __init__(self, every_n_epochs: int = 1, count: int = 5000, averaged: bool | None = None) -> None:
+        self.every_n_epochs = every_n_epochs
+        self.count = count
+        self.averaged = averaged
+        self._rows = torch.empty(0, len(COLUMNS), dtype=torch.float64)
+        self._network: FeatureNetwork | None = None
+        self._real: RealImages | None = None
+        self._has_few_classes = False
+
+    @property
+    def best(self) -> BestScore | None:
+        """The lowest Fréchet distance so far, if any was measured."""
+        distances = self.column("frechet_distance")
+        finite = np.isfinite(distances)
+        if not finite.any():
+            return None
+        row = int(np.where(finite, distances, np.inf).argmin())
+        return BestScore(float(distances[row]), int(self.column("epoch")[row]))
+
+    def column(self, name: str) -> np.ndarray:
+        """Return one column of all rows so far, (rows,)."""
+        array: np.ndarray = self._rows[:, COLUMNS.index(name)].numpy()
+        return array
+
+    def setup(self, trainer: pl.Trainer, pl_module: pl.LightningModule, stage: str) -> None:
+        """Read the feature network, so that a missing one is known before anything is trained.
+
+        Raises:
+            MissingExtraError: The package that reads it is not installed.
+            ScoreError: The data are no grey images, or too few.
+        """
+        datamodule = getattr(trainer, "datamodule", None)
+        assert isinstance(datamodule, InMemoryDataModule)
+        network = load_features()
+        images = datamodule.images
+        chosen = torch.randperm(len(images), generator=stream_generator(datamodule.seed, "scores"))
+        self._real = RealImages(images[chosen[: self.count]])
+        check_count(min(self.count, len(images)), network, CHEAP_METRICS, "images for callbacks.scores")
+
+    def on_fit_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
+        """Look through the network on the training device."""
+        self._network = load_features(device=pl_module.device)
+
+    def on_train_epoch_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
+        """Score the generator where due."""
+        assert isinstance(pl_module, DCGAN)
+        epoch = trainer.current_epoch + 1
+        if epoch % self.every_n_epochs != 0 and epoch != trainer.max_epochs:
+            return
+        if trainer.is_global_zero:
+            scores = self._score(trainer, pl_module, epoch)
+            self._write(trainer)
+            self._warn(scores, epoch)
+        is_best = self.best is not None and self.best.epoch == epoch
+        # Only the first process has scores, and all of them save together.
+        if trainer.strategy.reduce_boolean_decision(is_best, all=False):
+            trainer.save_checkpoint(checkpoints_folder(trainer) / "best.ckpt")
+
+    def on_fit_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
+        """Write table and curves; also when a finished run is started again."""
+        if trainer.is_global_zero and len(self._rows):
+            self._write(trainer)
+
+    def state_dict(self) -> dict[str, Any]:
+        """Return all rows, (scored epochs, columns) in float64, in the order of `COLUMNS`."""
+        return {"rows": self._rows}
+
+    def load_state_dict(self, state_dict: dict[str, Any]) -> None:
+        """Take up the rows of a checkpoint."""
+        self._rows = state_dict["rows"]
+
+    def _score(self, trainer: pl.Trainer, system: DCGAN, epoch: int) -> dict[str, Any]:
+        assert self._real is not None
+        started = time.perf_counter()
+        average = None if self.averaged is False else find_average(trainer)
+        generator = average.generator if average else system.generator
+        images = sample_images(generator, self.count, system.seed)
+        scores = score_images(images, self._real, self._network, CHEAP_METRICS)
+        seconds = time.perf_counter() - started
+        row: Tensor = torch.tensor(
+            [[epoch, seconds, *(scores[name] for name in SCORE_NAMES)]], dtype=torch.float64
+        )
+        self._rows = torch.cat([self._rows, row])
+        for logger in trainer.loggers:
+            figures = {f"score/{name}": scores[name] for name in SCORE_NAMES}
+            logger.log_metrics(figures, step=epoch * int(trainer.num_training_batches) - 1)
+        return scores
+
+    def _write(self, trainer: pl.Trainer) -> None:
+        text = io.StringIO()
+        np.savetxt(
+            text,
+            self._rows.numpy(),
+            fmt=["%d", "%.3f", *["%.9g"] * len(SCORE_NAMES)],
+            delimiter=",",
+            header=",".join(COLUMNS),
+            comments="",
+        )
+        folder = Path(trainer.default_root_dir) / "history"
+        write_atomic(folder / "scores.csv", text.getvalue().encode())
+        curves = {name: self.column(name) for name in SCORE_NAMES}
+        write_atomic(folder / "scores.png", draw_scores(self.column("epoch"), curves))
+
+    def _warn(self, scores: dict[str, Any], epoch: int) -> None:
+        """Say so when the images turn to few kinds of garment, once until they do not."""
+        had_few, shares = self._has_few_classes, scores["class_histogram"]
+        classes = len(CLASS_NAMES) * math.exp(-scores["class_divergence"])
+        self._has_few_classes = classes < FEW_CLASSES
+        if not self._has_few_classes or had_few:
+            return
+        most = max(shares, key=lambda name: shares[name])
+        best = self.best
+        remedy = f"; checkpoints/best.ckpt is of epoch {best.epoch}" if best and best.epoch < epoch else ""
+        log.warning(
+            "mode collapse, or nothing learnt yet: after epoch %d, %.0f %% of %d images look like %s "
+            "(as varied as %.1f classes of %d), coverage %.2f%s",
+            epoch,
+            100 * shares[most],
+            scores["count"],
+            most,
+            classes,
+            len(CLASS_NAMES),
+            scores["coverage"],
+            remedy,
+        )
+
+
+def find_scores(trainer: pl.Trainer) -> Scores | None:
+    """Return the trainer's callback of this kind, if it has one."""
+    callbacks = trainer.callbacks  # type: ignore[attr-defined]
+    return next((callback for callback in callbacks if isinstance(callback, Scores)), None)

@@ -1,0 +1,75 @@
+"""Images with their classes: batches to train a classifier on."""
+
+from collections.abc import Callable, Iterator
+
+import torch
+from torch import Tensor
+
+from dcgan_lightning.data.images import normalize
+from dcgan_lightning.randomness import stream_generator
+
+
+class LabelledBatches:
+    """All images with their labels once an epoch, each image moved a little.
+
+    The order is a function of (seed, epoch), the moves of (seed, epoch, batch). Images are not mirrored: in
+    Fashion-MNIST all shoes point to the left.
+
+    Args:
+        images: uint8 (N, C, H, W).
+        labels: int64 (N,).
+        batch_size: Images a batch; the last one holds the remainder.
+        seed: Order and moves follow from it.
+        epoch: Asked at the start of each epoch; counted from 0.
+        shift: Pixels that an image is moved by at most, in each direction; what comes in is black.
+
+    Shape:
+        Each batch: images float32 (batch_size, C, H, W) in [-1, 1], labels int64 (batch_size,).
+    """
+
+    def __init__(
+        self,
+        images: Tensor,
+        labels: Tensor,
+        batch_size: int,
+        seed: int,
+        epoch: Callable[[], int] = lambda: 0,
+        shift: int = 0,
+    ) -> None:
+        self.images = images
+        self.labels = labels
+        self.batch_size = batch_size
+        self.seed = seed
+        self.epoch = epoch
+        self.shift = shift
+
+    def __len__(self) -> int:
+        return -(-len(self.images) // self.batch_size)
+
+    def __iter__(self) -> Iterator[tuple[Tensor, Tensor]]:
+        epoch = self.epoch()
+        order = torch.randperm(len(self.images), generator=stream_generator(self.seed, "order", epoch))
+        for batch in range(len(self)):
+            rows = order[batch * self.batch_size : (batch + 1) * self.batch_size]
+            moves = stream_generator(self.seed, "augmentation", epoch * len(self) + batch)
+            yield normalize(move_randomly(self.images[rows], self.shift, moves)), self.labels[rows]
+
+
+def move_randomly(images: Tensor, shift: int, generator: torch.Generator) -> Tensor:
+    """Move each image by -shift to shift pixels, down and to the right; what comes in is 0.
+
+    Args:
+        images: uint8 (N, C, H, W).
+        shift: At least 0.
+        generator: Source of the random numbers.
+    """
+    if shift == 0:
+        return images
+    count, _, height, width = images.shape
+    padded = torch.nn.functional.pad(images, (shift, shift, shift, shift))
+    starts = torch.randint(0, 2 * shift + 1, (2, count, 1), generator=generator)
+    rows = (starts[0] + torch.arange(height)).view(count, 1, height, 1)
+    columns = (starts[1] + torch.arange(width)).view(count, 1, 1, width)
+    image = torch.arange(count).view(count, 1, 1, 1)
+    channel = torch.arange(images.shape[1]).view(1, -1, 1, 1)
+    return padded[image, channel, rows, columns]

@@ -1,0 +1,276 @@
+"""Score a trained generator: ``python -m dcgan_lightning.evaluate ckpt_path=...`` (see ``--help``)."""
+
+import json
+import logging
+import time
+from collections.abc import Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import hydra
+from omegaconf import DictConfig
+
+import dcgan_lightning
+from dcgan_lightning.commands import refuse, run_command
+from dcgan_lightning.config import CONF_DIR, build, check_values
+from dcgan_lightning.errors import ConfigError, DCGANError, ScoreError
+from dcgan_lightning.files import remove_if_empty, write_atomic
+from dcgan_lightning.resume import CONFIG_FILE
+
+if TYPE_CHECKING:  # PyTorch takes seconds to import, and a refusal needs none of it
+    from torch import Tensor
+
+    from dcgan_lightning.data import InMemoryDataModule
+    from dcgan_lightning.evaluation import FeatureNetwork, RealImages
+    from dcgan_lightning.pretrained import TrainedGenerator
+
+log = logging.getLogger("dcgan_lightning.evaluate")  # __name__ is "__main__" when run as a command
+
+
+def evaluate(cfg: DictConfig) -> dict[str, Any]:
+    """Score a generator with several sampling seeds; write the report and the picture of the closest pairs.
+
+    Args:
+        cfg: The composed configuration; ``paths.output_dir`` is where files go if the checkpoint lies in no
+            run's folder.
+
+    Returns:
+        The report, as it is written to the JSON file.
+
+    Raises:
+        DCGANError: A setting is wrong, the checkpoint or the images cannot be had or be scored.
+    """
+    values = check_values(cfg)
+    if cfg.ckpt_path is None:
+        raise ConfigError("ckpt_path is missing; give a run's folder or a checkpoint: ckpt_path=outputs/...")
+
+    from dcgan_lightning.evaluation import score_images, shipped_anchors
+    from dcgan_lightning.evaluation.report import summarize
+    from dcgan_lightning.evaluation.scores import check_count
+    from dcgan_lightning.pretrained import load_trained
+    from dcgan_lightning.sampling import sample_images
+
+    trained = load_trained(cfg.ckpt_path, None if cfg.averaged == "auto" else cfg.averaged)
+    network = _load_features(cfg)
+    check_count(cfg.count, network, values["metrics"])
+    if (channels := trained.settings["image_channels"]) != 1:
+        raise ScoreError(f"{trained.path} makes images of {channels} channels; scores are for grey images")
+    datamodule = build(cfg.data)
+    real = real_images(datamodule)
+    generator = trained.generator.to(network.device)
+    runs = []
+    for seed in cfg.seeds:
+        started = time.monotonic()
+        images = sample_images(generator, cfg.count, seed)
+        runs.append(score_images(images, real, network, values["metrics"]))
+        log.info("sampling seed %d: scored in %.0f s", seed, time.monotonic() - started)
+        if len(runs) == 1:
+            first_images = images
+    report = {
+        **_describe(trained, network, datamodule.source),
+        "count": cfg.count,
+        "seeds": values["seeds"],
+        **summarize(runs),
+        "runs": runs,
+        "anchors": shipped_anchors(network) if _is_verified(datamodule) else None,
+    }
+    _tell(report, network)
+    _write(report, _target(trained, cfg), first_images, real)
+    return report
+
+
+def real_images(datamodule: "InMemoryDataModule | None" = None) -> "RealImages":
+    """Return the test images of a data set as reference, with the training images.
+
+    Args:
+        datamodule: The data set; Fashion-MNIST if not given.
+
+    Raises:
+        DataError: The images cannot be had.
+        ScoreError: They are not grey.
+    """
+    from dcgan_lightning.data import FashionMNISTDataModule
+    from dcgan_lightning.evaluation import RealImages
+
+    datamodule = datamodule or FashionMNISTDataModule()
+    datamodule.prepare_data()
+    train, train_labels = datamodule.load_split("train")
+    test, _ = datamodule.load_split("test")
+    return RealImages(test, train, train_labels)
+
+
+def check_anchors(cfg: DictConfig) -> dict[str, Any]:
+    """Compute the classifier's accuracy and the anchors anew, and compare them with the shipped ones.
+
+    Args:
+        cfg: The composed configuration; ``paths.output_dir`` is where ``anchors.json`` goes: the shipped file
+            with the new numbers.
+
+    Returns:
+        The content of that file.
+
+    Raises:
+        DCGANError: A setting is wrong, the images cannot be had, or numbers deviate beyond the tolerance.
+    """
+    check_values(cfg)
+    datamodule = build(cfg.data)
+    if not _is_verified(datamodule):
+        raise ConfigError("anchors=true needs Fashion-MNIST itself: data=fashion_mnist data.verify=true")
+
+    from dcgan_lightning.evaluation.anchors import (
+        ANCHORS_FILE,
+        check_deviations,
+        compute_anchors,
+        shipped_anchors,
+    )
+    from dcgan_lightning.evaluation.classifier import accuracy, describe_weights, load_classifier
+    from dcgan_lightning.evaluation.report import format_comparison
+
+    network = _load_features(cfg)
+    shipped = shipped_anchors(network)
+    real = real_images(datamodule)
+    found = accuracy(load_classifier(), *datamodule.load_split("test"))
+    known = float(describe_weights()["test_accuracy"])
+    log.info("classifier: test accuracy %.2f %% (shipped: %.2f %%)", 100 * found, 100 * known)
+    anchors = compute_anchors(real, network, report=lambda name: log.info("scoring %s", name))
+    log.info("\n%s\n", format_comparison(anchors, shipped))
+    content = json.loads(ANCHORS_FILE.read_text(encoding="utf-8"))
+    content["features"][network.name] = {
+        "digest": network.digest,
+        "versions": _versions(),
+        "anchors": anchors,
+    }
+    path = Path(cfg.paths.output_dir) / ANCHORS_FILE.name
+    write_atomic(path, f"{json.dumps(content, indent=1)}\n".encode())
+    log.info("written to %s", path)
+    if shipped is None:
+        log.info("the package ships no anchors for %s: nothing was compared", network.label)
+    else:
+        check_deviations(anchors, shipped, found, known)
+        log.info("all agree with the shipped ones")
+    return content
+
+
+def _load_features(cfg: DictConfig) -> "FeatureNetwork":
+    """Return the feature network on the chosen device."""
+    import torch
+
+    from dcgan_lightning.devices import keep_freed_memory, set_tf32
+    from dcgan_lightning.evaluation import load_features
+
+    has_card = torch.cuda.is_available()
+    if cfg.device == "cuda" and not has_card:
+        raise ConfigError("device=cuda: PyTorch finds no CUDA device; use device=auto or device=cpu")
+    set_tf32(False)
+    keep_freed_memory()
+    device = "cuda" if has_card and cfg.device != "cpu" else "cpu"
+    return load_features(cfg.features, cfg.weights, device)
+
+
+def _is_verified(datamodule: "InMemoryDataModule") -> bool:
+    """Tell whether the images are Fashion-MNIST's, of which the package has anchors."""
+    return bool(getattr(datamodule, "verify", False))
+
+
+def _versions() -> dict[str, str]:
+    import torch
+    import torchmetrics
+
+    return {
+        "dcgan_lightning": dcgan_lightning.__version__,
+        "torch": str(torch.__version__),
+        "torchmetrics": str(torchmetrics.__version__),
+    }
+
+
+def _describe(trained: "TrainedGenerator", network: "FeatureNetwork", source: str) -> dict[str, Any]:
+    """Return what the scores are of, and what they were seen through."""
+    from dcgan_lightning.evaluation.classifier import describe_weights
+
+    return {
+        "checkpoint": str(trained.path),
+        "epochs": trained.epochs,
+        "iterations": trained.iterations,
+        "averaged": trained.averaged,
+        "features": {"name": network.name, "digest": network.digest, "size": network.size},
+        "classifier": describe_weights()["sha256"],
+        "reference": f"{source}, test images",
+        "versions": _versions(),
+    }
+
+
+def _target(trained: "TrainedGenerator", cfg: DictConfig) -> Path:
+    """Return where the report goes: its folder and its name without extension.
+
+    The name says which features and which choice of the averaged generator it is about, if not the usual.
+    """
+    run = trained.path.resolve().parent.parent
+    is_in_run = trained.path.resolve().parent.name == "checkpoints" and (run / CONFIG_FILE).is_file()
+    folder = run / "scores" if is_in_run else Path(cfg.paths.output_dir)
+    choices = [trained.path.stem]
+    if cfg.averaged != "auto":
+        choices.append("averaged" if cfg.averaged else "not_averaged")
+    if cfg.features != "classifier":
+        choices.append(cfg.features)
+    return folder / "_".join(choices)
+
+
+def _tell(report: Mapping[str, Any], network: "FeatureNetwork") -> None:
+    """Print the report as a table."""
+    from dcgan_lightning.evaluation.anchors import ANCHOR_COUNT, ANCHORS
+    from dcgan_lightning.evaluation.report import format_classes, format_table
+
+    log.info(
+        "\n%s, %d epochs%s: %s images for each of the sampling seeds %s,\nagainst %s, seen through %s",
+        report["checkpoint"],
+        report["epochs"],
+        ", averaged generator" if report["averaged"] else "",
+        f"{report['count']:,}",
+        ", ".join(map(str, report["seeds"])),
+        report["reference"],
+        network.label,
+    )
+    log.info("\n%s", format_table(report, report["anchors"]))
+    if histogram := report["mean"].get("class_histogram"):
+        log.info("\nclasses: %s", format_classes(histogram))
+    if report["anchors"] is None:
+        log.info("\nno anchors are shipped for %s with these images", network.label)
+        return
+    log.info("\nanchors, %s images each:", f"{ANCHOR_COUNT:,}")
+    for name, meaning in ANCHORS.items():
+        log.info("  %-14s %s", name, meaning)
+
+
+def _write(report: Mapping[str, Any], target: Path, images: "Tensor", real: "RealImages") -> None:
+    """Write the report, and the closest pairs of the first seed as a picture."""
+    from dcgan_lightning.pictures import draw_pairs
+
+    path = target.with_name(f"{target.name}.json")
+    write_atomic(path, f"{json.dumps(report, indent=1)}\n".encode())
+    log.info("\nscores: %s", path)
+    if closest := report["runs"][0].get("closest"):
+        assert real.train is not None
+        pairs = {
+            f"closest by {space}s: generated | training image (distance: 1 = a usual unseen image's)": [
+                (images[pair["generated"]], real.train[pair["train"]], f"{pair['ratio']:.2f}")
+                for pair in found
+            ]
+            for space, found in closest.items()
+        }
+        picture = target.with_name(f"{target.name}_nearest.png")
+        write_atomic(picture, draw_pairs(pairs))
+        log.info("closest pairs: %s", picture)
+
+
+@hydra.main(version_base="1.3", config_path=CONF_DIR, config_name="evaluate")
+def _command(cfg: DictConfig) -> None:
+    try:
+        check_anchors(cfg) if cfg.anchors else evaluate(cfg)
+    except DCGANError as error:
+        remove_if_empty(Path(cfg.paths.output_dir))
+        refuse(error, "evaluate")
+    remove_if_empty(Path(cfg.paths.output_dir))
+
+
+if __name__ == "__main__":
+    run_command(_command, "evaluate")

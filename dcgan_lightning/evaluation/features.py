@@ -1,0 +1,163 @@
+"""Feature networks: what the scores see of an image."""
+
+import hashlib
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal, get_args
+
+import torch
+from torch import Tensor, nn
+
+from dcgan_lightning.errors import MissingExtraError, ScoreError, WeightsError
+from dcgan_lightning.evaluation.classifier import (
+    FEATURES,
+    FashionClassifier,
+    describe_weights,
+    load_classifier,
+    normalize,
+)
+from dcgan_lightning.randomness import stream_generator
+
+FeatureName = Literal["classifier", "random", "pixels", "inception"]
+
+SHAPE = (1, 28, 28)
+INCEPTION_FEATURES = 2048
+
+
+@dataclass(frozen=True, eq=False)
+class FeatureNetwork:
+    """A map from images to rows of numbers, with a name and a hash to know it by.
+
+    Attributes:
+        name: One of `FeatureName`.
+        digest: SHA-256 of its weights, "none" if it has no weights.
+        size: Numbers an image.
+        extract: uint8 (n, 1, 28, 28) on ``device`` to float (n, size).
+        device: Where it computes.
+        head: (n, size) to the logits of the classes, if the features are the classifier's.
+        chunk: Images at a time; results do not depend on it but for rounding.
+    """
+
+    name: str
+    digest: str
+    size: int
+    extract: Callable[[Tensor], Tensor]
+    device: torch.device
+    head: nn.Module | None = None
+    chunk: int = 1000
+
+    @property
+    def label(self) -> str:
+        """Name and short digest, for reports."""
+        return self.name if self.digest == "none" else f"{self.name} {self.digest[:12]}"
+
+    @property
+    def key(self) -> tuple[str, str, str]:
+        """What tells its features from others'."""
+        return self.name, self.digest, str(self.device)
+
+    @torch.no_grad()
+    def __call__(self, images: Tensor) -> Tensor:
+        """Return float32 (N, size) on the network's device for uint8 (N, 1, 28, 28) on any.
+
+        Raises:
+            ScoreError: The images have another form.
+        """
+        check_images(images)
+        return torch.cat([self.extract(part.to(self.device)) for part in images.split(self.chunk)]).float()
+
+
+def check_images(images: Tensor) -> None:
+    """Refuse what is not uint8 (N, 1, 28, 28) with N at least 1.
+
+    Raises:
+        ScoreError: Says what the images are.
+    """
+    if images.dtype != torch.uint8 or images.ndim != 4 or images.shape[1:] != SHAPE or len(images) == 0:
+        raise ScoreError(
+            "scores are for grey images of 28 x 28 pixels, uint8 (N, 1, 28, 28); "
+            f"got {str(images.dtype).removeprefix('torch.')} {tuple(images.shape)}"
+        )
+
+
+def load_features(
+    name: FeatureName = "classifier",
+    weights: str | Path | None = None,
+    device: torch.device | str = "cpu",
+) -> FeatureNetwork:
+    """Return a feature network by its name.
+
+    Args:
+        name: "classifier": the layer before the last of the shipped classifier. "random": the same layer of
+            the same architecture with weights that were never trained, and "pixels": the images themselves
+            in [-1, 1]; these two are controls. "inception": the FID's Inception-v3, from ``weights``.
+        weights: For "inception" only: torch-fidelity's file of weights, pt_inception-2015-12-05-6726825d.pth.
+        device: Where to compute.
+
+    Raises:
+        ScoreError: The name is unknown, or ``weights`` is given or missing against the rule above.
+        WeightsError: The weights are missing, damaged or of another network.
+        MissingExtraError: A package that the network needs is not installed.
+    """
+    device = torch.device(device)
+    if name not in get_args(FeatureName):
+        raise ScoreError(f"features must be one of {', '.join(get_args(FeatureName))}; got {name!r}")
+    if (weights is not None) != (name == "inception"):
+        raise ScoreError(
+            "features=inception needs weights=FILE, torch-fidelity's pt_inception-2015-12-05-6726825d.pth"
+            if weights is None
+            else f"weights={weights} is for features=inception; features={name} brings its own"
+        )
+    if name == "pixels":
+        return FeatureNetwork(name, "none", 28 * 28, lambda images: normalize(images).flatten(1), device)
+    if name == "inception":
+        assert weights is not None
+        return _inception(Path(weights), device)
+    if name == "classifier":
+        network, digest = load_classifier(), str(describe_weights()["sha256"])
+    else:
+        network = FashionClassifier(generator=stream_generator(0, "init")).eval().requires_grad_(False)
+        digest = hash_weights(network)
+    network.to(device)
+    head = network.head if name == "classifier" else None
+    return FeatureNetwork(
+        name, digest, FEATURES, lambda images: network.features(normalize(images)), device, head
+    )
+
+
+def hash_weights(network: nn.Module) -> str:
+    """Return the SHA-256 of a network's weights, in the order of their names."""
+    digest = hashlib.sha256()
+    for name, weight in sorted(network.state_dict().items()):
+        digest.update(name.encode())
+        digest.update(weight.cpu().contiguous().numpy().tobytes())
+    return digest.hexdigest()
+
+
+def _inception(path: Path, device: torch.device) -> FeatureNetwork:
+    """Return the FID's Inception-v3, which enlarges images itself; grey goes in as three equal channels."""
+    if not path.is_file():
+        raise WeightsError(f"weights={path} does not exist; give torch-fidelity's file of Inception weights")
+    from torchmetrics.image.fid import NoTrainInceptionV3
+    from torchmetrics.utilities.imports import _TORCH_FIDELITY_AVAILABLE
+
+    if not _TORCH_FIDELITY_AVAILABLE:
+        raise MissingExtraError(
+            'features=inception needs the package torch-fidelity; pip install "dcgan-lightning[inception]"'
+        )
+    try:
+        network = NoTrainInceptionV3("inception-v3-compat", [str(INCEPTION_FEATURES)], str(path))
+    except Exception as error:  # pickle's, zipfile's and PyTorch's errors are not a closed list
+        reason = " ".join(str(error).split())[:150]
+        raise WeightsError(
+            f"weights={path} are not torch-fidelity's Inception weights ({type(error).__name__}: {reason})"
+        ) from error
+    network.to(device)
+    digest = hashlib.sha256(path.read_bytes()).hexdigest()
+
+    def extract(images: Tensor) -> Tensor:
+        features: Tensor = network(images.expand(-1, 3, -1, -1))
+        return features
+
+    return FeatureNetwork("inception", digest, INCEPTION_FEATURES, extract, device, chunk=50)

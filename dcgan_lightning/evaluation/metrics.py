@@ -1,0 +1,146 @@
+"""Scores of two sets of features: pure functions, in float64, of rows whose order does not matter."""
+
+from typing import NamedTuple
+
+import torch
+from torch import Tensor, nn
+
+from dcgan_lightning.evaluation.distances import kth_distances
+from dcgan_lightning.randomness import stream_generator
+
+MANIFOLD_NEIGHBOURS = 3  # of precision and recall
+DENSITY_NEIGHBOURS = 5  # of density and coverage
+KERNEL_SUBSETS = 100
+KERNEL_SUBSET_SIZE = 1000
+
+
+class Spread(NamedTuple):
+    """A mean and the standard deviation of what it is the mean of."""
+
+    mean: float
+    deviation: float
+
+
+class Manifold(NamedTuple):
+    """How two sets of features cover each other; all but density in [0, 1], and 1 where they are alike.
+
+    Attributes:
+        precision: Share of generated images that lie among the real ones.
+        recall: Share of real images that lie among the generated ones.
+        density: How many real images' neighbourhoods a generated image lies in, over k; may exceed 1.
+        coverage: Share of real images with a generated one in their neighbourhood.
+    """
+
+    precision: float
+    recall: float
+    density: float
+    coverage: float
+
+
+class _Given(nn.Module):
+    """Features that were computed already, in the place where torchmetrics expects a network."""
+
+    def __init__(self, size: int) -> None:
+        super().__init__()
+        self.num_features = size
+
+    def forward(self, features: Tensor) -> Tensor:
+        return features
+
+
+def frechet_distance(real: Tensor, generated: Tensor) -> float:
+    """Return the Fréchet distance of two normal distributions with the means and covariances of the features.
+
+    |m1 - m2|^2 + tr(C1 + C2 - 2 (C1 C2)^(1/2)); 0 for equal ones. It shrinks with the number of images, so
+    compare only what was computed from equally many.
+
+    Args:
+        real: (N, D), N >= 2; below D + 1 the covariances are singular and the distance means little.
+        generated: (M, D).
+
+    Source:
+        Heusel et al. 2017, https://arxiv.org/abs/1706.08500.
+    """
+    from torchmetrics.image.fid import FrechetInceptionDistance
+
+    metric = FrechetInceptionDistance(_Given(real.shape[1])).to(real.device)
+    metric.update(real.double(), real=True)
+    metric.update(generated.double(), real=False)
+    return float(metric.compute())
+
+
+def kernel_distance(
+    real: Tensor, generated: Tensor, subsets: int = KERNEL_SUBSETS, subset_size: int = KERNEL_SUBSET_SIZE
+) -> Spread:
+    """Return the kernel distance (squared maximum mean discrepancy) over random subsets of the features.
+
+    The kernel is (x.y / D + 1)^3. The estimate has no bias: equal distributions give values around 0, some of
+    them negative.
+
+    Args:
+        real: (N, D).
+        generated: (M, D).
+        subsets: How many; which rows they take is the same every time.
+        subset_size: Rows of a subset, or all there are.
+
+    Source:
+        Binkowski et al. 2018, https://arxiv.org/abs/1801.01401.
+    """
+    # Not the metric itself, which draws its subsets from the global generator.
+    from torchmetrics.image.kid import poly_mmd
+
+    size = min(subset_size, len(real), len(generated))
+    real, generated = real.double(), generated.double()
+    generator = stream_generator(0, "scores")
+
+    def subset(features: Tensor) -> Tensor:
+        return features[torch.randperm(len(features), generator=generator)[:size].to(features.device)]
+
+    values = torch.stack([poly_mmd(subset(real), subset(generated)) for _ in range(subsets)])
+    return Spread(float(values.mean()), float(values.std(correction=0)))
+
+
+def manifold_scores(real: Tensor, generated: Tensor, chunk: int = 1000) -> Manifold:
+    """Return precision, recall (k = 3), density and coverage (k = 5).
+
+    An image's neighbourhood is the open ball around it that reaches to its k-th nearest neighbour in its own
+    set.
+
+    Args:
+        real: (N, D), N > 5.
+        generated: (M, D), M > 5.
+        chunk: Rows at a time.
+
+    Source:
+        Kynkäänniemi et al. 2019, https://arxiv.org/abs/1904.06991; Naeem et al. 2020,
+        https://arxiv.org/abs/2002.09797.
+    """
+    real, generated = real.double(), generated.double()
+    neighbours = (MANIFOLD_NEIGHBOURS, DENSITY_NEIGHBOURS)
+    real_near, real_far = kth_distances(real, neighbours, chunk)
+    (generated_near,) = kth_distances(generated, neighbours[:1], chunk)
+
+    inside = density = 0.0
+    recalled = torch.zeros(len(real), dtype=torch.bool, device=real.device)
+    covered = torch.zeros_like(recalled)
+    for rows, radii in zip(generated.split(chunk), generated_near.split(chunk), strict=True):
+        distances = torch.cdist(rows, real)
+        inside += int((distances < real_near).any(dim=1).sum())
+        recalled |= (distances < radii[:, None]).any(dim=0)
+        within = distances < real_far
+        density += int(within.sum())
+        covered |= within.any(dim=0)
+    return Manifold(
+        precision=inside / len(generated),
+        recall=int(recalled.sum()) / len(real),
+        density=density / (DENSITY_NEIGHBOURS * len(generated)),
+        coverage=int(covered.sum()) / len(real),
+    )
+
+
+def divergence_from_uniform(shares: Tensor) -> float:
+    """Return the Kullback-Leibler divergence of shares (K,), which sum to 1, from 1/K each, in nats.
+
+    0 where all classes are equally frequent, log(K) where there is only one.
+    """
+    return float(torch.special.xlogy(shares.double(), shares.double() * len(shares)).sum())

@@ -1,0 +1,54 @@
+"""Newness: whether generated images are further from the training images than unseen real ones are."""
+
+from typing import NamedTuple
+
+import torch
+from torch import Tensor
+
+COPY_PERCENTILE = 1  # of the unseen real images' distances; what is closer is a near-copy
+
+
+class Nearest(NamedTuple):
+    """The nearest training image of each of M images.
+
+    Attributes:
+        distances: float64 (M,).
+        indices: int64 (M,), among the training images.
+    """
+
+    distances: Tensor
+    indices: Tensor
+
+
+class Newness(NamedTuple):
+    """How far images are from the training images, compared with unseen real ones.
+
+    Attributes:
+        ratio: Median distance to the nearest training image over the same of unseen real images; 1 where they
+            are alike, 0 for copies.
+        copies: Share of near-copies: images closer to a training image than 99 % of the unseen real ones are.
+            0.01 where they are alike.
+    """
+
+    ratio: float
+    copies: float
+
+
+def newness(generated: Tensor, unseen: Tensor) -> Newness:
+    """Return the newness that follows from two sets of distances to the nearest training image.
+
+    Args:
+        generated: (M,), the generated images'.
+        unseen: (N,), those of real images that nothing was trained on.
+    """
+    bound = torch.quantile(unseen, COPY_PERCENTILE / 100)
+    return Newness(
+        ratio=float(generated.median() / unseen.median()),
+        copies=int((generated < bound).sum()) / len(generated),
+    )
+
+
+def closest(nearest: Nearest, count: int) -> list[tuple[int, int, float]]:
+    """Return (index, training image's index, distance) of the images nearest to a training image."""
+    order = nearest.distances.argsort(stable=True)[:count].tolist()
+    return [(index, int(nearest.indices[index]), float(nearest.distances[index])) for index in order]

@@ -1,0 +1,106 @@
+"""The generator's average over the training: its weights, and statistics that belong to them."""
+
+from collections.abc import Callable, Iterable, Sequence
+
+import torch
+from torch import Tensor, nn
+from torch.nn.modules.batchnorm import _BatchNorm
+from torch.optim.swa_utils import AveragedModel
+from torch.utils.hooks import RemovableHandle
+
+from dcgan_lightning.networks.modes import inference
+from dcgan_lightning.randomness import stream_generator
+
+STATISTICS_BATCHES = 8
+STATISTICS_BATCH_SIZE = 256
+
+
+def averaged_copy(network: nn.Module, decay: float) -> AveragedModel:
+    """Return a copy whose weights become a moving average with each ``update_parameters(network)``.
+
+    The first update copies the weights. The n-th one after it keeps a share of min(decay, (1 + n) / (10 + n))
+    of the average, so that the first weights, which are still noise, are soon forgotten.
+
+    Args:
+        network: To be averaged; not changed.
+        decay: The share that an iteration keeps in the long run, in (0, 1); 0.999 averages over about 1,000
+            iterations.
+
+    Source:
+        Yazici et al. 2018, https://arxiv.org/abs/1806.04498, for averaged generators;
+        ``tf.train.ExponentialMovingAverage`` for the start.
+    """
+    return AveragedModel(network, multi_avg_fn=_ramped(decay), use_buffers=False)
+
+
+def _ramped(decay: float) -> Callable[[Sequence[Tensor], Sequence[Tensor], Tensor | int], None]:
+    @torch.no_grad()
+    def move(averaged: Sequence[Tensor], current: Sequence[Tensor], updates: Tensor | int) -> None:
+        count = int(updates)
+        kept = min(decay, (1 + count) / (10 + count))
+        torch._foreach_lerp_(list(averaged), list(current), 1 - kept)
+
+    return move
+
+
+def statistics_noise(latent_dim: int, seed: int, device: torch.device) -> Iterable[Tensor]:
+    """Yield the noise that `measure_statistics` is run on: always the same for a seed.
+
+    Args:
+        latent_dim: Length of a noise vector.
+        seed: The run's seed.
+        device: Where the generator is.
+
+    Shape:
+        Each (STATISTICS_BATCH_SIZE, latent_dim), on the device.
+    """
+    for batch in range(STATISTICS_BATCHES):
+        generator = stream_generator(seed, "statistics", batch)
+        yield torch.randn(STATISTICS_BATCH_SIZE, latent_dim, generator=generator).to(device)
+
+
+def measure_statistics(network: nn.Module, batches: Iterable[Tensor]) -> None:
+    """Set all BatchNorm statistics to the means over batches, each normalised by its own statistics.
+
+    A network with averaged weights needs it: neither the live network's statistics nor their average are
+    those of its own activations. Nothing but the statistics is changed, and processes that train together
+    need not do it together.
+
+    Args:
+        network: Changed in place.
+        batches: Inputs; all of one size.
+    """
+    sums: dict[_BatchNorm, tuple[Tensor, Tensor]] = {}
+
+    def measure(layer: nn.Module, inputs: tuple[Tensor, ...]) -> None:
+        assert isinstance(layer, _BatchNorm)
+        assert layer.running_mean is not None
+        assert layer.running_var is not None
+        values = inputs[0].float()
+        all_but_channels = [dimension for dimension in range(values.ndim) if dimension != 1]
+        variance, mean = torch.var_mean(values, all_but_channels, correction=0)
+        layer.running_mean.copy_(mean)
+        layer.running_var.copy_(variance)
+        before = sums.get(layer, (0, 0))
+        sums[layer] = (before[0] + mean, before[1] + variance)
+
+    hooks: list[RemovableHandle] = [
+        layer.register_forward_pre_hook(measure)
+        for layer in network.modules()
+        if isinstance(layer, _BatchNorm)
+    ]
+    count = 0
+    try:
+        with inference(network):
+            for batch in batches:
+                network(batch)
+                count += 1
+    finally:
+        for hook in hooks:
+            hook.remove()
+    with torch.no_grad():
+        for layer, (mean, variance) in sums.items():
+            assert layer.running_mean is not None
+            assert layer.running_var is not None
+            layer.running_mean.copy_(mean / count)
+            layer.running_var.copy_(variance / count)

@@ -1,0 +1,107 @@
+"""Trained generators: found in a run's folder or a checkpoint, ready to make images."""
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from dcgan_lightning.checkpoints import newest_checkpoint, progress, read_checkpoint
+from dcgan_lightning.errors import CheckpointError
+from dcgan_lightning.networks import Generator
+
+_AVERAGE = "AveragedGenerator"  # the key under which Lightning keeps the callback's state
+
+
+@dataclass(frozen=True)
+class TrainedGenerator:
+    """A generator and where it comes from.
+
+    Attributes:
+        generator: In inference mode, without gradients, on the CPU.
+        path: Its checkpoint.
+        epochs: Finished epochs.
+        iterations: Iterations into the next epoch.
+        averaged: Whether it is the average over the training (see `dcgan_lightning.networks.averaging`).
+        settings: What the run was trained with: the arguments of `dcgan_lightning.systems.DCGAN`.
+    """
+
+    generator: Generator
+    path: Path
+    epochs: int
+    iterations: int
+    averaged: bool
+    settings: dict[str, Any]
+
+
+def find_trained(path: Path | str) -> Path:
+    """Return a checkpoint: the file itself, or the furthest valid one of a run's folder.
+
+    Raises:
+        CheckpointError: There is none, or none that is valid.
+    """
+    path = Path(path)
+    if path.is_file():
+        return path
+    if not path.is_dir():
+        raise CheckpointError(f"ckpt_path={path} does not exist; give a checkpoint file or a run's folder")
+    folder = next((folder for folder in (path / "checkpoints", path) if any(folder.glob("*.ckpt"))), None)
+    if folder is None:
+        raise CheckpointError(
+            f"ckpt_path={path} holds no checkpoint; give a run's folder or a checkpoint file"
+        )
+    return newest_checkpoint(folder)[0]
+
+
+def load_trained(path: Path | str, averaged: bool | None = None) -> TrainedGenerator:
+    """Read a trained generator.
+
+    Args:
+        path: A checkpoint file or a run's folder (see `find_trained`).
+        averaged: True: the average over the training, False: the trained weights themselves, None: the
+            average if the run kept one.
+
+    Raises:
+        CheckpointError: There is no checkpoint, it is damaged, or it has no average although one was asked
+            for.
+    """
+    path = find_trained(path)
+    checkpoint = read_checkpoint(path)
+    settings: dict[str, Any] = checkpoint.get("hyper_parameters") or {}
+    average = checkpoint["callbacks"].get(_AVERAGE)
+    if averaged and not average:
+        raise CheckpointError(
+            f"averaged=true, but {path} was trained without callbacks=[default,averaged_generator]; "
+            "use averaged=false"
+        )
+    uses_average = bool(average) if averaged is None else averaged
+    prefix = "generator."
+    weights = (
+        average["generator"]
+        if uses_average
+        else {
+            name.removeprefix(prefix): weight
+            for name, weight in checkpoint["state_dict"].items()
+            if name.startswith(prefix)
+        }
+    )
+    try:
+        generator = Generator(
+            latent_dim=settings["latent_dim"],
+            channels=settings["generator_channels"],
+            image_channels=settings["image_channels"],
+            negative_slope=settings["negative_slope"],
+            fast_paths=settings["fast_paths"],
+        )
+        generator.load_state_dict(weights)
+    except (KeyError, TypeError, ValueError, RuntimeError) as error:
+        reason = " ".join(str(error).split())[:200]
+        raise CheckpointError(
+            f"checkpoint {path} does not hold a generator of this project: {reason}"
+        ) from error
+    epochs, iterations = progress(checkpoint)
+    generator.eval().requires_grad_(False)
+    return TrainedGenerator(generator, path, epochs, iterations, uses_average, dict(settings))
+
+
+def load_generator(path: Path | str, averaged: bool | None = None) -> Generator:
+    """Return just the generator of `load_trained`."""
+    return load_trained(path, averaged).generator

@@ -1,0 +1,106 @@
+"""Train the scores' classifier: ``python -m dcgan_lightning.train_classifier`` (see ``--help``)."""
+
+import hashlib
+import json
+import logging
+import platform
+import time
+from importlib import metadata
+from pathlib import Path
+from typing import Any
+
+import hydra
+from omegaconf import DictConfig
+
+import dcgan_lightning
+from dcgan_lightning.commands import refuse, run_command
+from dcgan_lightning.config import CONF_DIR, build, check_values
+from dcgan_lightning.errors import DCGANError
+from dcgan_lightning.files import remove_if_empty, write_atomic
+
+log = logging.getLogger("dcgan_lightning.train_classifier")  # __name__ is "__main__" when run as a command
+
+
+def train_classifier(cfg: DictConfig) -> dict[str, Any]:
+    """Train as configured; write weights, description and model card.
+
+    Args:
+        cfg: The composed configuration; ``paths.output_dir`` is where the files go.
+
+    Returns:
+        The description: ``sha256``, ``test_accuracy``, ``cpu_seconds``, settings and versions.
+
+    Raises:
+        DCGANError: A setting is wrong, the images cannot be had, or safetensors is not installed.
+    """
+    values = check_values(cfg)
+
+    import pytorch_lightning as pl
+    import torch
+
+    from dcgan_lightning.data import LabelledBatches
+    from dcgan_lightning.evaluation.cards import classifier_card
+    from dcgan_lightning.evaluation.classifier import WEIGHTS_NAME, accuracy, encode_weights
+    from dcgan_lightning.loop import quieten_lightning
+    from dcgan_lightning.systems import Classification
+
+    torch.set_num_threads(cfg.threads)
+    datamodule = build(cfg.data)
+    datamodule.prepare_data()
+    system = Classification(seed=cfg.seed, **values["classifier"])
+    encode_weights(system.network)  # rather now than after the training: safetensors may be missing
+    quieten_lightning(show_profile=False)
+    trainer = pl.Trainer(
+        accelerator="cpu",
+        max_epochs=cfg.epochs,
+        logger=False,
+        enable_checkpointing=False,
+        enable_model_summary=False,
+        enable_progress_bar=False,
+        default_root_dir=cfg.paths.output_dir,
+    )
+    images, labels = datamodule.load_split("train")
+    batches = LabelledBatches(
+        images, labels, cfg.data.batch_size, cfg.seed, lambda: trainer.current_epoch, cfg.shift
+    )
+    started = time.process_time()
+    trainer.fit(system, train_dataloaders=batches)
+    seconds = time.process_time() - started
+    network = system.network.eval()
+    weights = encode_weights(network)
+    test_accuracy = accuracy(network, *datamodule.load_split("test"))
+    description = {
+        "sha256": hashlib.sha256(weights).hexdigest(),
+        "test_accuracy": test_accuracy,
+        "data": datamodule.source,
+        "cpu_seconds": round(seconds),
+        "settings": {key: values[key] for key in ("seed", "threads", "epochs", "shift")}
+        | {"batch_size": values["data"]["batch_size"]}
+        | values["classifier"],
+        "versions": {
+            "dcgan_lightning": dcgan_lightning.__version__,
+            "python": platform.python_version(),
+            "torch": str(torch.__version__),
+            "pytorch_lightning": metadata.version("pytorch-lightning"),
+        },
+    }
+    folder = Path(cfg.paths.output_dir)
+    write_atomic(folder / f"{WEIGHTS_NAME}.safetensors", weights)
+    write_atomic(folder / f"{WEIGHTS_NAME}.json", f"{json.dumps(description, indent=2)}\n".encode())
+    write_atomic(folder / f"{WEIGHTS_NAME}.md", classifier_card(description, len(weights)).encode())
+    log.info("test accuracy %.2f %%, trained in %.0f s of CPU time", 100 * test_accuracy, seconds)
+    log.info("weights (SHA-256 %s...), description and card are in %s", description["sha256"][:12], folder)
+    return description
+
+
+@hydra.main(version_base="1.3", config_path=CONF_DIR, config_name="train_classifier")
+def _command(cfg: DictConfig) -> None:
+    try:
+        train_classifier(cfg)
+    except DCGANError as error:
+        remove_if_empty(Path(cfg.paths.output_dir))
+        refuse(error, "train_classifier")
+
+
+if __name__ == "__main__":
+    run_command(_command, "train_classifier")

@@ -1,0 +1,185 @@
+import copy
+import json
+import shutil
+from pathlib import Path
+
+import pytest
+import torch
+from conftest import Compose, files_below
+from hydra import compose, initialize_config_dir
+from omegaconf import DictConfig
+
+from dcgan_lightning.config import CONF_DIR
+from dcgan_lightning.errors import CheckpointError, ConfigError, DCGANError, ScoreError
+from dcgan_lightning.evaluate import check_anchors, evaluate, real_images
+from dcgan_lightning.evaluation import CLASS_NAMES, METRICS, anchors, load_features, score_images
+from dcgan_lightning.evaluation.classifier import describe_weights
+from dcgan_lightning.evaluation.report import SCORES
+from dcgan_lightning.pretrained import load_generator
+from dcgan_lightning.sampling import sample_images
+from dcgan_lightning.train import train
+
+COUNT = 140
+
+
+def train_smoke(folder: Path, *overrides: str) -> Path:
+    with initialize_config_dir(CONF_DIR, version_base="1.3"):
+        cfg = compose("train", ["experiment=smoke", "callbacks=[checkpoint]", "logger=none", *overrides])
+    cfg.paths.output_dir = str(folder)
+    train(cfg)
+    return folder
+
+
+@pytest.fixture(scope="module")
+def trained(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return train_smoke(tmp_path_factory.mktemp("runs") / "first")
+
+
+@pytest.fixture
+def run(trained: Path, tmp_path: Path) -> Path:
+    return Path(shutil.copytree(trained, tmp_path / "first"))
+
+
+@pytest.fixture
+def cfg_for(compose_cfg: Compose, run: Path):
+    def cfg_with(*overrides: str) -> DictConfig:
+        data = ["data=synthetic", "data.count=200"]
+        return compose_cfg(f"ckpt_path={run}", *data, f"count={COUNT}", *overrides, config_name="evaluate")
+
+    return cfg_with
+
+
+def test_the_report_holds_every_score_and_what_it_depends_on(cfg_for, run: Path) -> None:
+    before = files_below(run)
+    report = evaluate(cfg_for("seeds=[0,3]"))
+    assert files_below(run) - before == {"scores/last.json", "scores/last_nearest.png"}
+    assert json.loads((run / "scores" / "last.json").read_text()) == report
+    assert report["checkpoint"] == str(run / "checkpoints" / "last.ckpt")
+    assert (report["epochs"], report["averaged"]) == (2, False)
+    assert (report["count"], report["seeds"]) == (COUNT, [0, 3])
+    assert report["features"]["name"] == "classifier"
+    assert report["features"]["digest"] == report["classifier"]
+    assert report["anchors"] is None  # of made-up images there are none
+    assert report["mean"].keys() == {*SCORES, "class_histogram"}
+    first, second = (seed["frechet_distance"] for seed in report["runs"])
+    assert first != second
+    assert report["mean"]["frechet_distance"] == pytest.approx((first + second) / 2)
+    assert report["spread"]["frechet_distance"] == pytest.approx(abs(first - second) / 2**0.5)
+
+
+def test_three_lines_of_python_give_the_same(cfg_for, run: Path) -> None:
+    from dcgan_lightning.data import SyntheticDataModule
+
+    real = real_images(SyntheticDataModule(count=200))
+    scores = score_images(sample_images(load_generator(run), COUNT, seed=3), real)
+    assert evaluate(cfg_for("seeds=[3]"))["runs"] == [scores]
+
+
+def test_scores_can_be_chosen(cfg_for, run: Path) -> None:
+    report = evaluate(cfg_for("metrics=[classes]", "seeds=[0]", "features=pixels", "averaged=false"))
+    assert report["mean"].keys() == {"class_divergence", "confidence", "class_histogram"}
+    assert set(report["mean"]["class_histogram"]) == set(CLASS_NAMES)
+    assert report["spread"]["confidence"] is None
+    assert {path.name for path in (run / "scores").iterdir()} == {"last_not_averaged_pixels.json"}
+
+
+def test_a_checkpoint_outside_a_run_is_scored_into_the_output_folder(
+    cfg_for, run: Path, tmp_path: Path
+) -> None:
+    bare = tmp_path / "bare.ckpt"
+    shutil.move(run / "checkpoints" / "epoch_0001.ckpt", bare)
+    report = evaluate(cfg_for(f"ckpt_path={bare}", "metrics=[manifold]", "seeds=[0]"))
+    assert report["epochs"] == 1
+    assert files_below(tmp_path / "run") == {"bare.json"}
+
+
+def test_the_table_shows_scores_beside_anchors(
+    cfg_for, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    from dcgan_lightning import evaluation
+
+    known = {"real": dict.fromkeys(SCORES, 0.125)}
+    monkeypatch.setattr(evaluation, "shipped_anchors", lambda network: known)
+    monkeypatch.setattr("dcgan_lightning.evaluate._is_verified", lambda datamodule: True)
+    with caplog.at_level("INFO"):
+        report = evaluate(cfg_for("seeds=[0]", "metrics=[frechet,classes]"))
+    assert report["anchors"] == known
+    (line,) = (line for line in caplog.text.splitlines() if line.startswith("frechet_distance"))
+    assert line.split()[-2:] == [f"{report['mean']['frechet_distance']:.4g}", "0.1250"]
+    assert f"{COUNT} images for each of the sampling seeds 0" in caplog.text
+    assert f"seen through classifier {report['classifier'][:12]}" in caplog.text
+    assert "the floor" in caplog.text
+
+
+@pytest.mark.parametrize(
+    ("overrides", "error", "message"),
+    [
+        (["ckpt_path=null"], ConfigError, "ckpt_path is missing"),
+        (["ckpt_path=."], CheckpointError, r"ckpt_path=\. holds no checkpoint"),
+        (["count=128"], ScoreError, "128 generated images are too few: .* needs at least 129 images"),
+        (["features=pixels"], ScoreError, "140 generated images are too few: .* needs at least 785 images"),
+        (["data.count=100"], ScoreError, "100 reference images are too few"),
+        (
+            ["data.image_channels=3"],
+            ScoreError,
+            r"scores are for grey images .* got uint8 \(200, 3, 28, 28\)",
+        ),
+        (["averaged=true"], CheckpointError, "averaged=true, but .* was trained without"),
+        (["features=inception"], ScoreError, "features=inception needs weights=FILE"),
+        (["device=cuda"], ConfigError, "device=cuda: PyTorch finds no CUDA device"),
+        (["anchors=true"], ConfigError, "anchors=true needs Fashion-MNIST itself"),
+    ],
+)
+def test_what_cannot_be_scored_leaves_nothing(
+    cfg_for,
+    run: Path,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    overrides: list[str],
+    error: type[DCGANError],
+    message: str,
+) -> None:
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
+    before = files_below(tmp_path)
+    cfg = cfg_for("seeds=[0]", *overrides)
+    with pytest.raises(error, match=message) as caught:
+        check_anchors(cfg) if cfg.anchors else evaluate(cfg)
+    assert "\n" not in str(caught.value)
+    assert files_below(tmp_path) == before
+
+
+def test_a_model_of_colour_images_is_refused(compose_cfg: Compose, tmp_path: Path) -> None:
+    colour = ["data.image_channels=3", "model.image_channels=3", "trainer.max_epochs=1"]
+    run = train_smoke(tmp_path / "colour", *colour)
+    cfg = compose_cfg(f"ckpt_path={run}", "data=synthetic", config_name="evaluate")
+    with pytest.raises(ScoreError, match="makes images of 3 channels; scores are for grey images"):
+        evaluate(cfg)
+
+
+@pytest.mark.real_data
+def test_anchors_are_compared_with_the_shipped_ones(
+    compose_cfg: Compose,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    shipped = anchors.shipped_anchors(load_features())
+    assert shipped is not None
+    monkeypatch.setattr(anchors, "compute_anchors", lambda real, network, report: shipped)
+    with caplog.at_level("INFO"):
+        content = check_anchors(compose_cfg(config_name="evaluate"))
+    assert json.loads((tmp_path / "run" / "anchors.json").read_text()) == content
+    assert content["features"]["classifier"]["anchors"] == shipped
+    accuracy = f"{100 * describe_weights()['test_accuracy']:.2f} %"
+    assert f"classifier: test accuracy {accuracy} (shipped: {accuracy})" in caplog.text
+    assert "all agree with the shipped ones" in caplog.text
+
+    other = copy.deepcopy(shipped)
+    other["blur"]["frechet_distance"] *= 1.1
+    monkeypatch.setattr(anchors, "compute_anchors", lambda real, network, report: other)
+    with pytest.raises(ScoreError, match="frechet_distance of the anchor blur is"):
+        check_anchors(compose_cfg(config_name="evaluate"))
+
+
+def test_all_scores_are_offered(compose_cfg: Compose) -> None:
+    assert compose_cfg(config_name="evaluate").metrics == list(METRICS)

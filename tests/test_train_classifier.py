@@ -1,0 +1,56 @@
+import hashlib
+import json
+from pathlib import Path
+
+import pytest
+from conftest import Compose, files_below
+
+from dcgan_lightning.data import SyntheticDataModule
+from dcgan_lightning.errors import ConfigError
+from dcgan_lightning.evaluation.classifier import accuracy, load_classifier
+from dcgan_lightning.train_classifier import train_classifier
+
+
+def test_weights_description_and_card_belong_together(compose_cfg: Compose, tmp_path: Path) -> None:
+    cfg = compose_cfg(
+        "data=synthetic", "data.count=300", "data.batch_size=20", "epochs=3", config_name="train_classifier"
+    )
+    description = train_classifier(cfg)
+    folder = tmp_path / "run"
+    name = "fashion_mnist_classifier"
+    assert files_below(folder) == {f"{name}.safetensors", f"{name}.json", f"{name}.md"}
+    assert json.loads((folder / f"{name}.json").read_text()) == description
+    content = (folder / f"{name}.safetensors").read_bytes()
+    assert description["sha256"] == hashlib.sha256(content).hexdigest()
+    network = load_classifier(folder / f"{name}.safetensors")
+    images, labels = SyntheticDataModule(count=300).load_split("test")
+    assert description["test_accuracy"] == accuracy(network, images, labels) > 0.8
+    card = (folder / f"{name}.md").read_text()
+    assert description["sha256"] in card
+    assert f"**{100 * description['test_accuracy']:.2f} %**" in card
+    assert "3 epochs of batches of 20" in card
+    assert f"{len(content):,} bytes" in card
+
+
+def test_the_same_seed_gives_the_same_weights(compose_cfg: Compose) -> None:
+    def digest(seed: int) -> str:
+        settings = ("data=synthetic", "data.count=64", "data.batch_size=32", "epochs=1", f"seed={seed}")
+        return train_classifier(compose_cfg(*settings, config_name="train_classifier"))["sha256"]
+
+    assert digest(0) == digest(0) != digest(1)
+
+
+@pytest.mark.parametrize(
+    ("override", "message"),
+    [
+        ("epochs=0", "epochs must be a whole number from 1 to 1000; got 0"),
+        ("classifier.lr=-1", "classifier.lr must be a number above 0; got -1"),
+        ("classifier.dropout=1", "classifier.dropout must be a number from 0 up to"),
+        ("shift=20", "shift must be a whole number from 0 to 14; got 20"),
+        ("threads=0", "threads must be a whole number from 1 to 1024"),
+    ],
+)
+def test_refusals(compose_cfg: Compose, tmp_path: Path, override: str, message: str) -> None:
+    with pytest.raises(ConfigError, match=message):
+        train_classifier(compose_cfg(override, config_name="train_classifier"))
+    assert not (tmp_path / "run").exists()
