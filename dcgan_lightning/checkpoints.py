@@ -107,7 +107,7 @@ def newest_checkpoint(folder: Path) -> tuple[Path, list[str]]:
             refusals.append(str(error))
     if not valid:
         reasons = "; ".join(refusals) or "the folder holds none"
-        raise CheckpointError(f"ckpt_path=last: no valid checkpoint in {folder} ({reasons})")
+        raise CheckpointError(f"no valid checkpoint in {folder} ({reasons})")
     furthest = max(position for position, _ in valid)
     # last.ckpt sorts after epoch_*.ckpt and is preferred among equals.
     return max(path for position, path in valid if position == furthest), refusals

@@ -3,6 +3,7 @@
 import contextlib
 import os
 import re
+import signal
 import sys
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
@@ -113,6 +114,15 @@ def run_command(command: Callable[[], Any], config_name: str = "train") -> NoRet
             raise
         refuse(ConfigError("a group such as data cannot be null; choose one of its options"), config_name)
     sys.exit(0)
+
+
+def end_on_sigterm() -> None:
+    """Let SIGTERM, which clusters send, end this process as Ctrl-C does: nothing half-made is left."""
+
+    def end(number: int, frame: object) -> NoReturn:
+        sys.exit(128 + number)
+
+    signal.signal(signal.SIGTERM, end)
 
 
 def refuse(error: Exception, config_name: str = "train") -> NoReturn:

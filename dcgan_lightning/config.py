@@ -19,12 +19,15 @@ from dcgan_lightning.rules import (
     CLOSED_GROUPS,
     FASHION_MNIST_COUNT,
     FREE_KEYS,
+    GENERATE_RULES,
     NOT_OFFERED,
     REQUIRED,
     REQUIRED_GROUPS,
     RULES,
     TOP_LEVEL,
+    Check,
     batch_size_problem,
+    generate_problem,
 )
 
 _PACKAGE = Path(__file__).resolve().parent
@@ -66,8 +69,25 @@ def _check_known(key: str) -> None:
         raise ConfigError(f"unknown key {key!r}{did_you_mean(key, [*RULES])}")
 
 
-def check_values(cfg: DictConfig) -> dict[str, Any]:
+def validate_generate(cfg: DictConfig) -> dict[str, Any]:
+    """Check every value for ``generate`` and how they fit together; return the plain values.
+
+    Raises:
+        ConfigError: The first thing that is wrong, with its key and the remedy.
+    """
+    values = check_values(cfg, GENERATE_RULES)
+    if problem := generate_problem(values):
+        raise ConfigError(problem)
+    return values
+
+
+def check_values(cfg: DictConfig, rules: Mapping[str, Check] | None = None) -> dict[str, Any]:
     """Check each value by itself, and the batch size against the data; return the plain values.
+
+    Args:
+        cfg: The composed configuration of any command.
+        rules: All keys of the command; every one must be there, and no other. Left out: the main job's rules
+            for the keys that are there.
 
     Raises:
         ConfigError: The first thing that is wrong, with its key and the remedy.
@@ -77,7 +97,9 @@ def check_values(cfg: DictConfig) -> dict[str, Any]:
     except OmegaConfBaseException as error:
         raise ConfigError(f"{error.full_key}: {str(error).partition(chr(10))[0]}") from error
     flat = dict(flatten(values))
-    for key, check in RULES.items():
+    if rules is not None:
+        _check_keys(values, flat, rules)
+    for key, check in (RULES if rules is None else rules).items():
         value = _look_up(values, key)
         if value is not _MISSING and (wanted := check(value)):
             raise ConfigError(f"{key} must be {wanted}; got {value!r}")
@@ -90,6 +112,16 @@ def check_values(cfg: DictConfig) -> dict[str, Any]:
         raise ConfigError("data is missing; choose it with data=fashion_mnist or data=synthetic")
     _check_batches(values["data"], count_processes(values.get("trainer") or {}) or 1)
     return values
+
+
+def _check_keys(values: Mapping[str, Any], flat: Mapping[str, Any], rules: Mapping[str, Check]) -> None:
+    """Demand the top-level keys of a command other than the main job, and no key that nothing takes."""
+    for key in flat:
+        if key not in rules and not key.endswith("._target_"):
+            raise ConfigError(f"unknown key {key!r}{did_you_mean(key, [*rules])}")
+    for key in rules:
+        if key.partition(".")[0] not in values:
+            raise ConfigError(f"{key} is missing; set it with {key}=...")
 
 
 _MISSING = object()

@@ -49,6 +49,17 @@ def choose_accelerator(accelerator: str) -> str:
     )
 
 
+def choose_device(device: str) -> str:
+    """Return "cuda" or "cpu", for commands that do not train: "auto" is the better one that is there."""
+    import torch
+
+    if device == "auto":
+        return "cuda" if torch.cuda.is_available() else "cpu"
+    if device == "cuda" and not torch.cuda.is_available():
+        raise ConfigError("device=cuda: PyTorch finds no CUDA device; use device=auto or device=cpu")
+    return device
+
+
 def set_threads(threads: int | None, accelerator: str, processes: int) -> None:
     """Set the number of CPU threads.
 

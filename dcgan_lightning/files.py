@@ -6,10 +6,11 @@ the previous version of each file or the new one, and nothing in between.
 
 import contextlib
 import errno
+import itertools
 import os
 import shutil
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 from dcgan_lightning.errors import RunFolderError
@@ -60,6 +61,99 @@ def write_atomic(path: Path | str, data: bytes | memoryview) -> None:
             f"cannot write {path}: {error.strerror or error} ({len(data):,} bytes needed, "
             f"{_free_bytes(path.parent):,} free); free some space or choose another folder"
         ) from error
+
+
+def fill_folder(path: Path, fill: Callable[[Path], None], is_numbered: bool = False) -> Path:
+    """Make a folder of many files that is either whole or not there.
+
+    The files go to a temporary folder beside it, which is flushed and renamed once: thousands of small files
+    would wait for the disk thousands of times. If this fails, nothing is left; what a killed process left is
+    removed by the next call.
+
+    Args:
+        path: Must not exist, or be empty.
+        fill: Writes all files into the folder that it is given.
+        is_numbered: If the folder exists, take the first free one of ``path_2``, ``path_3`` and so on.
+
+    Returns:
+        The folder.
+
+    Raises:
+        RunFolderError: The folder exists, cannot be written, or the disk is too full.
+    """
+    if not is_numbered:
+        check_is_new(path)
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        _remove_stale_folders(path.parent)
+        folder = Path(tempfile.mkdtemp(prefix=f"{TEMPORARY_PREFIX}{path.name}-", dir=path.parent))
+        handle = _claim(folder)
+        try:
+            fill(folder)
+            os.chmod(folder, 0o777 & ~_umask())  # mkdtemp's folders are private
+            if hasattr(os, "sync"):  # not on Windows
+                os.sync()
+            target = _free_name(path) if is_numbered else path
+            check_is_new(target)
+            if target.is_dir():
+                target.rmdir()
+            os.rename(folder, target)
+        except BaseException:
+            shutil.rmtree(folder, ignore_errors=True)
+            remove_if_empty(path.parent)
+            raise
+        finally:
+            if handle is not None:
+                os.close(handle)
+        _sync_folder(path.parent)
+    except OSError as error:
+        raise RunFolderError(
+            f"cannot write {path}: {error.strerror or error} ({_free_bytes(path.parent):,} bytes free); "
+            "free some space or choose another folder"
+        ) from error
+    return target
+
+
+def check_is_new(path: Path) -> None:
+    """Refuse a path where something is already.
+
+    Raises:
+        RunFolderError: It is a file, or a folder that is not empty.
+    """
+    if _holds_anything(path):
+        raise RunFolderError(f"{path} exists already, and nothing is overwritten; choose another folder")
+
+
+def _free_name(path: Path) -> Path:
+    others = (path.with_name(f"{path.name}_{number}") for number in itertools.count(2))
+    return next(name for name in itertools.chain([path], others) if not _holds_anything(name))
+
+
+def _holds_anything(path: Path) -> bool:
+    return path.is_symlink() or path.is_file() or (path.is_dir() and any(path.iterdir()))
+
+
+def _claim(folder: Path) -> int | None:
+    """Lock a folder while this process lives; return the lock, or None where there are no such locks."""
+    if fcntl is None:
+        return None
+    handle = os.open(folder, os.O_RDONLY)
+    try:
+        fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except OSError:
+        os.close(handle)
+        raise
+    return handle
+
+
+def _remove_stale_folders(parent: Path) -> None:
+    """Delete the temporary folders of processes that are gone; where there are no locks, they stay."""
+    for folder in parent.glob(f"{TEMPORARY_PREFIX}*"):
+        if folder.is_dir() and not folder.is_symlink():
+            with contextlib.suppress(OSError):  # its owner is at work
+                if (handle := _claim(folder)) is not None:
+                    shutil.rmtree(folder, ignore_errors=True)
+                    os.close(handle)
 
 
 @contextlib.contextmanager

@@ -2,7 +2,7 @@
 
 import math
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from numbers import Real
 from typing import Any
 
@@ -106,6 +106,10 @@ def _name(value: Any) -> str | None:
 def _file_name(value: Any) -> str | None:
     good = isinstance(value, str) and re.fullmatch(r"[\w-][\w. -]*\.gif", value)
     return None if good else "a file name without folders that ends in .gif"
+
+
+def _trained(value: Any) -> str | None:
+    return _text(value) and "a run's folder or a checkpoint file, as in ckpt_path=outputs/first"
 
 
 _flag = one_of(True, False)
@@ -219,6 +223,52 @@ NOT_OFFERED = {
     "trainer.gradient_clip_val": "the training step handles its gradients itself",
     "trainer.accumulate_grad_batches": "the training step handles its gradients itself; use data.batch_size",
 }
+# The other commands, each with all its keys; those of the data group are the same everywhere.
+DATA_RULES = {key: check for key, check in RULES.items() if key.startswith("data.")}
+CLASS_NAMES = (
+    "t_shirt",
+    "trouser",
+    "pullover",
+    "dress",
+    "coat",
+    "sandal",
+    "shirt",
+    "sneaker",
+    "bag",
+    "ankle_boot",
+)
+GENERATE_RULES = DATA_RULES | {
+    "ckpt_path": _trained,
+    "averaged": one_of("auto", True, False),
+    "mode": one_of("images", "interpolate", "walk", "neighbours", "atlas"),
+    "seed": _seed,
+    "first": whole(0, 1_000_000_000),
+    "n": optional(whole(1, 1_000_000)),
+    "class": optional(one_of(*CLASS_NAMES)),
+    "pool": optional(whole(1, 1_000_000)),
+    "k": whole(1, 20),
+    "steps": whole(1, 240),
+    "tours": whole(1, 25),
+    "format": one_of("gif", "mp4"),
+    "frame_ms": whole(20, 10_000),
+    "columns": optional(whole(1, 100)),
+    "scale": whole(1, 16),
+    "png": _flag,
+    "npz": _flag,
+    "output_dir": optional(_text),
+    "device": one_of("auto", "cpu", "cuda"),
+}
+# What n counts in each mode: a name, the number if none is given, the smallest and the largest.
+GENERATE_COUNTS = {
+    "images": ("images", 64, 1, 1_000_000),
+    "interpolate": ("points", 8, 2, 100),
+    "walk": ("points", 8, 2, 100),
+    "neighbours": ("images", 10, 1, 100),
+    "atlas": ("images a class", 10, 1, 100),
+    "class": ("images", 10, 1, 10_000),  # mode=atlas with class=...
+}
+FILM_PIXELS = 300_000_000  # of all frames together; they are held in memory
+
 REQUIRED_GROUPS = {"data": "fashion_mnist", "model": "dcgan", "trainer": "auto"}  # and an option of each
 REQUIRED = (
     "seed",
@@ -249,3 +299,35 @@ def batch_size_problem(batch_size: int, count: int, processes: int = 1) -> str |
             f"{processes} processes cannot share equally; use a divisor of {count}"
         )
     return None
+
+
+def generate_problem(values: Mapping[str, Any]) -> str | None:
+    """Return why values of ``generate``, each good by itself, do not go together, or None if they do."""
+    mode, garment, n = values["mode"], values["class"], values["n"]
+    if garment and mode != "atlas":
+        return f"class={garment} goes with mode=atlas only; got mode={mode}"
+    if values["npz"] and mode != "images":
+        return f"npz=true goes with mode=images only; got mode={mode}"
+    things, _, smallest, largest = GENERATE_COUNTS["class" if garment else mode]
+    if n is not None and not smallest <= n <= largest:
+        where = f"mode={mode} class={garment}" if garment else f"mode={mode}"
+        return f"n must be from {smallest} to {largest:,} {things} with {where}; got {n}"
+    if values["frame_ms"] % 10:
+        return f"frame_ms must be a multiple of 10, the unit of GIF files; got {values['frame_ms']}"
+    if mode in ("interpolate", "walk"):
+        frames, side = film_size(values)
+        if frames * side**2 > FILM_PIXELS:
+            return (
+                f"the film would have {frames:,} frames of {side} x {side} pixels; "
+                "use a smaller n, steps, tours or scale"
+            )
+    return None
+
+
+def film_size(values: Mapping[str, Any]) -> tuple[int, int]:
+    """Return the number of frames and their side in pixels of mode=interpolate or mode=walk."""
+    points = values["n"] or GENERATE_COUNTS[values["mode"]][1]
+    if values["mode"] == "interpolate":
+        return (points - 1) * values["steps"] + 1, 28 * 2 * values["scale"]
+    columns = math.isqrt(values["tours"] - 1) + 1
+    return points * values["steps"], (30 * columns + 2) * values["scale"]

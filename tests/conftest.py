@@ -12,6 +12,7 @@ from hydra import compose, initialize_config_dir
 from omegaconf import DictConfig
 
 from dcgan_lightning.config import CONF_DIR
+from dcgan_lightning.train import train
 
 Compose = Callable[..., DictConfig]
 RunModule = Callable[..., subprocess.CompletedProcess[str]]
@@ -37,10 +38,22 @@ def compose_cfg(tmp_path: Path) -> Compose:
     def compose_with(*overrides: str, config_name: str = "train") -> DictConfig:
         with initialize_config_dir(CONF_DIR, version_base="1.3"):
             cfg = compose(config_name, overrides=list(overrides))
-        cfg.paths.output_dir = str(tmp_path / "run")
+        if "paths" in cfg:
+            cfg.paths.output_dir = str(tmp_path / "run")
         return cfg
 
     return compose_with
+
+
+@pytest.fixture(scope="session")
+def trained_run(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Return the folder of a finished smoke run with an averaged generator; tests leave it as it is."""
+    folder = tmp_path_factory.mktemp("trained") / "run"
+    overrides = ["experiment=smoke", "callbacks=[default,averaged_generator]", "logger=none"]
+    with initialize_config_dir(CONF_DIR, version_base="1.3"):
+        cfg = compose("train", overrides=[*overrides, f"paths.output_dir={folder}"])
+    train(cfg)
+    return folder
 
 
 @pytest.fixture

@@ -13,6 +13,7 @@ NEITHER = {"networks", "kernels", "pictures", "evaluation"}
 NEITHER |= {"randomness.py", "files.py", "errors.py", "checkpoints.py", "rules.py"}
 NEITHER |= {"distributed.py", "processes.py", "devices.py", "pretrained.py", "sampling.py"}
 NEITHER |= {"background.py"}
+NEITHER |= {"latent.py", "garments.py", "gallery.py"}
 NO_HYDRA = {"data", "systems", "callbacks"}
 MODULES = sorted(PACKAGE.rglob("*.py"))
 

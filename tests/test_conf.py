@@ -10,10 +10,11 @@ from hydra.core.override_parser.overrides_parser import OverridesParser
 from omegaconf import DictConfig
 
 from dcgan_lightning.callbacks import AtomicCheckpointIO, GracefulStop
-from dcgan_lightning.config import CONF_DIR, build, check_values, flatten, plain, validate
+from dcgan_lightning.config import CONF_DIR, build, check_values, flatten, plain, validate, validate_generate
 from dcgan_lightning.evaluation import METRICS
 from dcgan_lightning.evaluation.classifier import describe_weights
 from dcgan_lightning.loop import build_trainer
+from dcgan_lightning.rules import GENERATE_RULES
 
 GROUPS = ("data", "model", "trainer", "callbacks", "logger", "experiment", "sweep")
 OPTIONS = sorted(
@@ -33,7 +34,7 @@ def test_no_file_is_left_out() -> None:
     tested = {*(f"{option.replace('=', '/')}.yaml" for option in OPTIONS)}
     tested |= {"train.yaml", "describe.yaml", "hydra/help/train.yaml", "hydra/help/describe.yaml"}
     tested |= {"hydra/job_logging/dcgan_lightning.yaml"}
-    tested |= {"evaluate.yaml", "hydra/help/evaluate.yaml"}
+    tested |= {"evaluate.yaml", "hydra/help/evaluate.yaml", "generate.yaml", "hydra/help/generate.yaml"}
     tested |= {"train_classifier.yaml", "hydra/help/train_classifier.yaml"}
     assert {str(path.relative_to(CONF_DIR)) for path in Path(CONF_DIR).rglob("*.yaml")} == tested
 
@@ -100,6 +101,17 @@ def test_every_sweep_starts_a_multirun_of_known_keys(name: str) -> None:
             assert override.is_sweep_override()
             for value in override.sweep_string_iterator():
                 compose("train", [f"{key}={value}"])
+
+
+def test_the_generate_commands_configuration(compose_cfg: Compose) -> None:
+    values = validate_generate(compose_cfg("ckpt_path=x", config_name="generate"))
+    expected = {"averaged": "auto", "mode": "images", "seed": 0, "first": 0, "n": None, "device": "auto"}
+    assert {key: values[key] for key in expected} == expected
+    assert values.keys() == {key.partition(".")[0] for key in GENERATE_RULES}
+    assert build(compose_cfg(config_name="generate").data).root is None
+    with initialize_config_dir(CONF_DIR, version_base="1.3"):
+        hydra = compose("generate", ["ckpt_path=x"], return_hydra_config=True).hydra
+    assert (hydra.run.dir, hydra.sweep.dir, hydra.output_subdir) == (".", "outputs/generated", None)
 
 
 def test_the_evaluate_commands_configuration(compose_cfg: Compose) -> None:

@@ -5,7 +5,14 @@ import pytest
 from conftest import Compose
 from omegaconf import OmegaConf
 
-from dcgan_lightning.config import check_fingerprint, check_values, fingerprint, flatten, validate
+from dcgan_lightning.config import (
+    check_fingerprint,
+    check_values,
+    fingerprint,
+    flatten,
+    validate,
+    validate_generate,
+)
 from dcgan_lightning.errors import ConfigError
 
 
@@ -135,6 +142,80 @@ def test_bad_values_are_named_in_one_line(compose_cfg: Compose, override: str, m
     assert "\n" not in str(caught.value)
 
 
+@pytest.mark.parametrize(
+    ("overrides", "message"),
+    [
+        ("ckpt_path=null", "ckpt_path must be a run's folder or a checkpoint file, as in ckpt_path="),
+        ("ckpt_path=''", "ckpt_path must be a run's folder or a checkpoint file"),
+        ("n=0", "n must be a whole number from 1 to 1000000, or null; got 0"),
+        ("n=-3", "n must be a whole number from 1 to 1000000, or null; got -3"),
+        ("n=1000001", "n must be a whole number from 1 to 1000000, or null; got 1000001"),
+        ("n=2.5", "n must be a whole number from 1 to 1000000, or null; got 2.5"),
+        ("n=many", "n must be a whole number from 1 to 1000000, or null; got 'many'"),
+        ("mode=dance", "mode must be one of images, interpolate, walk, neighbours, atlas; got 'dance'"),
+        (
+            "mode=atlas class=boot",
+            "class must be one of t_shirt, trouser, pullover, dress, coat, sandal, shirt, sneaker, bag, "
+            "ankle_boot, or null; got 'boot'",
+        ),
+        ("class=bag", "class=bag goes with mode=atlas only; got mode=images"),
+        ("mode=walk npz=true", "npz=true goes with mode=images only; got mode=walk"),
+        ("mode=walk n=1", "n must be from 2 to 100 points with mode=walk; got 1"),
+        ("mode=neighbours n=101", "n must be from 1 to 100 images with mode=neighbours; got 101"),
+        ("mode=atlas n=101", "n must be from 1 to 100 images a class with mode=atlas; got 101"),
+        (
+            "mode=atlas class=bag n=10001",
+            "n must be from 1 to 10,000 images with mode=atlas class=bag; got 10001",
+        ),
+        ("mode=walk frame_ms=25", "frame_ms must be a multiple of 10, the unit of GIF files; got 25"),
+        ("mode=walk steps=0", "steps must be a whole number from 1 to 240; got 0"),
+        ("mode=walk tours=26", "tours must be a whole number from 1 to 25; got 26"),
+        (
+            "mode=walk n=100 steps=240 scale=16",
+            "the film would have 24,000 frames of 1472 x 1472 pixels; use a smaller n, steps, tours or",
+        ),
+        (
+            "mode=interpolate n=100 steps=240",
+            "the film would have 23,761 frames of 224 x 224 pixels; use a smaller n, steps, tours or scale",
+        ),
+        ("format=avi", "format must be one of gif, mp4; got 'avi'"),
+        ("averaged=maybe", "averaged must be one of auto, True, False; got 'maybe'"),
+        ("seed=-1", "seed must be a whole number from 0 to 4294967295; got -1"),
+        ("first=-1", "first must be a whole number from 0 to 1000000000; got -1"),
+        ("columns=0", "columns must be a whole number from 1 to 100, or null; got 0"),
+        ("scale=0", "scale must be a whole number from 1 to 16; got 0"),
+        ("device=tpu", "device must be one of auto, cpu, cuda; got 'tpu'"),
+        ("+steeps=3", "unknown key 'steeps'; did you mean 'steps'?"),
+        ("+data.roots=x", "unknown key 'data.roots'; did you mean 'data.root'?"),
+        ("~steps", "steps is missing; set it with steps=..."),
+        ("data.verify=maybe", "data.verify must be one of True, False; got 'maybe'"),
+        ("data._target_=os.system", "data._target_: 'os.system' may not be built"),
+    ],
+)
+def test_generates_bad_values_are_named_in_one_line(
+    compose_cfg: Compose, overrides: str, message: str
+) -> None:
+    given = overrides.split()
+    with pytest.raises(ConfigError) as caught:
+        validate_generate(compose_cfg("ckpt_path=x", *given, config_name="generate"))
+    assert message in str(caught.value)
+    assert "\n" not in str(caught.value)
+
+
+def test_generates_limits_are_good_values(compose_cfg: Compose) -> None:
+    for overrides in (
+        "n=1",
+        "n=1000000 png=false npz=true",
+        "mode=walk n=2",
+        "mode=interpolate n=100 steps=16",
+        "mode=atlas n=100",
+        "mode=atlas class=ankle_boot n=10000",
+        "mode=neighbours n=100 k=20",
+    ):
+        cfg = compose_cfg("ckpt_path=x", *overrides.split(), config_name="generate")
+        assert validate_generate(cfg)["n"] == cfg.n
+
+
 def test_lightnings_variables_are_refused(compose_cfg: Compose, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("PL_TRAINER_MAX_STEPS", "3")
     with pytest.raises(ConfigError, match="PL_TRAINER_MAX_STEPS in the environment would change the trainer"):
@@ -188,5 +269,5 @@ def test_differences_are_listed(tmp_path) -> None:
 
 
 def test_a_refusal_needs_no_pytorch() -> None:
-    code = "import sys, dcgan_lightning.train; sys.exit('torch' in sys.modules)"
+    code = "import sys, dcgan_lightning.train, dcgan_lightning.generate; sys.exit('torch' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", code]).returncode == 0

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from dcgan_lightning.errors import RunFolderError
-from dcgan_lightning.files import locked, remove_if_empty, remove_stale_temporaries, write_atomic
+from dcgan_lightning.files import fill_folder, locked, remove_if_empty, remove_stale_temporaries, write_atomic
 
 
 def test_writes_and_replaces(tmp_path: Path) -> None:
@@ -119,3 +119,79 @@ def test_a_lock_needs_a_folder_that_can_be_made(tmp_path: Path) -> None:
     (tmp_path / "file").touch()
     with pytest.raises(RunFolderError, match="cannot write"), locked(tmp_path / "file" / "run"):
         pass
+
+
+def two_files(folder: Path) -> None:
+    (folder / "a.txt").write_bytes(b"one")
+    (folder / "b.txt").write_bytes(b"two")
+
+
+def test_a_folder_is_filled_and_named_at_once(tmp_path: Path) -> None:
+    seen = []
+
+    def fill(folder: Path) -> None:
+        two_files(folder)
+        seen.extend(os.listdir(folder.parent))
+
+    target = tmp_path / "deep" / "made"
+    assert fill_folder(target, fill) == target
+    assert seen[0].startswith(".tmp-made-")
+    assert len(seen) == 1  # the name was not there before all files were
+    assert sorted(os.listdir(target)) == ["a.txt", "b.txt"]
+    assert os.listdir(target.parent) == ["made"]
+    assert target.stat().st_mode & 0o777 == 0o777 & ~_umask()
+
+
+def test_an_empty_folder_is_taken_and_a_full_one_refused(tmp_path: Path) -> None:
+    (tmp_path / "made").mkdir()
+    fill_folder(tmp_path / "made", two_files)
+    with pytest.raises(RunFolderError, match=r"made exists already, and nothing is overwritten; choose"):
+        fill_folder(tmp_path / "made", lambda folder: pytest.fail("nothing is made"))
+    (tmp_path / "file").write_bytes(b"mine")
+    with pytest.raises(RunFolderError, match="file exists already"):
+        fill_folder(tmp_path / "file", two_files)
+    assert (tmp_path / "file").read_bytes() == b"mine"
+
+
+def test_numbered_folders_never_meet(tmp_path: Path) -> None:
+    def late(folder: Path) -> None:
+        two_files(folder)
+        (tmp_path / "made_2").mkdir()  # another process was faster
+        (tmp_path / "made_2" / "other").write_bytes(b"")
+
+    first = fill_folder(tmp_path / "made", two_files, is_numbered=True)
+    third = fill_folder(tmp_path / "made", late, is_numbered=True)
+    assert (first.name, third.name) == ("made", "made_3")
+    assert os.listdir(tmp_path / "made_2") == ["other"]
+
+
+@pytest.mark.parametrize(
+    "error", [OSError(28, "No space left on device"), KeyboardInterrupt(), SystemExit(143)]
+)
+def test_a_failed_folder_leaves_nothing(tmp_path: Path, error: BaseException) -> None:
+    def fail(folder: Path) -> None:
+        two_files(folder)
+        raise error
+
+    (tmp_path / "mine").write_bytes(b"")
+    expected = RunFolderError if isinstance(error, OSError) else type(error)
+    with pytest.raises(expected) as caught:
+        fill_folder(tmp_path / "outputs" / "made", fail)
+    assert os.listdir(tmp_path) == ["mine"]
+    if isinstance(error, OSError):
+        assert "made: No space left on device (" in str(caught.value)
+
+
+def test_what_a_killed_process_left_is_removed_and_a_living_ones_stays(tmp_path: Path) -> None:
+    stale = tmp_path / ".tmp-made-old"
+    stale.mkdir()
+    two_files(stale)
+
+    def fill(folder: Path) -> None:
+        assert not stale.exists()
+        fill_folder(tmp_path / "other", two_files)  # its cleaning up spares this one
+        assert folder.is_dir()
+        two_files(folder)
+
+    fill_folder(tmp_path / "made", fill)
+    assert sorted(os.listdir(tmp_path)) == ["made", "other"]

@@ -9,7 +9,7 @@ from conftest import Compose
 from hydra.core.override_parser.overrides_parser import OverridesParser
 
 import dcgan_lightning
-from dcgan_lightning.config import check_values, validate
+from dcgan_lightning.config import check_values, validate, validate_generate
 
 ROOT = Path(dcgan_lightning.__file__).resolve().parents[1]
 README = (ROOT / "README.md").read_text()
@@ -19,6 +19,7 @@ CONFIG_NAMES = {
     "dcgan_lightning.train": "train",
     "dcgan_lightning.data": "describe",
     "dcgan_lightning.evaluate": "evaluate",
+    "dcgan_lightning.generate": "generate",
     "dcgan_lightning.train_classifier": "train_classifier",
 }
 GROUP_ROWS = "\n".join(re.findall(r"^\| `\w+` \| .*$", README, flags=re.MULTILINE))
@@ -32,10 +33,7 @@ def compose_arguments(compose_cfg: Compose, arguments: list[str], config_name: s
         value = next(override.sweep_string_iterator()) if override.is_sweep_override() else None
         overrides.append(f"{override.get_key_element()}={value}" if value else override.input_line)
     cfg = compose_cfg(*overrides, config_name=config_name)
-    if config_name == "train":
-        validate(cfg)
-    else:
-        check_values(cfg)
+    {"train": validate, "generate": validate_generate}.get(config_name, check_values)(cfg)
 
 
 @pytest.mark.parametrize(("module", "text"), COMMANDS)

@@ -1,11 +1,14 @@
 """The film of the training: which frames it shows, and its file."""
 
+import importlib.util
 import math
 from collections.abc import Sequence
 
 import imageio.v3 as imageio
 import numpy as np
 from numpy.typing import NDArray
+
+from dcgan_lightning.errors import MissingExtraError
 
 
 def is_film_frame(index: int) -> bool:
@@ -35,4 +38,39 @@ def encode_gif(frames: Sequence[NDArray[np.uint8]], frame_ms: int) -> bytes:
     if not frames:
         raise ValueError("a film needs at least one frame")
     data: bytes = imageio.imwrite("<bytes>", list(frames), extension=".gif", duration=frame_ms, loop=0)
+    return data
+
+
+def require_mp4() -> None:
+    """Refuse to go on if the package for MP4 films is not installed.
+
+    Raises:
+        MissingExtraError: Says how to install it.
+    """
+    if importlib.util.find_spec("imageio_ffmpeg") is None:
+        raise MissingExtraError(
+            'format=mp4 needs the package imageio-ffmpeg: pip install "dcgan-lightning[mp4]"; '
+            "format=gif needs nothing more"
+        )
+
+
+def encode_mp4(frames: Sequence[NDArray[np.uint8]], frame_ms: int) -> bytes:
+    """Return pictures of one size as the bytes of an MP4 film (H.264), which every browser shows.
+
+    Args:
+        frames: At least one picture, grey or RGB; height and width must be even, as the format demands.
+        frame_ms: How long each is shown, in milliseconds.
+
+    Raises:
+        ValueError: There are no frames, or their size is odd.
+        MissingExtraError: The package imageio-ffmpeg is not installed.
+    """
+    if not frames:
+        raise ValueError("a film needs at least one frame")
+    if any(side % 2 for side in frames[0].shape[:2]):
+        raise ValueError(f"an MP4 film needs an even height and width, got {frames[0].shape[:2]}")
+    require_mp4()
+    data: bytes = imageio.imwrite(
+        "<bytes>", list(frames), extension=".mp4", plugin="FFMPEG", fps=1000 / frame_ms, macro_block_size=2
+    )
     return data

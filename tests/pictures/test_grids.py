@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 import torch
 
-from dcgan_lightning.pictures import decode_png, encode_png, make_grid, to_uint8
+from dcgan_lightning.pictures import decode_png, encode_each_png, encode_png, make_grid, to_uint8
 
 
 def test_to_uint8_has_one_fixed_range() -> None:
@@ -49,3 +49,12 @@ def test_png_keeps_every_pixel() -> None:
     data = encode_png(picture)
     assert data.startswith(b"\x89PNG")
     assert np.array_equal(decode_png(data), picture)
+
+
+def test_each_image_as_a_png_of_its_own() -> None:
+    images = torch.randint(0, 256, (3, 1, 28, 28), dtype=torch.uint8)
+    decoded = [decode_png(data) for data in encode_each_png(images)]
+    assert np.array_equal(np.stack(decoded), images[:, 0].numpy())
+    colours = torch.randint(0, 256, (1, 3, 5, 6), dtype=torch.uint8)
+    (data,) = encode_each_png(colours)
+    assert np.array_equal(decode_png(data), colours[0].permute(1, 2, 0).numpy())

@@ -1,0 +1,104 @@
+"""Images and what the classifier sees in them: those of a class, the clearest of each, the most alike."""
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from dcgan_lightning.evaluation.classifier import CLASS_NAMES, FashionClassifier, class_probabilities
+
+
+@dataclass(frozen=True, eq=False)
+class Garments:
+    """Generated images with their classes.
+
+    Attributes:
+        images: uint8 (N, 1, 28, 28).
+        numbers: int64 (N,), to make them again (see `dcgan_lightning.sampling`).
+        classes: int64 (N,), the most probable class of each, in the order of ``CLASS_NAMES``.
+        confidences: float32 (N,), how probable the classifier holds that class, in [0, 1].
+    """
+
+    images: Tensor
+    numbers: Tensor
+    classes: Tensor
+    confidences: Tensor
+
+    def __len__(self) -> int:
+        return len(self.images)
+
+    def take(self, rows: Tensor) -> "Garments":
+        """Return some of them, chosen by indices or by a mask (N,)."""
+        return Garments(self.images[rows], self.numbers[rows], self.classes[rows], self.confidences[rows])
+
+
+def classify(blocks: Iterable[Tensor], classifier: FashionClassifier, first: int = 0) -> Iterator[Garments]:
+    """Yield images with their classes, piece by piece.
+
+    Args:
+        blocks: From `dcgan_lightning.sampling.sample_blocks`.
+        classifier: In inference mode, on any device.
+        first: Number of the first image.
+    """
+    device = next(classifier.parameters()).device
+    for images in blocks:
+        confidences, classes = class_probabilities(classifier, images.to(device)).max(dim=1)
+        numbers = torch.arange(first, first + len(images))
+        yield Garments(images, numbers, classes.cpu(), confidences.cpu())
+        first += len(images)
+
+
+def first_of_class(pieces: Iterable[Garments], wanted: int, count: int) -> Garments:
+    """Return the first images of a class, and ask for no more pieces than that takes.
+
+    Args:
+        pieces: At least one (see `classify`).
+        wanted: Index of the class.
+        count: How many; fewer are returned if there are fewer.
+    """
+    found: list[Garments] = []
+    for piece in pieces:
+        found.append(piece.take(piece.classes == wanted))
+        if sum(map(len, found)) >= count:
+            break
+    return _join(found).take(torch.arange(min(count, sum(map(len, found)))))
+
+
+def clearest_of_each_class(pieces: Iterable[Garments], count: int) -> list[Garments]:
+    """Return for each class the images that the classifier is surest of, the surest first.
+
+    Args:
+        pieces: At least one (see `classify`); never more than ``count`` images of each class are kept.
+        count: How many of each class; fewer are returned if there are fewer.
+    """
+    clearest: list[list[Garments]] = [[] for _ in CLASS_NAMES]
+    for piece in pieces:
+        for index, kept in enumerate(clearest):
+            group = _join([*kept, piece.take(piece.classes == index)])
+            clearest[index] = [group.take(group.confidences.argsort(descending=True, stable=True)[:count])]
+    return [group for (group,) in clearest]
+
+
+def nearest(queries: Tensor, rows: Tensor, count: int) -> tuple[Tensor, Tensor]:
+    """Return the distances to each query's nearest rows and their indices, the nearest first.
+
+    Args:
+        queries: (M, D), float.
+        rows: (N, D) with N at least ``count``.
+        count: How many of each.
+
+    Returns:
+        (M, count) and int64 (M, count).
+    """
+    found = [torch.cdist(part, rows).topk(count, largest=False) for part in queries.split(100)]
+    return torch.cat([part.values for part in found]), torch.cat([part.indices for part in found])
+
+
+def _join(pieces: list[Garments]) -> Garments:
+    return Garments(
+        torch.cat([piece.images for piece in pieces]),
+        torch.cat([piece.numbers for piece in pieces]),
+        torch.cat([piece.classes for piece in pieces]),
+        torch.cat([piece.confidences for piece in pieces]),
+    )

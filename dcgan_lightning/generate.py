@@ -1,0 +1,271 @@
+"""Make images: ``python -m dcgan_lightning.generate ckpt_path=outputs/first`` (see ``--help``).
+
+From Python:
+
+    from dcgan_lightning.pretrained import load_generator
+    from dcgan_lightning.sampling import sample_images
+    images = sample_images(load_generator("outputs/first"), 16, seed=1)  # uint8 (16, 1, 28, 28)
+"""
+
+import json
+import logging
+import sys
+import time
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sized
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, TypeVar
+
+import hydra
+from omegaconf import DictConfig
+
+import dcgan_lightning
+from dcgan_lightning.commands import end_on_sigterm, refuse, run_command
+from dcgan_lightning.config import CONF_DIR, build, validate_generate
+from dcgan_lightning.devices import choose_device, set_tf32
+from dcgan_lightning.errors import ConfigError, DCGANError, ScoreError
+from dcgan_lightning.files import check_is_new, fill_folder
+from dcgan_lightning.resume import CONFIG_FILE
+from dcgan_lightning.rules import CLASS_NAMES, GENERATE_COUNTS
+
+if TYPE_CHECKING:  # PyTorch takes seconds to import, and a refusal needs none of it
+    from dcgan_lightning.evaluation import FashionClassifier
+    from dcgan_lightning.garments import Garments
+    from dcgan_lightning.networks import Generator
+    from dcgan_lightning.pretrained import TrainedGenerator
+
+log = logging.getLogger("dcgan_lightning.generate")  # __name__ is "__main__" when run as a command
+
+POOL = {"atlas": 5_120, "class": 51_200}  # images looked through, if not set
+Fill = Callable[[Path], None]  # writes its files into a folder
+Part = TypeVar("Part", bound=Sized)
+
+
+@dataclass(frozen=True)
+class Generated:
+    """What a call has made.
+
+    Attributes:
+        folder: Holds it.
+        seconds: How long it took, without reading the checkpoint.
+    """
+
+    folder: Path
+    seconds: float
+
+
+def generate(cfg: DictConfig, classifier: "FashionClassifier | None" = None) -> Generated:
+    """Make images, or pictures of the latent space, as configured.
+
+    Args:
+        cfg: The composed configuration.
+        classifier: For mode=neighbours and mode=atlas; the shipped one if not given.
+
+    Raises:
+        ConfigError: A setting is wrong.
+        CheckpointError: There is no checkpoint, it is damaged, or has no averaged generator.
+        RunFolderError: The output folder exists already or cannot be written.
+        DCGANError: The training images or the classifier cannot be had, or a package is missing.
+    """
+    values = validate_generate(cfg)
+    if values["output_dir"]:
+        check_is_new(Path(values["output_dir"]))
+
+    from dcgan_lightning.pretrained import load_trained
+
+    trained = load_trained(cfg.ckpt_path, None if cfg.averaged == "auto" else cfg.averaged)
+    values["n"] = values["n"] or GENERATE_COUNTS["class" if values["class"] else cfg.mode][1]
+    values["device"] = choose_device(cfg.device)
+    _check_channels(values, trained.settings["image_channels"])
+    set_tf32(False)
+    generator = trained.generator.to(values["device"])
+    log.info(
+        "%s, %d epochs%s", trained.path, trained.epochs, ", averaged generator" if trained.averaged else ""
+    )
+    started = time.monotonic()
+    if values["mode"] == "atlas":
+        fill = _atlas(values, generator, classifier)
+    elif values["mode"] == "neighbours":
+        fill = _neighbours(values, generator, classifier, cfg.data)
+    else:
+        fill = _from_noise(values, generator)
+
+    def fill_and_describe(folder: Path) -> None:
+        fill(folder)
+        (folder / "made_with.json").write_text(_made_with(values, trained), encoding="utf-8")
+
+    target = Path(values["output_dir"] or _default_folder(trained.path, values))
+    folder = fill_folder(target, fill_and_describe, is_numbered=not values["output_dir"])
+    seconds = time.monotonic() - started
+    pace = f" ({values['n'] / seconds:,.0f} images/s)" if values["mode"] == "images" else ""
+    log.info("made in %.1f s%s; everything is in %s", seconds, pace, folder)
+    return Generated(folder, seconds)
+
+
+def _from_noise(values: Mapping[str, Any], generator: "Generator") -> Fill:
+    """Return what fills a folder in the modes that need nothing but the generator."""
+    from dcgan_lightning import gallery
+    from dcgan_lightning.pictures.film import require_mp4
+    from dcgan_lightning.sampling import sample_blocks, sample_noise
+
+    n, seed, first, steps, scale = (values[key] for key in ("n", "seed", "first", "steps", "scale"))
+    film = gallery.FilmSettings(values["frame_ms"], values["format"])
+    if film.kind == "mp4" and values["mode"] != "images":
+        require_mp4()
+
+    def fill(folder: Path) -> None:
+        if values["mode"] == "images":
+            blocks = _with_progress(sample_blocks(generator, n, seed, first), n)
+            outputs = {key: values[key] for key in ("columns", "scale", "png", "npz")}
+            gallery.write_images(folder, blocks, n, first, **outputs)
+            if n > gallery.GRID_LIMIT:
+                log.info("grid.png shows the first %d of %s images", gallery.GRID_LIMIT, f"{n:,}")
+        elif values["mode"] == "interpolate":
+            points = sample_noise(generator.latent_dim, n, seed, first)
+            gallery.write_interpolation(folder, generator, points, steps, scale, film)
+        else:
+            points = sample_noise(generator.latent_dim, values["tours"] * n, seed, first)
+            gallery.write_walk(folder, generator, points.unflatten(0, (-1, n)), steps, scale, film)
+
+    return fill
+
+
+def _neighbours(
+    values: Mapping[str, Any],
+    generator: "Generator",
+    classifier: "FashionClassifier | None",
+    data: DictConfig,
+) -> Fill:
+    """Return what fills a folder with images beside the training images that are most like them."""
+    import torch
+
+    from dcgan_lightning.evaluation.classifier import normalize
+    from dcgan_lightning.gallery import write_neighbours
+    from dcgan_lightning.garments import nearest
+    from dcgan_lightning.sampling import sample_images
+
+    network = _classifier_on(values["device"], classifier)
+    datamodule = build(data)
+    datamodule.prepare_data()
+    datamodule.setup()
+    train = datamodule.images
+    if train.shape[1] != 1 or len(train) < values["k"]:
+        raise ConfigError(f"mode=neighbours needs at least k={values['k']} grey training images; check data")
+
+    def features(images: "torch.Tensor") -> "torch.Tensor":
+        size = network.features(normalize(images[:1].to(values["device"]))).shape[1]
+        found = torch.empty(len(images), size)  # at once: small pieces kept in turn cost 1.4 GB of gaps
+        done = 0
+        for part in _with_progress(images.split(256), len(images)):
+            found[done : done + len(part)] = network.features(normalize(part.to(values["device"])))
+            done += len(part)
+        return found
+
+    def fill(folder: Path) -> None:
+        images = sample_images(generator, values["n"], values["seed"], values["first"])
+        with torch.no_grad():
+            distances, indices = nearest(features(images), features(train), values["k"])
+        numbers = range(values["first"], values["first"] + values["n"])
+        write_neighbours(folder, images, numbers, train, indices, distances, values["scale"])
+
+    return fill
+
+
+def _atlas(values: Mapping[str, Any], generator: "Generator", classifier: "FashionClassifier | None") -> Fill:
+    """Return what fills a folder with garments sorted by class, or with those of one class."""
+    from dcgan_lightning.gallery import write_atlas, write_class
+    from dcgan_lightning.garments import classify, clearest_of_each_class, first_of_class
+    from dcgan_lightning.sampling import sample_blocks
+
+    network = _classifier_on(values["device"], classifier)
+    name, n, first = values["class"], values["n"], values["first"]
+    pool = values["pool"] or POOL["class" if name else "atlas"]
+    blocks = _with_progress(sample_blocks(generator, pool, values["seed"], first), pool)
+    pieces = classify(blocks, network, first)
+
+    def fill(folder: Path) -> None:
+        if not name:
+            groups = clearest_of_each_class(pieces, n)
+            _tell_few(CLASS_NAMES, groups, n, pool)
+            write_atlas(folder, groups, values["scale"], values["png"])
+            return
+        garments = first_of_class(pieces, CLASS_NAMES.index(name), n)
+        if not len(garments):
+            raise ScoreError(f"class={name}: none among {pool:,} images; try a larger pool, or another seed")
+        _tell_few([name], [garments], n, pool)
+        write_class(folder, garments, values["columns"], values["scale"], values["png"])
+
+    return fill
+
+
+def _tell_few(names: Iterable[str], groups: Iterable["Garments"], wanted: int, pool: int) -> None:
+    """Say of which classes fewer images were found than wanted."""
+    for name, group in zip(names, groups, strict=True):
+        if len(group) < wanted:
+            log.info("%s: only %d of %d found among %s images", name, len(group), wanted, f"{pool:,}")
+
+
+def _classifier_on(device: str, classifier: "FashionClassifier | None") -> "FashionClassifier":
+    from dcgan_lightning.evaluation.classifier import load_classifier
+
+    return (classifier or load_classifier()).to(device)
+
+
+def _check_channels(values: Mapping[str, Any], channels: int) -> None:
+    """Refuse what needs images of other channels than the generator makes."""
+    if values["mode"] in ("neighbours", "atlas") and channels != 1:
+        raise ConfigError(
+            f"mode={values['mode']} is for grey images, this generator makes {channels} channels"
+        )
+    if channels not in (1, 3) and (values["mode"] != "images" or values["png"]):
+        raise ConfigError(
+            f"images of {channels} channels cannot be shown; use mode=images png=false npz=true"
+        )
+
+
+def _with_progress(parts: Iterable[Part], total: int) -> Iterator[Part]:
+    """Pass things on and, on a terminal, show how many of their images are done."""
+    from tqdm import tqdm
+
+    is_shown = sys.stderr.isatty()
+    with tqdm(total=total, unit=" images", dynamic_ncols=True, leave=False, disable=not is_shown) as bar:
+        for part in parts:
+            yield part
+            bar.update(len(part))
+
+
+def _default_folder(checkpoint: Path, values: Mapping[str, Any]) -> Path:
+    """Return generated/<mode>_seed_<seed> in the run's folder, or in outputs/ for a checkpoint of no run."""
+    run = checkpoint.resolve().parent.parent
+    is_in_run = checkpoint.resolve().parent.name == "checkpoints" and (run / CONFIG_FILE).is_file()
+    folder = run if is_in_run else Path("outputs")
+    return folder / "generated" / f"{values['class'] or values['mode']}_seed_{values['seed']}"
+
+
+def _made_with(values: Mapping[str, Any], trained: "TrainedGenerator") -> str:
+    """Return, as JSON, what it takes to make the same again."""
+    import torch
+
+    left_out = ["ckpt_path", "output_dir"] + (["data"] if values["mode"] != "neighbours" else [])
+    description = {
+        "checkpoint": str(trained.path),
+        "epochs": trained.epochs,
+        "iterations": trained.iterations,
+        **{key: value for key, value in values.items() if key not in left_out},
+        "averaged": trained.averaged,
+        "versions": {"dcgan_lightning": dcgan_lightning.__version__, "torch": str(torch.__version__)},
+    }
+    return f"{json.dumps(description, indent=1)}\n"
+
+
+@hydra.main(version_base="1.3", config_path=CONF_DIR, config_name="generate")
+def _command(cfg: DictConfig) -> None:
+    end_on_sigterm()
+    try:
+        generate(cfg)
+    except DCGANError as error:
+        refuse(error, "generate")
+
+
+if __name__ == "__main__":
+    run_command(_command, "generate")

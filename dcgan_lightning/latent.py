@@ -1,0 +1,61 @@
+"""Ways through the latent space: from noise vector to noise vector."""
+
+import torch
+from torch import Tensor
+
+
+def slerp(start: Tensor, end: Tensor, shares: Tensor) -> Tensor:
+    """Turn one vector into another: its direction along the arc between them, its length in proportion.
+
+    Noise vectors of many dimensions nearly all have the same length. A straight line between two of them
+    comes closer to the origin than any noise the generator was trained on; the arc does not.
+
+    Args:
+        start: (D,), any length.
+        end: (D,). If it points exactly away from ``start``, no arc is shorter than the others; it is then
+            the one through the coordinate axis that is furthest from both.
+        shares: (S,), the way gone, from 0 to 1.
+
+    Returns:
+        (S, D), of ``start``'s type; computed in float64.
+
+    Source:
+        White 2016, https://arxiv.org/abs/1609.04468.
+    """
+    first, last, way = start.double(), end.double(), shares.double()[:, None]
+    first_length, last_length = first.norm(), last.norm()
+    first, last = _direction(first), _direction(last)
+    cosine = first @ last
+    across = last - cosine * first
+    angle = torch.atan2(across.norm(), cosine)  # exact also where the cosine is nearly 1 or -1
+    if across.norm() < 1e-7:
+        axis = torch.zeros_like(first)
+        axis[first.abs().argmin()] = 1
+        across = axis - (axis @ first) * first
+    directions = torch.cos(angle * way) * first + torch.sin(angle * way) * _direction(across)
+    return (directions * torch.lerp(first_length, last_length, way)).to(start.dtype)
+
+
+def path(points: Tensor, steps: int, is_closed: bool = False, rests: bool = False) -> Tensor:
+    """Go from point to point, along the arcs of `slerp`.
+
+    Args:
+        points: (P, D) with P at least 2.
+        steps: Steps from one point to the next, >= 1.
+        is_closed: Go on from the last point to the first; the path then ends one step before it, so that it
+            can be repeated without a jerk.
+        rests: Slow down before each point and speed up after it, instead of turning sharply.
+
+    Returns:
+        ((P - 1) * steps + 1, D), or (P * steps, D) if closed; every ``steps``-th is a point itself.
+    """
+    shares = torch.arange(steps, dtype=torch.float64) / steps
+    if rests:
+        shares = shares.square() * (3 - 2 * shares)
+    following = points.roll(-1, dims=0)
+    arcs = [slerp(start, end, shares) for start, end in zip(points, following, strict=True)]
+    return torch.cat(arcs) if is_closed else torch.cat([*arcs[:-1], points[-1:]])
+
+
+def _direction(vector: Tensor) -> Tensor:
+    return torch.nn.functional.normalize(vector, dim=0)

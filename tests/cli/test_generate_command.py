@@ -1,0 +1,82 @@
+"""Generate as a user types it: real processes."""
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import numpy as np
+import pytest
+from conftest import RunModule, files_below
+
+from dcgan_lightning.files import fill_folder
+from dcgan_lightning.pretrained import load_generator
+from dcgan_lightning.sampling import sample_images
+
+COMMAND = "dcgan_lightning.generate"
+
+
+def test_images_of_a_run(run_module: RunModule, trained_run: Path, tmp_path: Path) -> None:
+    result = run_module(COMMAND, f"ckpt_path={trained_run}", "n=3", "npz=true", "output_dir=made")
+    assert result.returncode == 0, result.stderr
+    assert "2 epochs, averaged generator" in result.stdout
+    assert "everything is in made" in result.stdout
+    singles = {f"made/image_{number:06d}.png" for number in range(3)}
+    assert files_below(tmp_path) == singles | {"made/grid.png", "made/images.npz", "made/made_with.json"}
+    with np.load(tmp_path / "made" / "images.npz") as archive:
+        assert np.array_equal(archive["images"], sample_images(load_generator(trained_run), 3).numpy())
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        ((), "ckpt_path must be a run's folder or a checkpoint file"),
+        (("ckpt_path=damaged.ckpt",), "damaged.ckpt cannot be read"),
+        (("ckpt_path=empty", "nn=3"), "unknown key 'nn'; did you mean 'n'?"),
+        (("ckpt_path=empty", "n=0"), "n must be a whole number from 1 to 1000000"),
+        (("ckpt_path=damaged.ckpt", "output_dir=empty/../damaged.ckpt"), "exists already"),
+    ],
+)
+def test_a_mistake_is_one_line_and_leaves_nothing(
+    run_module: RunModule, tmp_path: Path, arguments: tuple[str, ...], message: str
+) -> None:
+    (tmp_path / "empty").mkdir()
+    (tmp_path / "damaged.ckpt").write_bytes(b"damaged")
+    result = run_module(COMMAND, *arguments)
+    assert result.returncode == 1
+    assert result.stderr.startswith("error: ")
+    assert message in result.stderr
+    assert result.stderr.count("\n") == 1
+    assert sorted(os.listdir(tmp_path)) == ["damaged.ckpt", "empty"]
+    assert os.listdir(tmp_path / "empty") == []
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGKILL])
+def test_an_ended_call_leaves_no_half_folder(
+    trained_run: Path, tmp_path: Path, number: signal.Signals
+) -> None:
+    process = subprocess.Popen(
+        [sys.executable, "-m", COMMAND, f"ckpt_path={trained_run}", "output_dir=made", "n=1000000"],
+        cwd=tmp_path,
+        env=os.environ | {"OMP_NUM_THREADS": "1"},
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+    deadline = time.monotonic() + 120
+    while not any(tmp_path.glob(".tmp-made-*/image_000300.png")):
+        assert process.poll() is None
+        assert time.monotonic() < deadline
+        time.sleep(0.02)
+    process.send_signal(number)
+    _, errors = process.communicate(timeout=60)
+    if number == signal.SIGKILL:
+        assert [name[:10] for name in os.listdir(tmp_path)] == [".tmp-made-"]
+        fill_folder(tmp_path / "made", lambda folder: None)  # what the next call does
+        assert os.listdir(tmp_path) == ["made"]
+    else:
+        assert process.returncode == 128 + number
+        assert errors == ""
+        assert os.listdir(tmp_path) == []

@@ -1,0 +1,74 @@
+from collections.abc import Iterator
+
+import pytest
+import torch
+from classifier_stand_in import BrightnessClassifier, flat_images
+
+from dcgan_lightning.garments import Garments, classify, clearest_of_each_class, first_of_class, nearest
+from dcgan_lightning.rules import CLASS_NAMES
+
+
+def classified(*blocks: tuple[int, ...], first: int = 0) -> Iterator[Garments]:
+    return classify((flat_images(*block) for block in blocks), BrightnessClassifier(), first)
+
+
+def test_the_names_are_the_classifiers() -> None:
+    from dcgan_lightning.evaluation import CLASS_NAMES as names
+
+    assert names == CLASS_NAMES
+
+
+def test_classes_numbers_and_confidences() -> None:
+    one, two = classified((0, 13, 255), (140,), first=7)
+    assert one.classes.tolist() == [0, 0, 9]
+    assert one.numbers.tolist() == [7, 8, 9]
+    assert two.numbers.tolist() == [10]
+    assert two.classes.tolist() == [5]
+    logits = -4 * (torch.tensor(13 / 127.5 * 5 - 0.5) - torch.arange(10)).square()
+    assert one.confidences[1] == pytest.approx(float(logits.softmax(0)[0]), abs=1e-5)
+
+
+def test_the_first_of_a_class_in_their_order() -> None:
+    found = first_of_class(classified((0, 255, 250), (1, 254), (255, 255), first=100), wanted=9, count=3)
+    assert found.numbers.tolist() == [101, 102, 104]
+    assert found.images[:, 0, 0, 0].tolist() == [255, 250, 254]
+    assert len(found.confidences) == len(found.classes) == 3
+
+
+def test_no_more_is_asked_for_than_it_takes() -> None:
+    pieces = classified((255, 0), (255, 0), (255, 0))
+    assert len(first_of_class(pieces, wanted=9, count=2)) == 2
+    assert next(pieces).numbers.tolist() == [4, 5]
+
+
+def test_fewer_are_found_if_there_are_fewer() -> None:
+    assert first_of_class(classified((255, 0), (0, 0)), wanted=9, count=3).numbers.tolist() == [0]
+    assert len(first_of_class(classified((255, 0)), wanted=5, count=3)) == 0
+
+
+def test_the_clearest_of_each_class() -> None:
+    groups = clearest_of_each_class(classified((13, 25, 255), (12, 13, 140)), count=2)
+    assert [len(group) for group in groups] == [2, 0, 0, 0, 0, 1, 0, 0, 0, 1]
+    assert groups[0].images[:, 0, 0, 0].tolist() == [12, 13]  # 0 and 25 lie at the ends of the class
+    assert (groups[0].confidences.diff() <= 0).all()
+    assert groups[5].numbers.tolist() == [5]
+
+
+def test_equals_keep_their_order() -> None:
+    (group, *_) = clearest_of_each_class(classified((13, 13), (13,)), count=2)
+    assert group.numbers.tolist() == [0, 1]
+
+
+def test_nearest_rows_in_order() -> None:
+    rows = torch.tensor([[0.0, 0], [10, 0], [0, 3], [5, 5]])
+    distances, indices = nearest(torch.tensor([[0.0, 1], [9, 0]]), rows, 3)
+    assert indices.tolist() == [[0, 2, 3], [1, 3, 0]]
+    assert torch.allclose(distances[0], torch.tensor([1.0, 2.0, 41.0**0.5]))
+
+
+def test_nearest_of_many_queries_equals_each_alone() -> None:
+    generator = torch.Generator().manual_seed(0)
+    queries, rows = (torch.randn(count, 8, generator=generator) for count in (250, 300))
+    _, indices = nearest(queries, rows, 5)
+    expected = (queries[:, None] - rows).square().sum(dim=2).argsort(dim=1)[:, :5]
+    assert torch.equal(indices, expected)
