@@ -10,7 +10,16 @@ from hydra.core.override_parser.overrides_parser import OverridesParser
 from omegaconf import DictConfig
 
 from dcgan_lightning.callbacks import AtomicCheckpointIO, GracefulStop
-from dcgan_lightning.config import CONF_DIR, build, check_flat, check_values, flatten, plain, validate, validate_generate
+from dcgan_lightning.config import (
+    CONF_DIR,
+    build,
+    check_flat,
+    check_values,
+    flatten,
+    plain,
+    validate,
+    validate_generate,
+)
 from dcgan_lightning.evaluation import METRICS
 from dcgan_lightning.evaluation.classifier import describe_weights
 from dcgan_lightning.loop import build_trainer

@@ -20,6 +20,7 @@ CONFIG_NAMES = {
     "dcgan_lightning.train": "train",
     "dcgan_lightning.data": "describe",
     "dcgan_lightning.evaluate": "evaluate",
+    "dcgan_lightning.export": "export",
     "dcgan_lightning.generate": "generate",
     "dcgan_lightning.train_classifier": "train_classifier",
 }
