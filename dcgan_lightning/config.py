@@ -124,6 +124,28 @@ def _check_keys(values: Mapping[str, Any], flat: Mapping[str, Any], rules: Mappi
             raise ConfigError(f"{key} is missing; set it with {key}=...")
 
 
+def check_flat(cfg: DictConfig, rules: Mapping[str, Check]) -> dict[str, Any]:
+    """Check the configuration of a command whose keys all stand at the top; return the plain values.
+
+    Args:
+        cfg: The composed configuration.
+        rules: A check for each of the command's keys.
+
+    Raises:
+        ConfigError: The first thing that is wrong, with its key and the remedy.
+    """
+    try:
+        values = plain(cfg)
+    except OmegaConfBaseException as error:
+        raise ConfigError(f"{error.full_key}: {str(error).partition(chr(10))[0]}") from error
+    if unknown := sorted(values.keys() - rules.keys()):
+        raise ConfigError(f"unknown key {unknown[0]!r}{did_you_mean(unknown[0], [*rules])}")
+    for key, check in rules.items():
+        if wanted := check(values.get(key)):
+            raise ConfigError(f"{key} must be {wanted}; got {values.get(key)!r}")
+    return values
+
+
 _MISSING = object()
 
 

@@ -45,6 +45,10 @@ class MissingExtraError(DCGANError):
     """An optional package is not installed; the message says how to install it."""
 
 
+class ExportError(DCGANError):
+    """An exported generator does not make the images of the original."""
+
+
 def is_out_of_memory(error: BaseException) -> bool:
     """Return whether PyTorch, on a CPU or a GPU, could not get the memory it wanted."""
     causes = [error, *filter(None, [error.__cause__])]

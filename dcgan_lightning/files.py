@@ -157,6 +157,45 @@ def _remove_stale_folders(parent: Path) -> None:
 
 
 @contextlib.contextmanager
+def renewed_folder(folder: Path) -> Iterator[Path]:
+    """Yield a new folder that takes the place of another one if the block ends well.
+
+    Args:
+        folder: Replaced as a whole, or made. After an error it is as it was.
+
+    Raises:
+        RunFolderError: It cannot be made or replaced.
+    """
+    folder = folder.resolve()
+    try:
+        folder.parent.mkdir(parents=True, exist_ok=True)
+        new = Path(tempfile.mkdtemp(prefix=f"{TEMPORARY_PREFIX}{folder.name}-", dir=folder.parent))
+    except OSError as error:
+        raise _not_writable(folder, error) from error
+    old = new.with_name(f"{new.name}-old")
+    try:
+        yield new
+        try:
+            new.chmod(0o777 & ~_umask())  # mkdtemp's folders are private
+            if folder.exists():
+                folder.rename(old)
+            new.rename(folder)
+        except OSError as error:
+            raise _not_writable(folder, error) from error
+        _sync_folder(folder.parent)
+    finally:
+        if old.exists() and not folder.exists():
+            old.rename(folder)
+        for left in (new, old):
+            shutil.rmtree(left, ignore_errors=True)
+        remove_if_empty(folder.parent)
+
+
+def _not_writable(folder: Path, error: OSError) -> RunFolderError:
+    return RunFolderError(f"cannot write {folder}: {error.strerror or error}; choose another folder")
+
+
+@contextlib.contextmanager
 def locked(folder: Path) -> Iterator[None]:
     """Own a folder while the block runs. The kernel gives it free when the process ends, however it ends.
 
@@ -196,9 +235,7 @@ def _open_lock(path: Path) -> int:
             f"{path.parent} is in use by process {owner}; wait for it, or choose another run_name"
         ) from None
     except OSError as error:
-        raise RunFolderError(
-            f"cannot write {path.parent}: {error.strerror or error}; choose another folder"
-        ) from error
+        raise _not_writable(path.parent, error) from error
 
 
 def remove_stale_temporaries(folder: Path) -> None:

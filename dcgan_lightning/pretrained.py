@@ -22,6 +22,7 @@ class TrainedGenerator:
         iterations: Iterations into the next epoch.
         averaged: Whether it is the average over the training (see `dcgan_lightning.networks.averaging`).
         settings: What the run was trained with: the arguments of `dcgan_lightning.systems.DCGAN`.
+        fingerprint: What a run that goes on must share (see `dcgan_lightning.config.fingerprint`).
     """
 
     generator: Generator
@@ -30,6 +31,7 @@ class TrainedGenerator:
     iterations: int
     averaged: bool
     settings: dict[str, Any]
+    fingerprint: dict[str, Any]
 
 
 def find_trained(path: Path | str) -> Path:
@@ -99,7 +101,8 @@ def load_trained(path: Path | str, averaged: bool | None = None) -> TrainedGener
         ) from error
     epochs, iterations = progress(checkpoint)
     generator.eval().requires_grad_(False)
-    return TrainedGenerator(generator, path, epochs, iterations, uses_average, dict(settings))
+    fingerprint = dict(checkpoint["fingerprint"])
+    return TrainedGenerator(generator, path, epochs, iterations, uses_average, dict(settings), fingerprint)
 
 
 def load_generator(path: Path | str, averaged: bool | None = None) -> Generator:

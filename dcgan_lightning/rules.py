@@ -197,6 +197,21 @@ RULES: dict[str, Check] = {
     "callbacks.film.frame_ms": whole(10, 60_000),
     "callbacks.progress.refresh_seconds": _not_negative,
 }
+
+
+def _formats(value: Any) -> str | None:
+    names = value if isinstance(value, list) else [value]
+    good = value == "all" or (names and all(name in EXPORT_FORMATS for name in names))
+    return None if good else f"one of {', '.join(EXPORT_FORMATS)}, a list of them, or all"
+
+
+EXPORT_FORMATS = ("safetensors", "onnx", "torch_export")
+EXPORT_RULES: dict[str, Check] = {
+    "ckpt_path": lambda value: _text(value) and "a run's folder or a checkpoint file",
+    "format": _formats,
+    "averaged": one_of("auto", True, False),
+    "output_dir": optional(_text),
+}
 TOP_LEVEL = {
     "seed",
     "run_name",

@@ -14,6 +14,7 @@ NEITHER |= {"randomness.py", "files.py", "errors.py", "checkpoints.py", "rules.p
 NEITHER |= {"distributed.py", "processes.py", "devices.py", "pretrained.py", "sampling.py"}
 NEITHER |= {"background.py"}
 NEITHER |= {"latent.py", "garments.py", "gallery.py"}
+NEITHER |= {"formats.py", "model_card.py"}
 NO_HYDRA = {"data", "systems", "callbacks"}
 MODULES = sorted(PACKAGE.rglob("*.py"))
 

@@ -10,11 +10,20 @@ from hydra.core.override_parser.overrides_parser import OverridesParser
 from omegaconf import DictConfig
 
 from dcgan_lightning.callbacks import AtomicCheckpointIO, GracefulStop
-from dcgan_lightning.config import CONF_DIR, build, check_values, flatten, plain, validate, validate_generate
+from dcgan_lightning.config import (
+    CONF_DIR,
+    build,
+    check_flat,
+    check_values,
+    flatten,
+    plain,
+    validate,
+    validate_generate,
+)
 from dcgan_lightning.evaluation import METRICS
 from dcgan_lightning.evaluation.classifier import describe_weights
 from dcgan_lightning.loop import build_trainer
-from dcgan_lightning.rules import GENERATE_RULES
+from dcgan_lightning.rules import EXPORT_RULES, GENERATE_RULES
 
 GROUPS = ("data", "model", "trainer", "callbacks", "logger", "experiment", "sweep")
 OPTIONS = sorted(
@@ -33,6 +42,7 @@ def test_there_are_options_in_every_group() -> None:
 def test_no_file_is_left_out() -> None:
     tested = {*(f"{option.replace('=', '/')}.yaml" for option in OPTIONS)}
     tested |= {"train.yaml", "describe.yaml", "hydra/help/train.yaml", "hydra/help/describe.yaml"}
+    tested |= {"export.yaml", "hydra/help/export.yaml"}
     tested |= {"hydra/job_logging/dcgan_lightning.yaml"}
     tested |= {"evaluate.yaml", "hydra/help/evaluate.yaml", "generate.yaml", "hydra/help/generate.yaml"}
     tested |= {"train_classifier.yaml", "hydra/help/train_classifier.yaml"}
@@ -129,3 +139,8 @@ def test_the_classifiers_configuration_is_that_of_the_shipped_weights(compose_cf
 def test_the_data_commands_configuration(compose_cfg: Compose) -> None:
     values = check_values(compose_cfg(config_name="describe"))
     assert values["data"]["batch_size"] == 256
+
+
+def test_the_export_commands_configuration(compose_cfg: Compose) -> None:
+    values = check_flat(compose_cfg("ckpt_path=x", config_name="export"), EXPORT_RULES)
+    assert values == {"ckpt_path": "x", "format": "safetensors", "averaged": "auto", "output_dir": None}

@@ -4,9 +4,17 @@ import sys
 from pathlib import Path
 
 import pytest
+from conftest import files_below
 
 from dcgan_lightning.errors import RunFolderError
-from dcgan_lightning.files import fill_folder, locked, remove_if_empty, remove_stale_temporaries, write_atomic
+from dcgan_lightning.files import (
+    fill_folder,
+    locked,
+    remove_if_empty,
+    remove_stale_temporaries,
+    renewed_folder,
+    write_atomic,
+)
 
 
 def test_writes_and_replaces(tmp_path: Path) -> None:
@@ -195,3 +203,46 @@ def test_what_a_killed_process_left_is_removed_and_a_living_ones_stays(tmp_path:
 
     fill_folder(tmp_path / "made", fill)
     assert sorted(os.listdir(tmp_path)) == ["made", "other"]
+
+
+def test_a_folder_is_renewed_as_a_whole_or_not_at_all(tmp_path: Path) -> None:
+    folder = tmp_path / "a" / "mine"
+    with renewed_folder(folder) as new:
+        (new / "first").write_text("1")
+        assert not folder.exists()
+    with renewed_folder(folder) as new:
+        (new / "second").write_text("2")
+        assert files_below(folder) == {"first"}
+    assert files_below(tmp_path) == {"a/mine/second"}
+    with pytest.raises(FileNotFoundError), renewed_folder(folder) as new:
+        (new / "nowhere" / "third").write_text("3")
+    assert files_below(tmp_path) == {"a/mine/second"}
+    assert os.stat(folder).st_mode & 0o777 == 0o777 & ~_umask()
+
+
+def test_a_new_folder_leaves_no_trace_after_an_error(tmp_path: Path) -> None:
+    with pytest.raises(KeyError), renewed_folder(tmp_path / "a" / "mine"):
+        raise KeyError
+    assert not (tmp_path / "a").exists()
+
+
+def test_the_old_folder_comes_back_if_the_new_one_cannot_be_moved(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folder = tmp_path / "mine"
+    folder.mkdir()
+    (folder / "old").touch()
+    rename = Path.rename
+
+    def rename_or_fail(path: Path, target: Path) -> Path:
+        if target == folder and not path.name.endswith("-old"):
+            raise OSError(5, "Input/output error")
+        return rename(path, target)
+
+    monkeypatch.setattr(Path, "rename", rename_or_fail)
+    with (
+        pytest.raises(RunFolderError, match=r"cannot write .*mine: Input/output error"),
+        renewed_folder(folder),
+    ):
+        pass
+    assert files_below(tmp_path) == {"mine/old"}

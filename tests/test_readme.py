@@ -9,7 +9,8 @@ from conftest import Compose
 from hydra.core.override_parser.overrides_parser import OverridesParser
 
 import dcgan_lightning
-from dcgan_lightning.config import check_values, validate, validate_generate
+from dcgan_lightning.config import check_flat, check_values, validate, validate_generate
+from dcgan_lightning.rules import EXPORT_RULES
 
 ROOT = Path(dcgan_lightning.__file__).resolve().parents[1]
 README = (ROOT / "README.md").read_text()
@@ -19,6 +20,7 @@ CONFIG_NAMES = {
     "dcgan_lightning.train": "train",
     "dcgan_lightning.data": "describe",
     "dcgan_lightning.evaluate": "evaluate",
+    "dcgan_lightning.export": "export",
     "dcgan_lightning.generate": "generate",
     "dcgan_lightning.train_classifier": "train_classifier",
 }
@@ -33,7 +35,12 @@ def compose_arguments(compose_cfg: Compose, arguments: list[str], config_name: s
         value = next(override.sweep_string_iterator()) if override.is_sweep_override() else None
         overrides.append(f"{override.get_key_element()}={value}" if value else override.input_line)
     cfg = compose_cfg(*overrides, config_name=config_name)
-    {"train": validate, "generate": validate_generate}.get(config_name, check_values)(cfg)
+    checks = {
+        "train": validate,
+        "generate": validate_generate,
+        "export": lambda cfg: check_flat(cfg, EXPORT_RULES),
+    }
+    checks.get(config_name, check_values)(cfg)
 
 
 @pytest.mark.parametrize(("module", "text"), COMMANDS)

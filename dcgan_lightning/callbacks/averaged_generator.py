@@ -4,11 +4,10 @@ from typing import Any, cast
 
 import pytorch_lightning as pl
 from pytorch_lightning.callbacks import Callback
-from torch.optim.swa_utils import AveragedModel
 
 from dcgan_lightning.errors import ConfigError
 from dcgan_lightning.networks import Generator
-from dcgan_lightning.networks.averaging import averaged_copy, measure_statistics, statistics_noise
+from dcgan_lightning.networks.averaging import MovingAverage, measure_statistics, statistics_noise
 from dcgan_lightning.systems import DCGAN
 
 
@@ -23,37 +22,37 @@ class AveragedGenerator(Callback):
     iteration here), and replaces the trained weights at the end.
 
     Args:
-        decay: See `averaged_copy`.
+        decay: See `MovingAverage`.
     """
 
     def __init__(self, decay: float = 0.999) -> None:
         self.decay = decay
         self._seed = 0
-        self._model: AveragedModel | None = None
+        self._model: MovingAverage | None = None
         self._measured = -1  # the update after which the statistics were measured
 
     def setup(self, trainer: pl.Trainer, pl_module: pl.LightningModule, stage: str) -> None:
         """Copy the generator, before a checkpoint is read."""
         assert isinstance(pl_module, DCGAN)
         self._seed = pl_module.seed
-        self._model = averaged_copy(pl_module.generator, self.decay)
+        self._model = MovingAverage(pl_module.generator, self.decay)
 
     def on_fit_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
         """Follow the system to its device."""
-        self._average.to(pl_module.device)
+        self._average.network.to(pl_module.device)
 
     def on_train_batch_end(
         self, trainer: pl.Trainer, pl_module: pl.LightningModule, outputs: Any, batch: Any, batch_idx: int
     ) -> None:
         """Move the average."""
         assert isinstance(pl_module, DCGAN)
-        self._average.update_parameters(pl_module.generator)
+        self._average.update(pl_module.generator)
 
     @property
     def generator(self) -> Generator:
         """The averaged generator as it is now, with its own BatchNorm statistics."""
-        generator = cast(Generator, self._average.module)
-        updates = int(self._average.n_averaged)
+        generator = cast(Generator, self._average.network)
+        updates = self._average.updates
         if updates != self._measured:
             device = next(generator.parameters()).device
             measure_statistics(generator, statistics_noise(generator.latent_dim, self._seed, device))
@@ -66,7 +65,7 @@ class AveragedGenerator(Callback):
             return {}
         return {
             "generator": self.generator.state_dict(),
-            "updates": int(self._average.n_averaged),
+            "updates": self._average.updates,
             "decay": self.decay,
         }
 
@@ -81,12 +80,11 @@ class AveragedGenerator(Callback):
                 f"callbacks.averaged_generator.decay={self.decay}, but the checkpoint's average has "
                 f"{state_dict['decay']}; give the same one to go on"
             )
-        self._average.module.load_state_dict(state_dict["generator"])
-        self._average.n_averaged.fill_(state_dict["updates"])
-        self._measured = state_dict["updates"]
+        self._average.network.load_state_dict(state_dict["generator"])
+        self._average.updates = self._measured = state_dict["updates"]
 
     @property
-    def _average(self) -> AveragedModel:
+    def _average(self) -> MovingAverage:
         assert self._model is not None, "setup comes first"
         return self._model
 

@@ -49,12 +49,20 @@ def use_frequency(setting: FastPaths, images: Tensor, weight: Tensor, stride: in
         weight: Its kernel.
         stride: Its stride.
     """
-    is_large = (
+    # The number of images comes last: asking a traced network for it would fix it in the exported program.
+    return (
+        _is_allowed(setting, images)
+        and _is_plain(images)
+        and (setting != "auto" or _is_large(images, weight, stride))
+    )
+
+
+def _is_large(images: Tensor, weight: Tensor, stride: int) -> bool:
+    return (
         weight.shape[0] * weight.shape[1] >= FREQUENCY_MIN_CHANNELS
         and stride in FREQUENCY_MIN_COUNT
         and len(images) >= FREQUENCY_MIN_COUNT[stride]
     )
-    return (is_large or setting != "auto") and _is_allowed(setting, images) and _is_plain(images)
 
 
 def use_grouped(spectrum: Tensor, factors: Tensor) -> bool:

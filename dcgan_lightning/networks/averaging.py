@@ -1,11 +1,11 @@
 """The generator's average over the training: its weights, and statistics that belong to them."""
 
-from collections.abc import Callable, Iterable, Sequence
+import copy
+from collections.abc import Iterable
 
 import torch
 from torch import Tensor, nn
 from torch.nn.modules.batchnorm import _BatchNorm
-from torch.optim.swa_utils import AveragedModel
 from torch.utils.hooks import RemovableHandle
 
 from dcgan_lightning.networks.modes import inference
@@ -15,32 +15,41 @@ STATISTICS_BATCHES = 8
 STATISTICS_BATCH_SIZE = 256
 
 
-def averaged_copy(network: nn.Module, decay: float) -> AveragedModel:
-    """Return a copy whose weights become a moving average with each ``update_parameters(network)``.
+class MovingAverage:
+    """A network whose weights are the exponential moving average of another one's over its training.
 
     The first update copies the weights. The n-th one after it keeps a share of min(decay, (1 + n) / (10 + n))
     of the average, so that the first weights, which are still noise, are soon forgotten.
 
+    PyTorch's ``AveragedModel`` does the same but keeps its counter on the device, so that each update would
+    wait for a GPU.
+
     Args:
-        network: To be averaged; not changed.
+        network: To be averaged; copied and not changed.
         decay: The share that an iteration keeps in the long run, in (0, 1); 0.999 averages over about 1,000
             iterations.
+
+    Attributes:
+        network: The average; only its weights are: see `measure_statistics`.
+        updates: How many have been averaged.
 
     Source:
         Yazici et al. 2018, https://arxiv.org/abs/1806.04498, for averaged generators;
         ``tf.train.ExponentialMovingAverage`` for the start.
     """
-    return AveragedModel(network, multi_avg_fn=_ramped(decay), use_buffers=False)
 
+    def __init__(self, network: nn.Module, decay: float) -> None:
+        self.network = copy.deepcopy(network).requires_grad_(False)
+        self.decay = decay
+        self.updates = 0
 
-def _ramped(decay: float) -> Callable[[Sequence[Tensor], Sequence[Tensor], Tensor | int], None]:
     @torch.no_grad()
-    def move(averaged: Sequence[Tensor], current: Sequence[Tensor], updates: Tensor | int) -> None:
-        count = int(updates)
-        kept = min(decay, (1 + count) / (10 + count))
-        torch._foreach_lerp_(list(averaged), list(current), 1 - kept)
-
-    return move
+    def update(self, network: nn.Module) -> None:
+        """Move the average towards a network's weights as they are now."""
+        count = self.updates
+        kept = min(self.decay, (1 + count) / (10 + count)) if count else 0.0
+        torch._foreach_lerp_(list(self.network.parameters()), list(network.parameters()), 1 - kept)
+        self.updates += 1
 
 
 def statistics_noise(latent_dim: int, seed: int, device: torch.device) -> Iterable[Tensor]:
@@ -76,7 +85,7 @@ def measure_statistics(network: nn.Module, batches: Iterable[Tensor]) -> None:
         assert isinstance(layer, _BatchNorm)
         assert layer.running_mean is not None
         assert layer.running_var is not None
-        values = inputs[0].float()
+        values = inputs[0].to(layer.running_var.dtype)
         all_but_channels = [dimension for dimension in range(values.ndim) if dimension != 1]
         variance, mean = torch.var_mean(values, all_but_channels, correction=0)
         layer.running_mean.copy_(mean)

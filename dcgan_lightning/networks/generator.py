@@ -1,16 +1,24 @@
 """The notebook's generator: noise to a 28 x 28 image."""
 
+import hashlib
+import json
 from collections import OrderedDict
 from collections.abc import Sequence
+from pathlib import Path
+from typing import Any, Self
 
 import torch
 from torch import Tensor, nn
 
+from dcgan_lightning.errors import CheckpointError, MissingExtraError
+from dcgan_lightning.files import write_atomic
 from dcgan_lightning.kernels.choose import FastPaths
 from dcgan_lightning.networks.initialization import Initialization, initialize
 from dcgan_lightning.networks.layers import KerasBatchNorm1d, KerasBatchNorm2d, SameConvTranspose2d
 
 START_SIZE = 7  # pixels a side after the dense layer; two layers of stride 2 make it 28
+CONFIG_FILE = "config.json"  # of an exported generator: the arguments, and the checksum of the weights
+WEIGHTS_FILE = "model.safetensors"
 
 
 class Generator(nn.Module):
@@ -59,6 +67,12 @@ class Generator(nn.Module):
                 f"image_channels={image_channels}"
             )
         self.latent_dim = latent_dim
+        self.arguments = {
+            "latent_dim": latent_dim,
+            "channels": list(channels),
+            "image_channels": image_channels,
+            "negative_slope": negative_slope,
+        }
         first, second, third = channels
 
         def rectifier() -> nn.Module:
@@ -94,3 +108,61 @@ class Generator(nn.Module):
         """Return one image for each noise vector (shapes: see the class)."""
         images: Tensor = self.layers(z)
         return images
+
+    def save_pretrained(self, folder: Path | str) -> None:
+        """Write ``config.json`` and ``model.safetensors``, for `from_pretrained`.
+
+        Args:
+            folder: Made if missing.
+
+        Raises:
+            MissingExtraError: The package safetensors is not installed.
+            RunFolderError: The folder cannot be written.
+        """
+        data: bytes = _safetensors().save(self.state_dict())
+        config = {"generator": self.arguments, "sha256": hashlib.sha256(data).hexdigest()}
+        write_atomic(Path(folder) / WEIGHTS_FILE, data)
+        write_atomic(Path(folder) / CONFIG_FILE, f"{json.dumps(config, indent=2)}\n".encode())
+
+    @classmethod
+    def from_pretrained(cls, folder: Path | str, fast_paths: FastPaths = "auto") -> Self:
+        """Return an exported generator in inference mode, on the CPU.
+
+        Args:
+            folder: Made by ``python -m dcgan_lightning.export`` or `save_pretrained`.
+            fast_paths: See the class.
+
+        Raises:
+            CheckpointError: A file is missing, damaged, or not of such a generator.
+            MissingExtraError: The package safetensors is not installed.
+        """
+        safetensors = _safetensors()
+        try:
+            config = json.loads((Path(folder) / CONFIG_FILE).read_text(encoding="utf-8"))
+            data = (Path(folder) / WEIGHTS_FILE).read_bytes()
+            if hashlib.sha256(data).hexdigest() != config["sha256"]:
+                raise ValueError(f"the checksum of {WEIGHTS_FILE} is another one")
+            with torch.device("meta"):  # no weights yet: nothing is drawn, and no memory taken
+                generator = cls(**config["generator"], fast_paths=fast_paths)
+            generator.load_state_dict(safetensors.load(data), assign=True)
+        except FileNotFoundError as error:
+            raise CheckpointError(
+                f"{folder} holds no exported generator, {Path(error.filename).name} is missing; "
+                "make one with python -m dcgan_lightning.export format=safetensors"
+            ) from error
+        except Exception as error:  # what damaged files raise is not a closed list
+            reason = " ".join(f"{type(error).__name__}: {error}".split())[:200]
+            raise CheckpointError(
+                f"the generator in {folder} cannot be used ({reason}); export it again"
+            ) from error
+        return generator.eval()
+
+
+def _safetensors() -> Any:
+    try:
+        import safetensors.torch
+    except ImportError as error:
+        raise MissingExtraError(
+            'the package safetensors is not installed; pip install "dcgan-lightning[export]"'
+        ) from error
+    return safetensors.torch

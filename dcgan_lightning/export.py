@@ -1,0 +1,174 @@
+"""Hand a trained generator on: ``python -m dcgan_lightning.export ckpt_path=...`` (see ``--help``)."""
+
+import importlib.util
+import logging
+from collections.abc import Iterable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import hydra
+from omegaconf import DictConfig
+
+from dcgan_lightning.commands import refuse, run_command
+from dcgan_lightning.config import CONF_DIR, check_flat
+from dcgan_lightning.errors import DCGANError, ExportError, MissingExtraError, RunFolderError
+from dcgan_lightning.files import TEMPORARY_PREFIX, renewed_folder, write_atomic
+from dcgan_lightning.rules import EXPORT_FORMATS, EXPORT_RULES
+
+if TYPE_CHECKING:  # PyTorch takes seconds to import, and a refusal needs none of it
+    from dcgan_lightning.networks import Generator
+
+log = logging.getLogger("dcgan_lightning.export")  # __name__ is "__main__" when run as a command
+
+TOLERANCE = 1e-5  # of a pixel, whose range is [-1, 1]
+CHECKED_COUNTS = (1, 7, 64)  # images at once
+PACKAGES = {
+    "safetensors": ("safetensors",),
+    "onnx": ("onnx", "onnxscript", "onnxruntime"),
+    "torch_export": (),
+}
+
+
+@dataclass(frozen=True)
+class ExportResult:
+    """What an export leaves.
+
+    Attributes:
+        folder: Holds the files and the model card.
+        deviations: The largest deviation of a pixel from the original for each format.
+    """
+
+    folder: Path
+    deviations: dict[str, float]
+
+
+def export(cfg: DictConfig) -> ExportResult:
+    """Write a generator's files and its model card; check each file against the original.
+
+    Args:
+        cfg: The composed configuration.
+
+    Raises:
+        ConfigError: A setting is wrong.
+        MissingExtraError: A format needs a package that is not installed.
+        CheckpointError: There is no such generator, or its checkpoint is damaged.
+        ExportError: A file makes other images than the original; nothing is left of it.
+        RunFolderError: The folder cannot be written, or holds something else.
+    """
+    values = check_flat(cfg, EXPORT_RULES)
+    formats = _chosen(values["format"])
+    check_packages(formats)
+
+    from dcgan_lightning.formats import FORMATS
+    from dcgan_lightning.model_card import CARD_FILE, PICTURE_FILE, model_card, read_scores, run_folder
+    from dcgan_lightning.pictures import encode_png, make_grid
+    from dcgan_lightning.pretrained import load_trained
+    from dcgan_lightning.sampling import sample_images
+
+    averaged = None if values["averaged"] == "auto" else values["averaged"]
+    trained = load_trained(values["ckpt_path"], averaged)
+    run = run_folder(trained.path) or Path("outputs")
+    folder = Path(values["output_dir"] or run / "exported")
+    files = {file for form in FORMATS.values() for file in form.files}
+    check_replaceable(folder, files, beside={CARD_FILE, PICTURE_FILE})
+    deviations: dict[str, float] = {}
+    with renewed_folder(folder) as new:
+        for name in formats:
+            FORMATS[name].write(trained.generator, new)
+            deviations[name] = check_copy(trained.generator, name, new)
+        grid = make_grid(sample_images(trained.generator, 16), columns=4, scale=4)
+        write_atomic(new / PICTURE_FILE, encode_png(grid))
+        write_atomic(new / CARD_FILE, model_card(trained, deviations, read_scores(trained)).encode())
+    return ExportResult(folder, deviations)
+
+
+def _chosen(value: Any) -> list[str]:
+    if value == "all":
+        return [*EXPORT_FORMATS]
+    wanted = value if isinstance(value, list) else [value]
+    return [name for name in EXPORT_FORMATS if name in wanted]
+
+
+def check_packages(formats: Iterable[str]) -> None:
+    """Refuse formats whose packages are not installed.
+
+    Raises:
+        MissingExtraError: Names the format and how to install what it needs.
+    """
+    for name in formats:
+        if missing := [package for package in PACKAGES[name] if importlib.util.find_spec(package) is None]:
+            raise MissingExtraError(
+                f"format={name} needs {', '.join(missing)}, not installed here; "
+                'pip install "dcgan-lightning[export]"'
+            )
+
+
+def check_replaceable(folder: Path, files: set[str], beside: set[str]) -> None:
+    """Refuse a folder that holds anything but an export, which is replaced as a whole.
+
+    Args:
+        folder: Need not be there.
+        files: Names of the formats' files; an export has one at least.
+        beside: Names of what may stand beside them.
+
+    Raises:
+        RunFolderError: Names what else is there.
+    """
+    if folder.exists() and not folder.is_dir():
+        raise RunFolderError(f"output_dir={folder} is a file; choose a folder")
+    present = {path.name for path in folder.iterdir()} if folder.is_dir() else set()
+    present = {name for name in present if not name.startswith(TEMPORARY_PREFIX)}
+    if others := sorted(present - files - beside if present & files else present):
+        raise RunFolderError(
+            f"output_dir={folder} holds {others[0]}, which is not of an export; choose another folder"
+        )
+
+
+def check_copy(generator: "Generator", name: str, folder: Path) -> float:
+    """Read a format's files back and compare their images with the original's.
+
+    Args:
+        generator: The original, in inference mode.
+        name: One of `EXPORT_FORMATS`.
+        folder: Where the files are.
+
+    Returns:
+        The largest deviation of a pixel.
+
+    Raises:
+        ExportError: It is above `TOLERANCE`.
+    """
+    from dcgan_lightning.formats import FORMATS, largest_deviation
+    from dcgan_lightning.sampling import sample_noise
+
+    copy = FORMATS[name].read(folder)
+    noise = sample_noise(generator.latent_dim, max(CHECKED_COUNTS))
+    deviation = max(largest_deviation(generator, copy, noise[:count]) for count in CHECKED_COUNTS)
+    if not deviation <= TOLERANCE:
+        raise ExportError(
+            f"format={name}: the exported generator is {deviation:.1e} off the original, more than "
+            f"{TOLERANCE:.0e}; nothing was kept, try another format or version of its packages"
+        )
+    size = sum((folder / file).stat().st_size for file in FORMATS[name].files)
+    counts = ", ".join(map(str, CHECKED_COUNTS))
+    log.info("%s: %.1f MB, at most %.1e off the original at %s images", name, size / 1e6, deviation, counts)
+    return deviation
+
+
+@hydra.main(version_base="1.3", config_path=CONF_DIR, config_name="export")
+def _command(cfg: DictConfig) -> None:
+    try:
+        result = export(cfg)
+    except DCGANError as error:
+        refuse(error, "export")
+    log.info("files and model card are in %s", result.folder)
+
+
+def main() -> None:
+    """Run the command line."""
+    run_command(_command, "export")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,159 @@
+"""What someone must know of a generator that was handed on without its run."""
+
+import json
+from collections.abc import Mapping
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+from typing import Any
+
+import torch
+
+import dcgan_lightning
+from dcgan_lightning.formats import FORMATS
+from dcgan_lightning.networks.summary import count_parameters
+from dcgan_lightning.pretrained import TrainedGenerator
+
+CARD_FILE = "README.md"
+PICTURE_FILE = "samples.png"
+_VERSIONS = ("torch", "safetensors", "onnx", "onnxruntime")
+_FINGERPRINT = ("data.verify", "data.count", "trainer.precision", "processes")  # what the settings lack
+
+
+def model_card(
+    trained: TrainedGenerator, deviations: Mapping[str, float], scores: Mapping[str, Any] | None = None
+) -> str:
+    """Return a generator's description in Markdown.
+
+    Args:
+        trained: What is handed on.
+        deviations: The largest deviation of each format that is there (see `largest_deviation`).
+        scores: From `read_scores`.
+    """
+    generator = trained.generator
+    channels = generator.arguments["image_channels"]
+    weights = sum(weight.numel() for weight in generator.parameters())
+    statistics = sum(count_parameters(generator)) - weights
+    kind = "averaged over its training" if trained.averaged else "as its training left it"
+    parts = [
+        "---\nlicense: mit\nlibrary_name: dcgan-lightning\ntags: [gan, dcgan, fashion-mnist]\n---",
+        f"# DCGAN generator, {kind}",
+        f"![16 images]({PICTURE_FILE})",
+        f"It makes {_subject(trained)}: {_progress(trained)} with batches of "
+        f"{trained.settings.get('batch_size')} images, exported from `{_origin(trained.path)}`. The picture "
+        "shows the images 0 to 15 of seed 0.",
+        _table(
+            ("", ""),
+            {
+                "input `z`": f"(N, {generator.latent_dim}) float32, N at least 1, standard normal",
+                "output `images`": f"(N, {channels}, 28, 28) float32 in [-1, 1], -1 is black; "
+                "bytes: `round(images * 127.5 + 127.5)`",
+                "parameters": f"{weights:,} weights, {statistics:,} BatchNorm statistics",
+                "mode": "inference: an image depends on no other image of its batch",
+            },
+        ),
+        "## Files",
+        "Each was read back and compared with the original in the checkpoint.\n\n"
+        + _table(
+            ("files", "needs", "largest deviation of a pixel"),
+            {
+                ", ".join(f"`{file}`" for file in FORMATS[name].files): f"{FORMATS[name].needs} | {value:.1e}"
+                for name, value in deviations.items()
+            },
+        ),
+    ]
+    for name in deviations:
+        code = FORMATS[name].example.format(latent_dim=generator.latent_dim)
+        parts.append(f"`{FORMATS[name].files[0]}`:\n\n```python\n{code}\n```")
+    if scores:
+        parts += ["## Scores", _score_table(scores)]
+    settings = trained.settings | {
+        key: trained.fingerprint[key] for key in _FINGERPRINT if key in trained.fingerprint
+    }
+    parts += [
+        "## Training",
+        _table(("setting", "value"), {f"`{key}`": f"`{value}`" for key, value in sorted(settings.items())}),
+        "## Limits and licence",
+        "It draws images of 28 x 28 pixels like those it was trained on, which it may repeat or blur. The "
+        "code and Fashion-MNIST (Xiao et al. 2017, https://arxiv.org/abs/1708.07747) are under the MIT "
+        "licence, and so is this generator.",
+        f"Made with dcgan_lightning {dcgan_lightning.__version__}, {_versions()}.",
+    ]
+    return "\n\n".join(parts) + "\n"
+
+
+def run_folder(checkpoint: Path) -> Path | None:
+    """Return the run's folder that a checkpoint lies in, or None if it lies elsewhere."""
+    folder = checkpoint.resolve().parent
+    return folder.parent if folder.name == "checkpoints" else None
+
+
+def read_scores(trained: TrainedGenerator) -> Mapping[str, Any] | None:
+    """Return the report that ``evaluate`` left in the run's folder on this very generator, if it did.
+
+    A report on the other one, averaged or not, or on an earlier ``last.ckpt`` is left out.
+    """
+    run = run_folder(trained.path)
+    if run is None:
+        return None
+    wanted = (trained.averaged, trained.epochs, trained.iterations)
+    endings = ("", "_averaged" if trained.averaged else "_not_averaged")
+    for ending in endings:
+        try:
+            report = json.loads(
+                (run / "scores" / f"{trained.path.stem}{ending}.json").read_text(encoding="utf-8")
+            )
+            if tuple(report[key] for key in ("averaged", "epochs", "iterations")) == wanted:
+                _score_table(report)
+                return report
+        except (OSError, ValueError, KeyError, TypeError, AttributeError):
+            continue  # not there, or not such a report
+    return None
+
+
+def _score_table(report: Mapping[str, Any]) -> str:
+    real: Mapping[str, Any] = (report.get("anchors") or {}).get("real", {})
+    rows = {
+        name: " | ".join(_number(value) for value in (mean, report["spread"].get(name), real.get(name)))
+        for name, mean in report["mean"].items()
+        if isinstance(mean, (int, float))
+    }
+    introduction = f"Of {report['count']:,} images, against {report['reference']}, seen through "
+    introduction += f"{report['features']['name']} features."
+    return f"{introduction}\n\n{_table(('score', 'mean', 'spread', 'real images have'), rows)}"
+
+
+def _number(value: Any) -> str:
+    return f"{value:.4g}" if isinstance(value, (int, float)) else ""
+
+
+def _subject(trained: TrainedGenerator) -> str:
+    if trained.fingerprint.get("data.count") is not None:
+        return "rectangles and ellipses, from made-up data"
+    verified = trained.fingerprint.get("data.verify")
+    return "garments that never existed, from Fashion-MNIST" if verified else "images of 28 x 28 pixels"
+
+
+def _progress(trained: TrainedGenerator) -> str:
+    counts = {"epoch": trained.epochs, "iteration": trained.iterations}
+    texts = [f"{count} {name}{'s'[: count != 1]}" for name, count in counts.items() if count]
+    return f"trained for {' and '.join(texts)}"
+
+
+def _origin(checkpoint: Path) -> str:
+    run = run_folder(checkpoint)
+    return f"{run.name}/checkpoints/{checkpoint.name}" if run else checkpoint.name
+
+
+def _table(header: tuple[str, ...], rows: Mapping[str, str]) -> str:
+    lines = [header, ("---",) * len(header), *rows.items()]
+    return "\n".join(f"| {' | '.join(line)} |" for line in lines)
+
+
+def _versions() -> str:
+    found = {"torch": str(torch.__version__)}
+    for name in _VERSIONS[1:]:
+        try:
+            found[name] = version(name)
+        except PackageNotFoundError:
+            continue
+    return ", ".join(f"{name} {number}" for name, number in found.items())
