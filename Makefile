@@ -8,7 +8,7 @@ BIN := $(VENV)/bin
 INSTALLED := $(VENV)/.installed
 
 .DEFAULT_GOAL := help
-.PHONY: help setup data train first-look smoke evaluate anchors test reliability parity bench bench-growth lint format lock clean
+.PHONY: help setup data train first-look smoke evaluate anchors test browser reliability parity bench bench-growth lint format lock clean
 
 help: ## Show this list
 	@echo 'Usage: make TARGET [ARGS="key=value ..."]'
@@ -40,8 +40,20 @@ evaluate: $(INSTALLED) ## Score a trained model: make evaluate ARGS="ckpt_path=o
 anchors: $(INSTALLED) ## Compute the classifier's accuracy and the scores' anchors anew, and compare them
 	$(BIN)/python -m dcgan_lightning.evaluate anchors=true $(ARGS)
 
-test: $(INSTALLED) ## Run all tests; ARGS="-k grid" runs some
+test: $(INSTALLED) browser ## Run all tests; ARGS="-k grid" runs some
 	$(BIN)/python -m pytest -n 2 $(ARGS)
+
+# Where there is none and none can be had, the tests that need one are skipped and say so.
+browser: ## Fetch Chromium for the tests of the report, if there is no browser and apt-get may be used
+	@$(has_browser) || ! command -v apt-get >/dev/null || { \
+	    as_root=; [ "$$(id -u)" = 0 ] || as_root="sudo -n"; \
+	    echo "fetching Chromium for the tests of the report"; \
+	    export DEBIAN_FRONTEND=noninteractive; \
+	    { $$as_root apt-get update && $$as_root apt-get install --yes chromium chromium-driver; } \
+	        >/dev/null 2>&1 </dev/null || echo "it cannot be had here"; }
+
+has_browser = { command -v chromedriver && { command -v chromium || command -v chromium-browser \
+    || command -v google-chrome; }; } >/dev/null
 
 reliability: $(INSTALLED) ## Kill, fill, damage and misuse runs, a plain Lightning script's too; an hour
 	$(BIN)/python tests/reliability/report.py $(ARGS)

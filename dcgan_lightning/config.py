@@ -146,6 +146,21 @@ def check_flat(cfg: DictConfig, rules: Mapping[str, Check]) -> dict[str, Any]:
     return values
 
 
+def validate_report(cfg: DictConfig) -> Path:
+    """Check the configuration of ``report``; return the run's folder.
+
+    Raises:
+        ConfigError: The first thing that is wrong, with its key and the remedy.
+    """
+    if unknown := sorted(str(key) for key in cfg if key != "run"):
+        raise ConfigError(f"unknown key {unknown[0]!r}{did_you_mean(unknown[0], ['run'])}")
+    if cfg.run is None:
+        raise ConfigError("run is missing; give the folder of a run, as run=outputs/<run_name>")
+    if not isinstance(cfg.run, str) or not cfg.run.strip():
+        raise ConfigError(f"run must be a folder, as outputs/<run_name>; got {cfg.run!r}")
+    return Path(cfg.run)
+
+
 _MISSING = object()
 
 

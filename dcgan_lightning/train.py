@@ -24,6 +24,7 @@ from dcgan_lightning.devices import (
     set_tf32,
     set_threads,
 )
+from dcgan_lightning.durations import format_duration
 from dcgan_lightning.errors import DCGANError, MemoryLackError, is_out_of_memory
 from dcgan_lightning.files import locked, remove_if_empty, remove_stale_temporaries, write_atomic
 from dcgan_lightning.processes import end_with_parent, is_first_process
@@ -133,7 +134,13 @@ def _train(cfg: DictConfig, folder: Path, ckpt_path: Path | None) -> RunResult:
         describe_run(cfg, folder, trainer, system, datamodule.source)
         if ckpt_path is not None and trainer.checkpoint_callbacks:
             take_over(ckpt_path, folder)
-    fit(trainer, system, datamodule, ckpt_path, stop)
+    try:
+        fit(trainer, system, datamodule, ckpt_path, stop)
+    except (KeyboardInterrupt, SystemExit):
+        if stop.is_graceful:
+            _try_to_report(cfg, folder)
+        raise
+    _try_to_report(cfg, folder)
     scores = find_scores(trainer)
     return RunResult(
         folder=folder,
@@ -143,6 +150,18 @@ def _train(cfg: DictConfig, folder: Path, ckpt_path: Path | None) -> RunResult:
         score=best.value if scores and (best := scores.best) else None,
         system=system,
     )
+
+
+def _try_to_report(cfg: DictConfig, folder: Path) -> None:
+    """Write the report if one is wanted; a trained run is not lost for want of it."""
+    if not cfg.report or not is_first_process():
+        return
+    from dcgan_lightning.reports import write_report
+
+    try:
+        write_report(folder)
+    except Exception as error:
+        log.warning("the report was not written: %s", " ".join(str(error).split()))
 
 
 def describe_run(cfg: DictConfig, folder: Path, trainer: "pl.Trainer", system: "DCGAN", source: str) -> None:
@@ -205,8 +224,6 @@ def _command(cfg: DictConfig) -> float | None:
         if (folder / CONFIG_FILE).is_file():
             log.info("\ngo on with: %s", continue_command(folder, overrides, cfg.trainer.max_epochs))
         raise
-
-    from dcgan_lightning.callbacks.progress import format_duration
 
     log.info("\n%d epochs are done (%s in this session)", result.epochs, format_duration(result.seconds))
     log.info("everything is in %s", folder)

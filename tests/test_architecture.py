@@ -9,9 +9,9 @@ import dcgan_lightning
 
 PACKAGE = Path(dcgan_lightning.__file__).parent
 ROOT = PACKAGE.parent
-NEITHER = {"networks", "kernels", "pictures", "evaluation"}
+NEITHER = {"networks", "kernels", "pictures", "evaluation", "reports"}
 NEITHER |= {"randomness.py", "files.py", "errors.py", "checkpoints.py", "rules.py"}
-NEITHER |= {"distributed.py", "processes.py", "devices.py", "pretrained.py", "sampling.py"}
+NEITHER |= {"distributed.py", "durations.py", "processes.py", "devices.py", "pretrained.py", "sampling.py"}
 NEITHER |= {"background.py"}
 NEITHER |= {"latent.py", "garments.py", "gallery.py"}
 NEITHER |= {"formats.py", "model_card.py"}

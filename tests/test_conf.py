@@ -19,6 +19,7 @@ from dcgan_lightning.config import (
     plain,
     validate,
     validate_generate,
+    validate_report,
 )
 from dcgan_lightning.evaluation import METRICS
 from dcgan_lightning.evaluation.classifier import describe_weights
@@ -43,6 +44,7 @@ def test_no_file_is_left_out() -> None:
     tested = {*(f"{option.replace('=', '/')}.yaml" for option in OPTIONS)}
     tested |= {"train.yaml", "describe.yaml", "hydra/help/train.yaml", "hydra/help/describe.yaml"}
     tested |= {"export.yaml", "hydra/help/export.yaml"}
+    tested |= {"report.yaml", "hydra/help/report.yaml"}
     tested |= {"hydra/job_logging/dcgan_lightning.yaml"}
     tested |= {"evaluate.yaml", "hydra/help/evaluate.yaml", "generate.yaml", "hydra/help/generate.yaml"}
     tested |= {"train_classifier.yaml", "hydra/help/train_classifier.yaml"}
@@ -134,6 +136,10 @@ def test_the_classifiers_configuration_is_that_of_the_shipped_weights(compose_cf
     values = check_values(compose_cfg(config_name="train_classifier"))
     settings = {key: values[key] for key in ("seed", "threads", "epochs", "shift")} | values["classifier"]
     assert settings | {"batch_size": values["data"]["batch_size"]} == describe_weights()["settings"]
+
+
+def test_the_report_commands_configuration(compose_cfg: Compose) -> None:
+    assert validate_report(compose_cfg("run=outputs/x", config_name="report")) == Path("outputs/x")
 
 
 def test_the_data_commands_configuration(compose_cfg: Compose) -> None:

@@ -12,6 +12,7 @@ from dcgan_lightning.config import (
     flatten,
     validate,
     validate_generate,
+    validate_report,
 )
 from dcgan_lightning.errors import ConfigError
 
@@ -32,6 +33,8 @@ def test_the_defaults_are_valid(compose_cfg: Compose) -> None:
         ("data.batch_size=true", "data.batch_size must be a whole number of at least 2; got True"),
         ("data.batch_size=60001", "data.batch_size must be at most 60000, the number of images; got 60001"),
         ("data.batch_size=59999", "data.batch_size=59999 leaves a last batch of 1 image out of 60000"),
+        ("report=1.5", "report must be one of True, False; got 1.5"),
+        ("report=null", "report must be one of True, False; got None"),
         ("trainer.max_epochs=0", "trainer.max_epochs must be a whole number of at least 1; got 0"),
         ("trainer.max_epochs=-1", "trainer.max_epochs must be a whole number of at least 1; got -1"),
         ("trainer.max_epochs='5'", "trainer.max_epochs must be a whole number of at least 1; got '5'"),
@@ -271,3 +274,18 @@ def test_differences_are_listed(tmp_path) -> None:
 def test_a_refusal_needs_no_pytorch() -> None:
     code = "import sys, dcgan_lightning.train, dcgan_lightning.generate; sys.exit('torch' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", code]).returncode == 0
+
+
+@pytest.mark.parametrize(
+    ("override", "message"),
+    [
+        ("run=null", "run is missing; give the folder of a run, as run=outputs/<run_name>"),
+        ("run=5", "run must be a folder, as outputs/<run_name>; got 5"),
+        ("run=' '", "run must be a folder, as outputs/<run_name>; got ' '"),
+        ("+runn=x", "unknown key 'runn'; did you mean 'run'?"),
+    ],
+)
+def test_the_reports_run_is_checked(compose_cfg: Compose, override: str, message: str) -> None:
+    with pytest.raises(ConfigError) as refusal:
+        validate_report(compose_cfg(override, config_name="report"))
+    assert str(refusal.value) == message

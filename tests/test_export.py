@@ -34,7 +34,12 @@ FILES = {"README.md", "samples.png"}
 def trained(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Return the folder of a run of seconds that kept an average."""
     folder = tmp_path_factory.mktemp("trained") / "small"
-    overrides = ["experiment=smoke", "callbacks=[checkpoint,averaged_generator]", "logger=none"]
+    overrides = [
+        "experiment=smoke",
+        "callbacks=[checkpoint,averaged_generator]",
+        "logger=none",
+        "report=false",
+    ]
     with initialize_config_dir(CONF_DIR, version_base="1.3"):
         cfg = compose("train", [*overrides, "trainer.max_epochs=2"])
     cfg.paths.output_dir = str(folder)

@@ -9,21 +9,13 @@ from conftest import Compose
 from hydra.core.override_parser.overrides_parser import OverridesParser
 
 import dcgan_lightning
-from dcgan_lightning.config import check_flat, check_values, validate, validate_generate
+from dcgan_lightning.config import check_flat, check_values, validate, validate_generate, validate_report
 from dcgan_lightning.rules import EXPORT_RULES
 
 ROOT = Path(dcgan_lightning.__file__).resolve().parents[1]
 README = (ROOT / "README.md").read_text()
 # In blocks of code and in running text alike; a comment ends a command.
 COMMANDS = sorted(set(re.findall(r"python -m (dcgan_lightning\.\w+)([^`#\n]*)", README)))
-CONFIG_NAMES = {
-    "dcgan_lightning.train": "train",
-    "dcgan_lightning.data": "describe",
-    "dcgan_lightning.evaluate": "evaluate",
-    "dcgan_lightning.export": "export",
-    "dcgan_lightning.generate": "generate",
-    "dcgan_lightning.train_classifier": "train_classifier",
-}
 GROUP_ROWS = "\n".join(re.findall(r"^\| `\w+` \| .*$", README, flags=re.MULTILINE))
 TABLE_EXAMPLES = sorted(set(re.findall(r"`((?:[\w.]+=[^`\s]+ ?)+)`", GROUP_ROWS)))
 
@@ -38,6 +30,7 @@ def compose_arguments(compose_cfg: Compose, arguments: list[str], config_name: s
     checks = {
         "train": validate,
         "generate": validate_generate,
+        "report": validate_report,
         "export": lambda cfg: check_flat(cfg, EXPORT_RULES),
     }
     checks.get(config_name, check_values)(cfg)
@@ -46,7 +39,8 @@ def compose_arguments(compose_cfg: Compose, arguments: list[str], config_name: s
 @pytest.mark.parametrize(("module", "text"), COMMANDS)
 def test_commands_are_valid(compose_cfg: Compose, module: str, text: str) -> None:
     arguments = [argument for argument in shlex.split(text) if argument not in ("-m", "--help")]
-    config_name = CONFIG_NAMES[module]
+    config_names = {"dcgan_lightning.data": "describe"}
+    config_name = config_names.get(module, module.rpartition(".")[2])
     compose_arguments(compose_cfg, arguments, config_name)
 
 

@@ -1,3 +1,4 @@
+import signal
 from pathlib import Path
 
 import pytest
@@ -5,6 +6,7 @@ import torch
 from conftest import Compose
 
 from dcgan_lightning.pictures import decode_png
+from dcgan_lightning.systems import DCGAN
 from dcgan_lightning.train import tidy_up, train
 
 
@@ -17,7 +19,11 @@ def test_result(compose_cfg: Compose, tmp_path: Path) -> None:
     assert 0 < result.metrics["disc_loss"] < 3
     assert result.seconds > 0
     assert result.system(torch.zeros(2, 16)).shape == (2, 1, 28, 28)
-    assert sorted(path.name for path in (tmp_path / "run").iterdir()) == ["config.yaml", "networks.txt"]
+    assert sorted(path.name for path in (tmp_path / "run").iterdir()) == [
+        "config.yaml",
+        "networks.txt",
+        "report.html",
+    ]
 
 
 def test_colour_images(compose_cfg: Compose, tmp_path: Path) -> None:
@@ -29,6 +35,39 @@ def test_colour_images(compose_cfg: Compose, tmp_path: Path) -> None:
     grid = decode_png((tmp_path / "run/samples/sample_epoch_0001_iter_005.png").read_bytes())
     assert grid.shape == (488, 488, 3)
     assert (tmp_path / "run/fashion_mnist_dcgan.gif").exists()
+
+
+def test_a_report_that_cannot_be_written_costs_a_line_and_no_training(
+    compose_cfg: Compose, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    def fail(folder: Path) -> None:
+        raise ValueError("two\nlines")
+
+    monkeypatch.setattr("dcgan_lightning.reports.write_report", fail)
+    result = train(compose_cfg("experiment=smoke", "callbacks=none", "logger=none", "trainer.max_epochs=1"))
+    assert result.epochs == 1
+    warnings = [record.message for record in caplog.records if record.levelname == "WARNING"]
+    assert warnings == ["the report was not written: two lines"]
+
+
+@pytest.mark.parametrize("wanted", [True, False])
+def test_a_run_that_is_stopped_leaves_a_report_too(
+    compose_cfg: Compose, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, wanted: bool
+) -> None:
+    original = DCGAN.training_step
+
+    def stop_in_the_third(self: DCGAN, batch: torch.Tensor, batch_idx: int) -> dict[str, torch.Tensor]:
+        if batch_idx == 2:
+            signal.raise_signal(signal.SIGTERM)
+        return original(self, batch, batch_idx)
+
+    monkeypatch.setattr(DCGAN, "training_step", stop_in_the_third)
+    with pytest.raises(SystemExit):
+        train(compose_cfg("experiment=smoke", "callbacks.progress=null", "logger=none", f"report={wanted}"))
+    page = tmp_path / "run" / "report.html"
+    assert page.exists() == wanted
+    if wanted:
+        assert "Epoch 1 of 2, 3 iterations" in page.read_text()
 
 
 def test_what_hydra_made_goes_and_nothing_else(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -22,6 +22,9 @@ def test_a_built_wheel_carries_the_configuration_and_runs_anywhere(tmp_path: Pat
     with zipfile.ZipFile(wheel) as archive:
         archive.extractall(installed)
     packed = {path.relative_to(installed / "dcgan_lightning" / "conf") for path in installed.rglob("*.yaml")}
+    room = Path("dcgan_lightning", "reports")
+    for name in ("page.html", "page.css", "page.js"):
+        assert (installed / room / name).read_bytes() == (ROOT / room / name).read_bytes()
     assert packed == {path.relative_to(CONF_DIR) for path in Path(CONF_DIR).rglob("*.yaml")}
 
     weights = Path("evaluation", "weights", "fashion_mnist_classifier.safetensors")

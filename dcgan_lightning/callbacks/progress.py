@@ -10,6 +10,7 @@ from pytorch_lightning.callbacks import Callback
 from torch import Tensor
 from tqdm import tqdm
 
+from dcgan_lightning.durations import format_duration
 from dcgan_lightning.systems import METRIC_NAMES
 
 
@@ -102,13 +103,3 @@ def _format_figures(figures: dict[str, Tensor]) -> str:
         f"gen_loss {gen_loss:.3f} disc_loss {disc_loss:.3f} "
         f"real_accuracy {real_accuracy:.2f} fake_accuracy {fake_accuracy:.2f}"
     )
-
-
-def format_duration(seconds: float) -> str:
-    """Return a duration in its two largest units: "2 h 05 min", "3 min 20 s", "12 s"."""
-    whole = round(seconds)
-    if whole >= 3600:
-        return f"{whole // 3600} h {whole % 3600 // 60:02d} min"
-    if whole >= 60:
-        return f"{whole // 60} min {whole % 60:02d} s"
-    return f"{whole} s"

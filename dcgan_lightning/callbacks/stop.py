@@ -21,10 +21,12 @@ class GracefulStop(Callback):
 
     Attributes:
         signal: The signal that asked for the end, if one did.
+        is_graceful: Whether there was an iteration to finish, and nobody who would not wait for it.
     """
 
     def __init__(self) -> None:
         self.signal: signal.Signals | None = None
+        self.is_graceful = False
         self._is_training = False
 
     @contextlib.contextmanager
@@ -47,6 +49,7 @@ class GracefulStop(Callback):
     def _on_signal(self, number: int, frame: FrameType | None) -> None:
         again = self.signal == number
         self.signal = signal.Signals(number)
+        self.is_graceful = self._is_training and not (again and number == signal.SIGINT)
         if number == signal.SIGINT and (again or not self._is_training):
             signal.default_int_handler(number, frame)
         if not self._is_training:

@@ -1,11 +1,19 @@
 """Arrays to pictures: pure functions with an explicit range of values."""
 
-from dcgan_lightning.pictures.film import encode_gif, encode_mp4, is_film_frame
-from dcgan_lightning.pictures.grids import decode_png, encode_each_png, encode_png, make_grid, to_uint8
+from dcgan_lightning.pictures.film import decode_gif, encode_gif, encode_mp4, is_film_frame
+from dcgan_lightning.pictures.grids import (
+    decode_png,
+    encode_each_png,
+    encode_png,
+    make_grid,
+    shrink,
+    to_uint8,
+)
 from dcgan_lightning.pictures.labels import draw_labelled_grid
 from dcgan_lightning.pictures.plots import draw_curves, draw_examples, draw_pairs, draw_scores
 
 __all__ = [
+    "decode_gif",
     "decode_png",
     "draw_curves",
     "draw_examples",
@@ -18,5 +26,6 @@ __all__ = [
     "encode_png",
     "is_film_frame",
     "make_grid",
+    "shrink",
     "to_uint8",
 ]

@@ -3,6 +3,7 @@
 import importlib.util
 import math
 from collections.abc import Sequence
+from typing import Any
 
 import imageio.v3 as imageio
 import numpy as np
@@ -25,12 +26,13 @@ def is_film_frame(index: int) -> bool:
     return index == 0 or round(2 * math.sqrt(index)) > round(2 * math.sqrt(index - 1))
 
 
-def encode_gif(frames: Sequence[NDArray[np.uint8]], frame_ms: int) -> bytes:
+def encode_gif(frames: Sequence[NDArray[np.uint8]], frame_ms: int | Sequence[int]) -> bytes:
     """Return pictures of one size as the bytes of an endlessly repeated GIF.
 
     Args:
         frames: At least one picture.
-        frame_ms: How long each is shown, in milliseconds, a multiple of 10 (GIF's unit).
+        frame_ms: How long each is shown, in milliseconds, a multiple of 10 (GIF's unit); one number for all
+            or one for each.
 
     Raises:
         ValueError: There are no frames.
@@ -74,3 +76,17 @@ def encode_mp4(frames: Sequence[NDArray[np.uint8]], frame_ms: int) -> bytes:
         "<bytes>", list(frames), extension=".mp4", plugin="FFMPEG", fps=1000 / frame_ms, macro_block_size=2
     )
     return data
+
+
+def decode_gif(data: bytes) -> tuple[list[NDArray[np.uint8]], list[int]]:
+    """Return the pictures in the bytes of a GIF, grey ones as (H, W), and how long each is shown, in ms."""
+    file: Any
+    with imageio.imopen(data, "r", plugin="pillow", extension=".gif") as file:
+        count = file.properties(index=...).n_images or 1
+        frames = [file.read(index=index, mode="RGB") for index in range(count)]
+        durations = [
+            int(file.metadata(index=index, exclude_applied=False)["duration"]) for index in range(count)
+        ]
+    if all((frame == frame[..., :1]).all() for frame in frames):
+        frames = [frame[..., 0] for frame in frames]
+    return frames, durations

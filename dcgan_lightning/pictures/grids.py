@@ -1,6 +1,7 @@
 """Grids of images, with one grey range for all of them."""
 
 import io
+import math
 from collections.abc import Iterator
 
 import imageio.v3 as imageio
@@ -44,6 +45,24 @@ def make_grid(images: Tensor, columns: int, scale: int = 1, padding: int = 2) ->
     return array
 
 
+def shrink(picture: NDArray[np.uint8], largest: int = 64) -> NDArray[np.uint8]:
+    """Undo the scale of `make_grid`: one pixel for each square of equal pixels, whatever its side is.
+
+    Args:
+        picture: (H, W) or (H, W, channels).
+        largest: Side of the largest square that is looked for.
+
+    Returns:
+        The picture itself if it has no such squares.
+    """
+    common = math.gcd(*picture.shape[:2])
+    for side in range(min(common, largest), 1, -1):
+        small = picture[::side, ::side]
+        if common % side == 0 and np.array_equal(small.repeat(side, 0).repeat(side, 1), picture):
+            return small
+    return picture
+
+
 def encode_png(array: NDArray[np.uint8]) -> bytes:
     """Return a picture as the bytes of a PNG file."""
     data: bytes = imageio.imwrite("<bytes>", array, extension=".png")
@@ -66,5 +85,5 @@ def encode_each_png(images: Tensor) -> Iterator[bytes]:
 
 def decode_png(data: bytes) -> NDArray[np.uint8]:
     """Return the picture in the bytes of a PNG file."""
-    array: NDArray[np.uint8] = imageio.imread(data, extension=".png")
+    array: NDArray[np.uint8] = imageio.imread(data, plugin="pillow", extension=".png")
     return array

@@ -6,22 +6,6 @@ import pytest
 from callback_training import train
 
 from dcgan_lightning.callbacks import Progress
-from dcgan_lightning.callbacks.progress import format_duration
-
-
-@pytest.mark.parametrize(
-    ("seconds", "text"),
-    [
-        (0.4, "0 s"),
-        (59.4, "59 s"),
-        (59.6, "1 min 00 s"),
-        (125, "2 min 05 s"),
-        (3600, "1 h 00 min"),
-        (7384, "2 h 03 min"),
-    ],
-)
-def test_durations(seconds: float, text: str) -> None:
-    assert format_duration(seconds) == text
 
 
 def test_one_line_an_epoch_without_a_terminal(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -44,6 +44,7 @@ def test_the_iteration_is_finished(tmp_path: Path, number: signal.Signals) -> No
         fit(tmp_path, stop, sender)
     assert sender.iterations == 3
     assert stop.signal == number
+    assert stop.is_graceful
 
 
 def test_a_second_ctrl_c_ends_at_once(tmp_path: Path) -> None:
@@ -52,6 +53,7 @@ def test_a_second_ctrl_c_ends_at_once(tmp_path: Path) -> None:
         fit(tmp_path, stop, SignalAt(signal.SIGINT, signal.SIGINT))
     assert isinstance(ending.value.__context__, KeyboardInterrupt)
     assert not isinstance(ending.value, SIGTERMException)
+    assert not stop.is_graceful
 
 
 def test_a_second_sigterm_changes_nothing(tmp_path: Path) -> None:

@@ -9,6 +9,7 @@ from conftest import RunModule, files_below
 SMOKE_FILES = {
     "config.yaml",
     "networks.txt",
+    "report.html",
     "fashion_mnist_dcgan.gif",
     "checkpoints/epoch_0001.ckpt",
     "checkpoints/epoch_0002.ckpt",

@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 
 from dcgan_lightning.errors import MissingExtraError
-from dcgan_lightning.pictures import encode_gif, encode_mp4, is_film_frame
+from dcgan_lightning.pictures import decode_gif, encode_gif, encode_mp4, is_film_frame
 
 
 def frames_of_the_notebook(count: int) -> list[int]:
@@ -68,3 +68,11 @@ def test_mp4_without_its_package_says_how_to_get_it(monkeypatch: pytest.MonkeyPa
     monkeypatch.setattr(importlib.util, "find_spec", lambda name: None)
     with pytest.raises(MissingExtraError, match=r'imageio-ffmpeg: pip install "dcgan-lightning\[mp4\]"'):
         encode_mp4([np.zeros((32, 48), dtype=np.uint8)], 100)
+
+
+@pytest.mark.parametrize("shape", [(8, 9), (8, 9, 3)], ids=["grey", "colour"])
+def test_decoding_undoes_encoding(shape: tuple[int, ...]) -> None:
+    pictures = np.random.default_rng(0).integers(0, 256, (3, *shape), dtype=np.uint8)
+    frames, durations = decode_gif(encode_gif(list(pictures), [50, 100, 200]))
+    assert durations == [50, 100, 200]
+    np.testing.assert_array_equal(frames, pictures)

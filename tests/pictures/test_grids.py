@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 import torch
 
-from dcgan_lightning.pictures import decode_png, encode_each_png, encode_png, make_grid, to_uint8
+from dcgan_lightning.pictures import decode_png, encode_each_png, encode_png, make_grid, shrink, to_uint8
 
 
 def test_to_uint8_has_one_fixed_range() -> None:
@@ -30,6 +30,20 @@ def test_grid_is_exact() -> None:
 def test_grid_scale_repeats_pixels() -> None:
     images = torch.randint(0, 256, (4, 1, 3, 3), dtype=torch.uint8)
     assert np.array_equal(make_grid(images, 2, scale=3)[::3, ::3], make_grid(images, 2))
+
+
+@pytest.mark.parametrize("channels", [1, 3])
+def test_shrinking_undoes_the_scale(channels: int) -> None:
+    images = torch.randint(0, 256, (4, channels, 28, 28), dtype=torch.uint8)
+    for scale in (1, 3, 4):
+        assert np.array_equal(shrink(make_grid(images, 2, scale=scale)), make_grid(images, 2))
+
+
+def test_what_has_no_squares_is_not_shrunk() -> None:
+    picture = np.random.default_rng(0).integers(0, 256, (12, 12), dtype=np.uint8)
+    assert shrink(picture) is picture
+    assert shrink(picture[:7]).shape == (7, 12)
+    assert shrink(np.zeros((12, 18), dtype=np.uint8)).shape == (2, 3)  # the largest square
 
 
 def test_colour_grid() -> None:

@@ -1,0 +1,11 @@
+"""Durations as people say them."""
+
+
+def format_duration(seconds: float) -> str:
+    """Return a duration in its two largest units: "2 h 05 min", "3 min 20 s", "12 s"."""
+    whole = round(seconds)
+    if whole >= 3600:
+        return f"{whole // 3600} h {whole % 3600 // 60:02d} min"
+    if whole >= 60:
+        return f"{whole // 60} min {whole % 60:02d} s"
+    return f"{whole} s"

@@ -1,0 +1,47 @@
+"""Write a run's report: ``python -m dcgan_lightning.report run=outputs/...`` (see ``--help``)."""
+
+import logging
+from pathlib import Path
+
+import hydra
+from omegaconf import DictConfig
+
+from dcgan_lightning.commands import refuse, run_command
+from dcgan_lightning.config import CONF_DIR, validate_report
+from dcgan_lightning.errors import DCGANError
+
+log = logging.getLogger("dcgan_lightning.report")  # __name__ is "__main__" when run as a command
+
+
+def report(cfg: DictConfig) -> Path:
+    """Write ``report.html`` into a run's folder.
+
+    Args:
+        cfg: The composed configuration; ``run`` is the folder.
+
+    Returns:
+        The file.
+
+    Raises:
+        ConfigError: ``run`` is missing or no folder.
+        RunFolderError: The folder holds no run, or cannot be written.
+    """
+    folder = validate_report(cfg)
+
+    from dcgan_lightning.reports import write_report
+
+    path = write_report(folder)
+    log.info("%s (%.1f MB)", path, path.stat().st_size / 1e6)
+    return path
+
+
+@hydra.main(version_base="1.3", config_path=CONF_DIR, config_name="report")
+def _command(cfg: DictConfig) -> None:
+    try:
+        report(cfg)
+    except DCGANError as error:
+        refuse(error, "report")
+
+
+if __name__ == "__main__":
+    run_command(_command, "report")

@@ -1,0 +1,147 @@
+"""Curves as inline SVG, with words in HTML around it: they keep their size on a phone."""
+
+import itertools
+import math
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from html import escape
+
+import numpy as np
+from numpy.typing import NDArray
+
+POINTS = 120  # of a curve at most
+_WIDTH, _HEIGHT = 1000, 300  # the SVG's own units; the page stretches them
+
+
+@dataclass(frozen=True)
+class Curve:
+    """One curve of a chart.
+
+    Attributes:
+        title: For the legend.
+        style: Its class in the style sheet.
+        values: (iterations,).
+    """
+
+    title: str
+    style: str
+    values: NDArray[np.floating]
+
+
+def draw_chart(curves: Sequence[Curve], iterations_per_epoch: int, percent: bool = False) -> str:
+    """Return curves over the training as HTML: means of neighbouring iterations, in a band of their extremes.
+
+    Args:
+        curves: Of one length, >= 1.
+        iterations_per_epoch: For the axis, which counts epochs if there are two or more.
+        percent: Whether the values are shares, drawn from 0 to 100 %.
+    """
+    count = len(curves[0].values)
+    parts = {curve.title: bins(curve.values) for curve in curves}
+    top = 1.0 if percent else _top([mean for part in parts.values() for _, mean, _, _ in part])
+    y_ticks = [0.0, 0.25, 0.5, 0.75, 1.0] if percent else list(ticks(top, 5))
+    x_ticks, unit = _x_ticks(count, iterations_per_epoch)
+    lines = [f'<path class="rule" d="M0 {_y(tick, top)}H{_WIDTH}"/>' for tick in y_ticks]
+    lines += [_band(parts[curve.title], count, top, curve.style) for curve in curves]
+    lines += [_line(parts[curve.title], count, top, curve.style) for curve in curves]
+    y_labels = "".join(
+        f'<span style="bottom:{100 * tick / top:.2f}%">{tick:.0%}</span>'
+        if percent
+        else f'<span style="bottom:{100 * tick / top:.2f}%">{tick:g}</span>'
+        for tick in y_ticks
+    )
+    x_labels = "".join(f'<span style="left:{100 * place:.2f}%">{text}</span>' for place, text in x_ticks)
+    summary = "; ".join(_summary(curve.title, parts[curve.title], percent) for curve in curves)
+    keys = "".join(
+        f'<li><i class="key {curve.style}"></i>{escape(curve.title)} '
+        f"<b>{_format(parts[curve.title][-1][1], percent)}</b></li>"
+        for curve in curves
+        if parts[curve.title]
+    )
+    return (
+        f'<ul class="legend">{keys}</ul>'
+        f'<div class="plot"><div class="y" aria-hidden="true">{y_labels}</div>'
+        f'<div class="area"><svg viewBox="0 0 {_WIDTH} {_HEIGHT}" preserveAspectRatio="none" role="img" '
+        f'aria-label="{escape(summary)}">{"".join(lines)}</svg><i class="now" hidden></i></div>'
+        f'<div class="x" aria-hidden="true">{x_labels}</div><div class="unit" aria-hidden="true">{unit}</div>'
+        "</div>"
+    )
+
+
+def bins(values: NDArray[np.floating], points: int = POINTS) -> list[tuple[float, float, float, float]]:
+    """Return (middle, mean, smallest, largest) of at most ``points`` runs of neighbours.
+
+    Args:
+        values: (N,); what is not finite is passed over.
+        points: >= 1.
+
+    Returns:
+        Middles are positions in ``values``.
+    """
+    edges = np.linspace(0, len(values), min(points, len(values)) + 1).round().astype(int)
+    result = []
+    for start, stop in itertools.pairwise(edges.tolist()):
+        part = values[start:stop]
+        part = part[np.isfinite(part)]
+        if len(part):
+            middle = (start + stop - 1) / 2
+            result.append((middle, float(part.mean()), float(part.min()), float(part.max())))
+    return result
+
+
+def ticks(top: float, most: int) -> Iterator[float]:
+    """Yield 0 and the multiples of a round number (1, 2 or 5 times a power of ten) up to ``top``.
+
+    Args:
+        top: > 0.
+        most: Ticks after 0 at most, >= 1.
+    """
+    step = 10 ** math.floor(math.log10(top / most))
+    step *= next(factor for factor in (1, 2, 5, 10) if factor * step * most >= top * (1 - 1e-9))
+    for number in range(int(top / step + 1e-9) + 1):
+        yield round(number * step, 10)
+
+
+def _top(means: Sequence[float]) -> float:
+    """Return the upper end of an axis: a bit above the means; single spikes are cut."""
+    highest = max(means, default=1.0)
+    return 1.08 * highest if highest > 0 else 1.0
+
+
+def _x_ticks(count: int, iterations_per_epoch: int) -> tuple[list[tuple[float, str]], str]:
+    """Return the axis's (place in [0, 1], text) and what it counts."""
+    epochs = count / iterations_per_epoch
+    if epochs < 2:
+        return [(tick / count, f"{tick:,.0f}") for tick in ticks(count, 5) if tick == int(tick)], "iteration"
+    return [(tick / epochs, f"{tick:.0f}") for tick in ticks(epochs, 6) if tick == int(tick)], "epoch"
+
+
+def _x(middle: float, count: int) -> str:
+    return f"{_WIDTH * (middle + 0.5) / count:.1f}".removesuffix(".0")
+
+
+def _y(value: float, top: float) -> str:
+    return f"{_HEIGHT * (1 - value / top):.1f}".removesuffix(".0")
+
+
+def _line(part: Sequence[tuple[float, float, float, float]], count: int, top: float, style: str) -> str:
+    points = [f"{_x(middle, count)} {_y(mean, top)}" for middle, mean, _, _ in part]
+    if len(points) == 1:
+        points *= 2  # a line of no length is drawn as a dot
+    return f'<path class="line {style}" d="M{"L".join(points)}"/>' if points else ""
+
+
+def _band(part: Sequence[tuple[float, float, float, float]], count: int, top: float, style: str) -> str:
+    upper = [f"{_x(middle, count)} {_y(largest, top)}" for middle, _, _, largest in part]
+    lower = [f"{_x(middle, count)} {_y(smallest, top)}" for middle, _, smallest, _ in reversed(part)]
+    return f'<path class="band {style}" d="M{"L".join(upper + lower)}Z"/>' if part else ""
+
+
+def _summary(title: str, part: Sequence[tuple[float, float, float, float]], percent: bool) -> str:
+    if not part:
+        return f"{title}: no numbers"
+    return f"{title}: from {_format(part[0][1], percent)} to {_format(part[-1][1], percent)}"
+
+
+def _format(value: float, percent: bool) -> str:
+    return f"{value:.0%}" if percent else f"{value:.2f}"

@@ -1,0 +1,225 @@
+"""What a report shows, gathered from a run's folder; what is missing or damaged is left out."""
+
+import logging
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import yaml
+from numpy.typing import NDArray
+
+from dcgan_lightning.checkpoints import read_checkpoint
+from dcgan_lightning.errors import CheckpointError, RunFolderError
+from dcgan_lightning.files import LOCK_FILE, TEMPORARY_PREFIX
+from dcgan_lightning.pictures import decode_gif, decode_png, encode_gif, encode_png, shrink
+from dcgan_lightning.reports.elements import Picture, png_size
+from dcgan_lightning.reports.scores import Scores, read_scores
+
+log = logging.getLogger(__name__)
+
+REPORT_FILE = "report.html"
+CONFIG_FILE = "config.yaml"
+HISTORY_COLUMNS = {"epoch", "iteration", "seconds"}
+HISTORY_COLUMNS |= {"gen_loss", "disc_loss", "real_accuracy", "fake_accuracy"}
+FRAME_LIMIT = 60
+_GRID_NAME = re.compile(r"sample_epoch_(\d+)_iter_(\d+)\.png")
+
+
+@dataclass(frozen=True)
+class Frame:
+    """A sample grid and when it was drawn; epoch and iteration count from 1."""
+
+    epoch: int
+    iteration: int
+    png: bytes
+
+
+@dataclass(frozen=True)
+class Material:
+    """Everything a report shows; None or empty where the run has not got it.
+
+    Attributes:
+        name: The run's name.
+        config: ``config.yaml`` as it is.
+        settings: The same, parsed.
+        networks: ``networks.txt``.
+        history: Columns of ``history.csv``, each (iterations,).
+        frames: Chosen sample grids in the order of training; the last one is the last drawn.
+        drawn: When the last grid was drawn, by its file's date.
+        untrained: Grid of the untrained generator.
+        real: Grid of training images.
+        film: A GIF.
+        environment: What the last checkpoint knows of versions and devices.
+        scores: From ``scores/*.json``, those of the longest training first.
+        course: The scores that were taken during the training, as curves.
+        nearest: Generated images beside their nearest training images, for the first of the scores.
+        atlas: Generated images by class.
+        files: (name, number of files, bytes) of what lies in the folder.
+    """
+
+    name: str
+    config: str
+    settings: Mapping[str, Any]
+    networks: str | None
+    history: Mapping[str, NDArray[np.float64]] | None
+    frames: list[Frame]
+    drawn: datetime | None
+    untrained: bytes | None
+    real: bytes | None
+    film: bytes | None
+    environment: Mapping[str, Any]
+    scores: list[Scores]
+    course: list[Picture]
+    nearest: list[Picture]
+    atlas: list[Picture]
+    files: list[tuple[str, int, int]]
+
+
+def gather(folder: Path) -> Material:
+    """Read a run's folder.
+
+    Raises:
+        RunFolderError: It is not there or holds no run.
+    """
+    if not folder.is_dir():
+        raise RunFolderError(f"run={folder} does not exist; give the folder of a run, as outputs/<run_name>")
+    try:
+        config = (folder / CONFIG_FILE).read_text(encoding="utf-8")
+        settings = yaml.safe_load(config)
+    except FileNotFoundError:
+        raise RunFolderError(
+            f"run={folder} holds no run: there is no {CONFIG_FILE}; give a folder as outputs/<run_name>"
+        ) from None
+    except (yaml.YAMLError, UnicodeDecodeError) as error:
+        reason = " ".join(str(error).split())[:200]
+        raise RunFolderError(f"{folder / CONFIG_FILE} cannot be read ({reason}); mend this file") from error
+    if not isinstance(settings, dict):
+        raise RunFolderError(f"{folder / CONFIG_FILE} holds no settings; mend this file")
+    grids = _grids(folder / "samples")
+    scores = read_scores(folder / "scores")
+    return Material(
+        name=str(settings.get("run_name") or folder.resolve().name),
+        config=config,
+        settings=settings,
+        networks=_text(folder / "networks.txt"),
+        history=_history(folder / "history" / "history.csv"),
+        frames=[
+            Frame(epoch, iteration, png)
+            for epoch, iteration, path in choose_frames(grids)
+            if (png := _picture(path))
+        ],
+        drawn=datetime.fromtimestamp(grids[-1][2].stat().st_mtime) if grids else None,
+        untrained=_picture(folder / "samples" / "untrained.png"),
+        real=_picture(folder / "samples" / "real.png"),
+        film=_film(folder, settings),
+        environment=_environment(folder / "checkpoints" / "last.ckpt"),
+        scores=scores,
+        course=_pictures([folder / "history" / "scores.png"]),
+        nearest=_pictures([folder / "scores" / f"{file.title}_nearest.png" for file in scores[:1]]),
+        atlas=_pictures(_atlas(folder / "generated")),
+        files=_files(folder),
+    )
+
+
+def choose_frames(grids: list[Any], limit: int = FRAME_LIMIT) -> list[Any]:
+    """Return at most ``limit`` of the grids: all, or ever fewer as training goes on, as in the film.
+
+    The first and the last one are among them.
+    """
+    if len(grids) <= limit:
+        return grids
+    steps = range(limit)
+    return [grids[index] for index in sorted({round((len(grids) - 1) * (k / steps[-1]) ** 2) for k in steps})]
+
+
+def _grids(folder: Path) -> list[tuple[int, int, Path]]:
+    """Return (epoch, iteration, file) of all sample grids in the order of training."""
+    named = [(match, path) for path in folder.glob("*.png") if (match := _GRID_NAME.fullmatch(path.name))]
+    return sorted((int(match[1]), int(match[2]), path) for match, path in named)
+
+
+def _atlas(folder: Path) -> list[Path]:
+    """Return the picture of an atlas, if there is one: the largest file; others are single images."""
+    found = [path for path in folder.glob("atlas*/*.png") if path.is_file()]
+    return [max(found, key=lambda path: (path.stat().st_size, path.name))] if found else []
+
+
+def _text(path: Path) -> str | None:
+    return path.read_text(encoding="utf-8", errors="replace") if path.is_file() else None
+
+
+def _picture(path: Path) -> bytes | None:
+    """Return a picture with one pixel for each of the image's: the page scales it up, as sharp as it was."""
+    if not path.is_file():
+        return None
+    try:
+        return encode_png(shrink(decode_png(path.read_bytes())))
+    except Exception as error:  # what the decoders raise on damaged files is not a closed list
+        log.warning("left out of the report: %s is damaged (%s)", path, type(error).__name__)
+        return None
+
+
+def _pictures(paths: list[Path]) -> list[Picture]:
+    return [
+        # Drawings with words in them have no squares of equal pixels, and stay as they are.
+        Picture(png, is_pixels=png_size(png) != png_size(path.read_bytes()))
+        for path in paths
+        if (png := _picture(path)) is not None
+    ]
+
+
+def _film(folder: Path, settings: Mapping[str, Any]) -> bytes | None:
+    wanted = ((settings.get("callbacks") or {}).get("film") or {}).get("file_name")
+    path = folder / wanted if isinstance(wanted, str) else next(iter(sorted(folder.glob("*.gif"))), None)
+    if path is None or not path.is_file():
+        return None
+    try:
+        frames, durations = decode_gif(path.read_bytes())
+        return encode_gif([shrink(frame) for frame in frames], durations)
+    except Exception as error:  # see above
+        log.warning("left out of the report: %s is damaged (%s)", path, type(error).__name__)
+        return None
+
+
+def _history(path: Path) -> dict[str, NDArray[np.float64]] | None:
+    if not path.is_file():
+        return None
+    try:
+        with open(path, encoding="utf-8") as file:
+            names, *rows = file.read().split()
+        if missing := HISTORY_COLUMNS - {*names.split(",")}:
+            raise ValueError(f"no column {min(missing)}")
+        if not rows:
+            return None
+        return dict(zip(names.split(","), np.loadtxt(rows, delimiter=",", ndmin=2).T, strict=True))
+    except ValueError as error:
+        log.warning("left out of the report: %s is damaged (%s)", path, error)
+        return None
+
+
+def _environment(path: Path) -> dict[str, Any]:
+    if not path.is_file():
+        return {}
+    try:
+        checkpoint = read_checkpoint(path)
+    except CheckpointError as error:
+        log.warning("left out of the report: %s", error)
+        return {}
+    version = checkpoint.get("pytorch-lightning_version")
+    return ({"pytorch-lightning": version} if version else {}) | dict(checkpoint.get("environment") or {})
+
+
+def _files(folder: Path) -> list[tuple[str, int, int]]:
+    """Return (name, files, bytes) of everything in a folder but the report, temporaries and the lock."""
+    entries = []
+    for path in sorted(folder.iterdir(), key=lambda path: (path.is_file(), path.name)):
+        if path.name.startswith((LOCK_FILE, TEMPORARY_PREFIX)) or path.name == REPORT_FILE:
+            continue
+        files = [path] if path.is_file() else [file for file in path.rglob("*") if file.is_file()]
+        name = path.name if path.is_file() else f"{path.name}/"
+        entries.append((name, len(files), sum(file.stat().st_size for file in files)))
+    return entries

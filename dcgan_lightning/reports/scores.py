@@ -1,0 +1,179 @@
+"""Score files as the report shows them: read tolerantly, each number beside its anchors."""
+
+import json
+import logging
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+log = logging.getLogger(__name__)
+
+FLOOR = "real"  # the anchor that no score can be expected to pass
+ANCHOR_TITLES = {
+    "real": "real images",
+    "missing_class": "one class missing",
+    "blur": "blurred",
+    "noise": "noisy",
+    "untrained": "untrained",
+    "mean_image": "mean image",
+}
+
+
+@dataclass(frozen=True)
+class Meaning:
+    """What a score is called and says.
+
+    Attributes:
+        title: Its name for people.
+        text: What it measures, in one line.
+        better: Which way is better; "" where the real images' value is best.
+        logarithmic: Whether its bar is drawn so, because anchors differ by orders of magnitude.
+    """
+
+    title: str
+    text: str
+    better: str = ""
+    logarithmic: bool = False
+
+
+MEANINGS = {
+    "frechet_distance": Meaning("Fréchet distance", "how far the images are from real ones", "lower", True),
+    "kernel_distance": Meaning("Kernel distance", "the same without assuming bell curves", "lower", True),
+    "precision": Meaning("Precision", "share of images that look like real ones", "higher"),
+    "recall": Meaning("Recall", "share of real images that could have been made", "higher"),
+    "density": Meaning("Density", "how deep our images lie among real ones", "higher"),
+    "coverage": Meaning("Coverage", "share of real images with one of ours nearby", "higher"),
+    "class_divergence": Meaning(
+        "Class divergence", "0 if all ten garments are equally frequent", "lower", True
+    ),
+    "confidence": Meaning("Confidence", "how sure the classifier is of the garment"),
+    "feature_newness": Meaning("Newness, features", "1 if as far from the training images as unseen ones"),
+    "feature_copies": Meaning("Near-copies, features", "0.01 is what unseen real images have"),
+    "pixel_newness": Meaning("Newness, pixels", "the same, pixel by pixel"),
+    "pixel_copies": Meaning("Near-copies, pixels", "the same, pixel by pixel"),
+}
+
+
+@dataclass(frozen=True)
+class Score:
+    """One number of a score file.
+
+    Attributes:
+        name: A key of `MEANINGS`.
+        value: The mean over sampling seeds, or of the only one.
+        spread: Standard deviation over the seeds, or None.
+        anchors: The same score of images of known quality.
+    """
+
+    name: str
+    value: float
+    spread: float | None
+    anchors: Mapping[str, float]
+
+    @property
+    def meaning(self) -> Meaning:
+        """What it is called and says."""
+        return MEANINGS[self.name]
+
+    def place(self, value: float) -> float | None:
+        """Return where a value lies between the real images, 0, and the worst anchor, 1.
+
+        Values beyond an end lie on it; without anchors it is None.
+        """
+        if FLOOR not in self.anchors or len(self.anchors) < 2:
+            return None
+        floor = self.anchors[FLOOR]
+        reach = max((anchor - floor for anchor in self.anchors.values()), key=abs)
+        if not reach:
+            return None
+        share = min(max((value - floor) / reach, 0.0), 1.0)
+        return math.log1p(99 * share) / math.log(100) if self.meaning.logarithmic else share
+
+
+@dataclass(frozen=True)
+class Scores:
+    """One score file.
+
+    Attributes:
+        title: Its file's name without the extension: the checkpoint's, and what is not the usual.
+        epochs: How long its generator had been trained; 0 if it does not say.
+        scores: In the order of `MEANINGS`.
+        classes: Share of each garment among the generated images.
+        facts: What else it says of itself, such as number of images, feature network and seeds.
+    """
+
+    title: str
+    epochs: int
+    scores: list[Score]
+    classes: Mapping[str, float] = field(default_factory=dict)
+    facts: Mapping[str, str] = field(default_factory=dict)
+
+
+def read_scores(folder: Path) -> list[Scores]:
+    """Return all score files of a folder, those of the longest training first.
+
+    What is none is passed over with a line in the log.
+    """
+    found = []
+    for path in sorted(folder.glob("*.json")):
+        try:
+            data = json.loads(path.read_text(encoding="utf-8"))
+        except (OSError, ValueError) as error:
+            log.warning("left out of the report: %s is damaged (%s)", path, type(error).__name__)
+            continue
+        scores = parse_scores(path.stem, data) if isinstance(data, dict) else None
+        if scores is None:
+            log.warning("left out of the report: %s holds no scores", path)
+        else:
+            found.append(scores)
+    return sorted(found, key=lambda scores: -scores.epochs)
+
+
+def parse_scores(title: str, data: Mapping[str, Any]) -> Scores | None:
+    """Return the scores in the content of a file, or None if there are none.
+
+    Args:
+        title: The file's name.
+        data: As `dcgan_lightning.evaluate` writes it: ``mean`` and ``spread`` from names to numbers,
+            ``anchors`` from anchors to the like, and what it says of itself. All but ``mean`` may be missing.
+    """
+    means, spreads = _mapping(data.get("mean")), _mapping(data.get("spread"))
+    anchors = {name: _mapping(anchor) for name, anchor in _mapping(data.get("anchors")).items()}
+    scores = []
+    for name in MEANINGS:
+        if (value := _number(means.get(name))) is not None:
+            known = {anchor: _number(found.get(name)) for anchor, found in anchors.items()}
+            known_numbers = {anchor: number for anchor, number in known.items() if number is not None}
+            scores.append(Score(name, value, _number(spreads.get(name)), known_numbers))
+    if not scores:
+        return None
+    histogram = _mapping(means.get("class_histogram"))
+    classes = {str(name): share for name in histogram if (share := _number(histogram[name])) is not None}
+    epochs = data.get("epochs")
+    return Scores(title, epochs if isinstance(epochs, int) else 0, scores, classes, _facts(data))
+
+
+def _facts(data: Mapping[str, Any]) -> dict[str, str]:
+    """Return what a score file says of itself, for people."""
+    count, seeds, features = data.get("count"), data.get("seeds"), _mapping(data.get("features"))
+    digest = str(features.get("digest", ""))[:12]
+    facts = {
+        "Generated images": f"{count:,} for each seed" if isinstance(count, int) else "",
+        "Sampling seeds": ", ".join(map(str, seeds)) if isinstance(seeds, list) else "",
+        "Compared with": str(data.get("reference", "")),
+        "Seen through": f"{features.get('name', '')} {digest}".strip(),
+        "Generator": "averaged" if data.get("averaged") is True else "as trained",
+        "After": f"{epochs} epochs" if isinstance(epochs := data.get("epochs"), int) else "",
+    }
+    return {name: text for name, text in facts.items() if text}
+
+
+def _mapping(value: Any) -> Mapping[str, Any]:
+    return value if isinstance(value, Mapping) else {}
+
+
+def _number(value: Any) -> float | None:
+    is_number = isinstance(value, (int, float)) and not isinstance(value, bool) and math.isfinite(value)
+    return float(value) if is_number else None

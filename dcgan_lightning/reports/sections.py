@@ -1,0 +1,285 @@
+"""The parts of the report, from top to bottom; each is HTML, and says in a sentence what it has not got."""
+
+import json
+from collections.abc import Callable
+from html import escape
+from typing import Any
+
+import numpy as np
+
+from dcgan_lightning.durations import format_duration
+from dcgan_lightning.reports import charts, elements
+from dcgan_lightning.reports.material import Material
+from dcgan_lightning.reports.score_table import draw_scores, format_score, name_scores
+from dcgan_lightning.reports.scores import FLOOR
+
+_HEADLINE = "frechet_distance"
+_DATA = {"FashionMNISTDataModule": "Fashion-MNIST", "SyntheticDataModule": "made-up shapes"}
+
+
+def head(material: Material) -> str:
+    """Return the run's name, how far it came, and what its generator makes now."""
+    words = (
+        '<div><p class="eyebrow">DCGAN, report of a run</p>'
+        f"<h1>{escape(material.name)}</h1>"
+        f"{elements.paragraph(_lead(material), 'lead')}{elements.facts(_key_facts(material))}</div>"
+    )
+    if not material.frames:
+        words += elements.paragraph("There are no sample grids: the run has drawn none.", "soft")
+        return f"<header>{words}</header>"
+    last = material.frames[-1]
+    moment = f"epoch {last.epoch}, iteration {last.iteration}"
+    grid = elements.image(last.png, f"Grid of generated images at {moment}", 'id="final"')
+    caption = f"What the generator makes at {moment}, from noise it has not been trained on."
+    return f'<header class="two">{words}{elements.figure(grid, caption)}</header>'
+
+
+def _lead(material: Material) -> str:
+    """Return one sentence about the training."""
+    wanted = _setting(material, "trainer", "max_epochs")
+    if material.history is None:
+        return "There is no history, so how far the training came is not known."
+    epochs, iterations = int(material.history["epoch"][-1]), len(material.history["epoch"])
+    of = f" of {wanted}" if isinstance(wanted, int) and wanted > epochs else ""
+    seconds = format_duration(float(material.history["seconds"][-1]))
+    scored = (score for scores in material.scores for score in scores.scores if score.name == _HEADLINE)
+    score = next(scored, None)
+    headline = ""
+    if score is not None:
+        floor = score.anchors.get(FLOOR)
+        than = f", where real images have {format_score(floor)}" if floor is not None else ""
+        headline = f" {score.meaning.title} {format_score(score.value)}{than}."
+    return f"Epoch {epochs}{of}, {iterations:,} iterations, {seconds} of training.{headline}"
+
+
+def _key_facts(material: Material) -> dict[str, str]:
+    data = material.settings.get("data") or {}
+    name = str(data.get("_target_", "")).rpartition(".")[2]
+    images = f"images in {data.get('root')}" if data.get("verify") is False else _DATA.get(name, name)
+    rates = [str(_setting(material, "model", f"{network}_lr")) for network in ("generator", "discriminator")]
+    environment = material.environment
+    device = str(environment.get("device", "")).replace("cpu", "CPU")
+    if threads := environment.get("threads"):
+        device += f", {threads} thread{'s' if threads != 1 else ''}"
+    return {
+        "Data": images,
+        "Images an iteration": str(data.get("batch_size", "")),
+        "Learning rates": " and ".join(rates) if len(set(rates)) > 1 else rates[0].replace("None", ""),
+        "Seed": str(material.settings.get("seed", "")),
+        "Last picture drawn": f"{material.drawn:%d %B %Y, %H:%M}".lstrip("0") if material.drawn else "",
+        "Device": device,
+        "PyTorch": str(environment.get("torch", "")),
+        "Lightning": str(environment.get("pytorch-lightning", "")),
+    }
+
+
+def _setting(material: Material, group: str, name: str) -> Any:
+    return (material.settings.get(group) or {}).get(name)
+
+
+def viewer(material: Material) -> str:
+    """Return the slider through the training, beside the untrained generator and real images."""
+    if len(material.frames) < 2:
+        content = elements.paragraph("There are too few grids to compare.", "soft")
+        return elements.section("training", "From noise to garments", content, "empty")
+    last = material.frames[-1]
+    moment = f"epoch {last.epoch}, iteration {last.iteration}"
+    picture = elements.image(last.png, f"Generated images at {moment}", 'id="frame"')
+    controls = (
+        '<div class="controls" hidden><div class="where"><label for="slider">Moment</label>'
+        f'<output id="where" for="slider" aria-live="off">{moment}</output></div>'
+        f'<input type="range" id="slider" min="0" max="{len(material.frames) - 1}" step="1" '
+        f'value="{len(material.frames) - 1}">'
+        '<div class="buttons"><button type="button" id="play">Play</button>'
+        '<button type="button" id="previous">Previous</button>'
+        '<button type="button" id="next">Next</button></div></div>'
+        "<noscript><p>Without JavaScript only the last moment is shown; the film below shows the others.</p>"
+        "</noscript>"
+    )
+    small = "".join(
+        elements.figure(elements.image(png, alt), caption)
+        for png, alt, caption in (
+            (material.untrained, "Images of the untrained generator", "Before the first iteration"),
+            (material.real, "Real training images", "Real images"),
+        )
+        if png
+    )
+    text = elements.paragraph(
+        f"{len(material.frames)} moments, close together at first, then ever further apart. It is always the "
+        "same noise: each garment grows in its place."
+    ) + elements.paragraph("Arrow keys move by one moment, Home and End to the first and the last.", "soft")
+    frames = json.dumps(_frames(material)).replace("<", "\\u003c")
+    content = (
+        f'<div class="two flip"><div class="viewer">{picture}{controls}</div>'
+        f'<div>{text}<div class="small">{small}</div></div></div>'
+        f'<script type="application/json" id="frames">{frames}</script>'
+    )
+    return elements.section("training", "From noise to garments", content)
+
+
+def _frames(material: Material) -> list[dict[str, Any]]:
+    """Return what the page's script needs of each frame; ``share`` is its place in the curves."""
+    history = material.history or {"epoch": np.empty(0), "iteration": np.empty(0)}
+    rows = zip(history["epoch"].tolist(), history["iteration"].tolist(), strict=True)
+    places = {row: (index + 0.5) / len(history["epoch"]) for index, row in enumerate(rows)}
+    return [
+        {
+            "epoch": frame.epoch,
+            "iteration": frame.iteration,
+            "share": places.get((frame.epoch, frame.iteration)),
+            "src": elements.data_uri(frame.png, "image/png"),
+        }
+        for frame in material.frames
+    ]
+
+
+def film(material: Material) -> str:
+    """Return the film; who prefers less motion sees the last grid instead."""
+    if material.film is None or not material.frames:
+        content = elements.paragraph(
+            "There is no film: `callbacks.film` was off, or the run has not ended.", "soft"
+        )
+        return elements.section("film", "Film", content, "empty")
+    still = elements.data_uri(material.frames[-1].png, "image/png")
+    picture = (
+        f'<picture><source media="(prefers-reduced-motion: reduce)" srcset="{still}">'
+        f'<img src="{elements.data_uri(material.film, "image/gif")}" '
+        'alt="Film of the generated images during the training"></picture>'
+    )
+    text = elements.paragraph(
+        "The same grids as an endless film, as the notebook makes it. Where the system asks for less motion, "
+        "the last grid stands still here."
+    )
+    return elements.section(
+        "film", "Film", f'<div class="two"><div>{text}</div><figure>{picture}</figure></div>'
+    )
+
+
+def curves(material: Material) -> str:
+    """Return losses and accuracies over the training."""
+    history = material.history
+    if history is None:
+        content = elements.paragraph("There are no curves: `callbacks.history` was off.", "soft")
+        return elements.section("curves", "Losses and accuracies", content, "empty")
+    size = int(history["iteration"].max())
+    losses = charts.draw_chart(
+        [
+            charts.Curve("Generator", "warm", history["gen_loss"]),
+            charts.Curve("Discriminator", "cool", history["disc_loss"]),
+        ],
+        size,
+    )
+    accuracies = charts.draw_chart(
+        [
+            charts.Curve("Generated images", "warm", history["fake_accuracy"]),
+            charts.Curve("Real images", "cool", history["real_accuracy"]),
+        ],
+        size,
+        percent=True,
+    )
+    together = -(-len(history["epoch"]) // charts.POINTS)
+    meant = (
+        f"Lines are means of {together} iterations, bands reach from their smallest to their largest value."
+        if together > 1
+        else "Every iteration is shown."
+    )
+    content = (
+        elements.paragraph(f"{meant} The numbers are the latest.", "soft")
+        + '<div class="two even charts"><div><h3>Losses, in nats</h3>'
+        + elements.paragraph("Each network's gain is the other's loss: neither goes to zero for good.")
+        + f"{losses}</div><div><h3>The discriminator's accuracy</h3>"
+        + elements.paragraph("The share of images that it takes for what they are.")
+        + f"{accuracies}</div></div>"
+    )
+    return elements.section("curves", "Losses and accuracies", content)
+
+
+def scores(material: Material) -> str:
+    """Return the scores, each beside its anchors, and those taken during the training."""
+    course = elements.gallery(material.course, "Scores during the training") if material.course else ""
+    if not material.scores:
+        content = course + elements.paragraph(
+            "There are no scores beside anchors yet: `python -m dcgan_lightning.evaluate` measures how good "
+            "and how new the images are.",
+            "soft",
+        )
+        return elements.section("scores", "Scores", content, "" if course else "empty")
+    first, *others = material.scores
+    text = elements.paragraph(
+        "Each number stands beside the same number for images whose quality is known. On the bars, the left "
+        "end is what real images have, the marks are the others, and the dot is this run's generator. "
+        "Bars of distances are logarithmic."
+        if any(score.anchors for score in first.scores)
+        else "There are no anchors to read these numbers by: other images were scored than Fashion-MNIST's."
+    )
+    content = text + f"<h3>{escape(name_scores(first))}</h3>" + draw_scores(first)
+    if others:
+        content += '<div class="more">'
+        content += (
+            "".join(elements.folded(name_scores(file), draw_scores(file)) for file in others) + "</div>"
+        )
+    return elements.section("scores", "Scores", content + course)
+
+
+def nearest(material: Material) -> str:
+    """Return generated images beside the training images they are nearest to."""
+    if not material.nearest:
+        content = elements.paragraph(
+            "There is no picture of nearest neighbours yet: `python -m dcgan_lightning.evaluate` draws it.",
+            "soft",
+        )
+        return elements.section("nearest", "Made up or remembered?", content, "empty")
+    text = elements.paragraph(
+        "Generated images, each beside the training image it is nearest to. A copy would show twice the same."
+    )
+    return elements.section(
+        "nearest",
+        "Made up or remembered?",
+        text + elements.gallery(material.nearest, "Generated images and their nearest training images"),
+    )
+
+
+def atlas(material: Material) -> str:
+    """Return generated images sorted by class."""
+    if not material.atlas:
+        content = elements.paragraph(
+            "There is no atlas yet: `python -m dcgan_lightning.generate mode=atlas` sorts images by garment.",
+            "soft",
+        )
+        return elements.section("atlas", "Atlas of garments", content, "empty")
+    text = elements.paragraph("Generated images, sorted by the garment that the classifier sees in them.")
+    return elements.section(
+        "atlas", "Atlas of garments", text + elements.gallery(material.atlas, "Generated images by garment")
+    )
+
+
+def settings(material: Material) -> str:
+    """Return configuration, networks and files, folded."""
+    files = elements.table(
+        ["In the run's folder", "Files", "Bytes"],
+        [[escape(name), f"{count:,}", f"{size:,}"] for name, count, size in material.files],
+        numbers=[1, 2],
+    )
+    networks = (
+        elements.folded("Networks", elements.preformatted("networks.txt", material.networks))
+        if material.networks
+        else elements.paragraph("There is no `networks.txt`.", "soft")
+    )
+    content = (
+        elements.folded("All settings", elements.preformatted("config.yaml", material.config))
+        + networks
+        + elements.folded("Files", elements.scrolling("Files of the run", files))
+    )
+    return elements.section("settings", "Settings, networks and files", content)
+
+
+SECTIONS: tuple[Callable[[Material], str], ...] = (
+    head,
+    viewer,
+    film,
+    curves,
+    scores,
+    nearest,
+    atlas,
+    settings,
+)

@@ -1,0 +1,43 @@
+from pathlib import Path
+
+import pytest
+from conftest import RunModule, files_below
+
+
+def test_a_run_gets_its_report_again(run_module: RunModule, tmp_path: Path) -> None:
+    options = ("experiment=smoke", "run_name=first", "report=false", "trainer.max_epochs=1")
+    assert run_module("dcgan_lightning.train", *options).returncode == 0
+    before = files_below(tmp_path)
+    result = run_module("dcgan_lightning.report", "run=outputs/first")
+    assert result.returncode == 0, result.stderr
+    assert result.stdout.startswith("outputs/first/report.html (0.")
+    assert files_below(tmp_path) - before == {"outputs/first/report.html"}
+    page = (tmp_path / "outputs" / "first" / "report.html").read_text()
+    assert "Epoch 1, 5 iterations" in page
+    assert "<h1>first</h1>" in page
+
+
+@pytest.mark.parametrize(
+    ("override", "message"),
+    [
+        ("", "run is missing; give the folder of a run"),
+        ("run=outputs/nope", "run=outputs/nope does not exist"),
+        ("run=.", "run=. holds no run: there is no config.yaml"),
+        ("rum=x", "unknown key 'rum'; did you mean 'run'?"),
+    ],
+)
+def test_refusals_are_one_line_and_leave_nothing(
+    run_module: RunModule, tmp_path: Path, override: str, message: str
+) -> None:
+    result = run_module("dcgan_lightning.report", *filter(None, [override]))
+    assert result.returncode == 1
+    assert result.stderr.startswith("error: ")
+    assert result.stderr.count("\n") == 1
+    assert message in result.stderr
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_help_explains_itself(run_module: RunModule) -> None:
+    result = run_module("dcgan_lightning.report", "--help")
+    assert result.returncode == 0
+    assert "python -m dcgan_lightning.report run=outputs/first" in result.stdout

@@ -1,0 +1,83 @@
+"""A real browser without a window: Chromium or Chrome, through Selenium."""
+
+import json
+import os
+import shutil
+from pathlib import Path
+from typing import Any
+
+BROWSERS = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
+OPTIONS = (
+    "--headless=new", "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run",
+    "--disable-background-networking", "--disable-component-update", "--disable-sync",
+    "--disable-dev-shm-usage",
+)  # fmt: skip
+
+
+def missing_browser() -> str | None:
+    """Return what there is to install before a browser can be started, or None."""
+    if not any(map(shutil.which, BROWSERS)) or not shutil.which("chromedriver"):
+        return "needs Chromium and its driver: make browser, or apt-get install chromium chromium-driver"
+    return None
+
+
+class Browser:
+    """One browser with a profile of its own; every page is opened anew."""
+
+    def __init__(self, profile: Path) -> None:
+        from selenium import webdriver
+        from selenium.webdriver.chrome.service import Service
+
+        os.environ["SE_OFFLINE"] = "true"  # Selenium fetches no driver of its own
+        options = webdriver.ChromeOptions()
+        options.binary_location = next(filter(None, map(shutil.which, BROWSERS)))
+        for option in (*OPTIONS, f"--user-data-dir={profile}"):
+            options.add_argument(option)
+        options.set_capability("goog:loggingPrefs", {"browser": "ALL", "performance": "ALL"})
+        self.driver = webdriver.Chrome(options=options, service=Service(shutil.which("chromedriver")))
+
+    def open(
+        self,
+        path: Path,
+        width: int = 1280,
+        height: int = 900,
+        scheme: str = "light",
+        motion: str = "no-preference",
+        scripts: bool = True,
+    ) -> None:
+        """Open a file in a window of a size, in a colour scheme, with or without motion and scripts."""
+        features = {"prefers-color-scheme": scheme, "prefers-reduced-motion": motion}
+        media = [{"name": name, "value": value} for name, value in features.items()]
+        size = {"width": width, "height": height, "deviceScaleFactor": 1, "mobile": width < 500}
+        self.tell("Emulation.setEmulatedMedia", features=media)
+        self.tell("Emulation.setDeviceMetricsOverride", **size)
+        self.tell("Emulation.setScriptExecutionDisabled", value=not scripts)
+        for kind in ("browser", "performance"):
+            self.driver.get_log(kind)  # what came before is another page's
+        self.driver.get(path.resolve().as_uri())
+
+    def tell(self, command: str, **arguments: Any) -> None:
+        """Give a command of the Chrome DevTools Protocol."""
+        self.driver.execute_cdp_cmd(command, arguments)
+
+    def ask(self, script: str) -> Any:
+        """Return what a JavaScript expression gives on the page."""
+        return self.driver.execute_script(f"return ({script})")
+
+    def requests(self) -> list[str]:
+        """Return the addresses that the page has asked for, itself and what it holds left out."""
+        messages = [json.loads(entry["message"])["message"] for entry in self.driver.get_log("performance")]
+        sent = [message for message in messages if message["method"] == "Network.requestWillBeSent"]
+        addresses = [message["params"]["request"]["url"] for message in sent]
+        return [
+            address
+            for address in addresses
+            if not address.startswith("data:") and address != self.driver.current_url
+        ]
+
+    def press(self, *names: str) -> None:
+        """Press keys one after the other, as "ARROW_LEFT" or "TAB", on what has the focus."""
+        from selenium.webdriver.common.keys import Keys
+
+        for name in names:
+            self.driver.switch_to.active_element.send_keys(getattr(Keys, name))

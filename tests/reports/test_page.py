@@ -1,0 +1,153 @@
+"""The page's structure; `test_browser.py` looks at what a browser makes of it."""
+
+import itertools
+import json
+import re
+from html.parser import HTMLParser
+from pathlib import Path
+
+import pytest
+from report_runs import SCORES, make_bare_run, make_run
+
+from dcgan_lightning.reports import gather, render, write_report
+
+VOID = {"meta", "link", "img", "input", "source", "br"}
+
+
+class Page(HTMLParser):
+    """Elements of a page, whose tags must be closed in order."""
+
+    def __init__(self, text: str) -> None:
+        super().__init__()
+        self.open: list[str] = []
+        self.elements: list[tuple[str, dict[str, str | None]]] = []
+        self.text = ""
+        self.feed(text)
+        assert self.open == []
+
+    def handle_starttag(self, tag: str, attributes: list[tuple[str, str | None]]) -> None:
+        self.elements.append((tag, dict(attributes)))
+        if tag not in VOID:
+            self.open.append(tag)
+
+    def handle_startendtag(self, tag: str, attributes: list[tuple[str, str | None]]) -> None:
+        self.elements.append((tag, dict(attributes)))
+
+    def handle_endtag(self, tag: str) -> None:
+        assert self.open.pop() == tag
+
+    def handle_data(self, data: str) -> None:
+        if not {"script", "style"} & set(self.open):
+            self.text += data
+
+    def all(self, *tags: str) -> list[dict[str, str | None]]:
+        return [attributes for tag, attributes in self.elements if tag in tags]
+
+
+@pytest.fixture
+def full(tmp_path: Path) -> Page:
+    return Page(render(gather(make_run(tmp_path / "run"))))
+
+
+@pytest.fixture
+def bare(tmp_path: Path) -> Page:
+    return Page(render(gather(make_bare_run(tmp_path / "run"))))
+
+
+@pytest.mark.parametrize("which", ["full", "bare"])
+def test_structure(which: str, request: pytest.FixtureRequest) -> None:
+    page = request.getfixturevalue(which)
+    assert page.elements[0] == ("html", {"lang": "en"})
+    identifiers = [attributes["id"] for _, attributes in page.elements if "id" in attributes]
+    assert len(set(identifiers)) == len(identifiers)
+    for attributes in page.all("section"):
+        assert attributes["aria-labelledby"] in identifiers
+    for attributes in page.all("label"):
+        assert attributes["for"] in identifiers
+    assert all(attributes["alt"] for attributes in page.all("img"))
+    levels = [int(tag[1]) for tag, _ in page.elements if re.fullmatch(r"h\d", tag)]
+    assert levels.count(1) == 1
+    assert levels[0] == 1
+    assert all(after <= before + 1 for before, after in itertools.pairwise(levels))
+
+
+@pytest.mark.parametrize("which", ["full", "bare"])
+def test_nothing_is_fetched(which: str, request: pytest.FixtureRequest) -> None:
+    page = request.getfixturevalue(which)
+    for _, attributes in page.elements:
+        for name in ("src", "srcset", "href"):
+            assert (attributes.get(name) or "#").startswith(("data:", "#"))
+    (policy,) = [meta for meta in page.all("meta") if meta.get("http-equiv") == "Content-Security-Policy"]
+    assert (policy["content"] or "").startswith("default-src 'none'; img-src data:;")
+
+
+def test_texts_of_the_run_are_escaped(tmp_path: Path) -> None:
+    page = render(gather(make_run(tmp_path / "run")))
+    assert "alert(1)" in page
+    assert "<script>alert(1)" not in page
+    assert "_phone_&lt;b&gt;&amp;amp;&lt;/b&gt;" in page
+
+
+def test_what_the_head_says(full: Page) -> None:
+    assert "Epoch 4 of 9, 20 iterations, 20 s of training." in full.text
+    assert "Fréchet distance 40, where real images have 1." in full.text
+    assert "0.0002 and 0.0001" in full.text
+    assert "CPU, 1 thread" in full.text
+    assert "2.99" in full.text
+
+
+def test_scores_stand_beside_their_anchors(full: Page) -> None:
+    assert "40 ± 0.76" in full.text
+    assert "0.00004" in full.text
+    assert len([bar for bar in full.all("div") if bar.get("class") == "bar"]) == 2  # copies have none
+    assert "T-shirt40.0%" in full.text
+
+
+def test_other_score_files_are_folded(tmp_path: Path) -> None:
+    folder = make_run(tmp_path / "run")
+    other = SCORES | {"epochs": 1, "anchors": None}
+    (folder / "scores" / "epoch_0001.json").write_text(json.dumps(other))
+    page = Page(render(gather(folder)))
+    assert len(page.all("details")) == 4
+    assert page.text.index("Checkpoint last") < page.text.index("Checkpoint epoch 0001")
+    (folder / "scores" / "last.json").unlink()
+    assert "There are no anchors to read these numbers by" in Page(render(gather(folder))).text
+
+
+def test_scores_of_the_training_stand_alone_too(tmp_path: Path) -> None:
+    folder = make_run(tmp_path / "run")
+    (folder / "scores" / "last.json").unlink()
+    page = Page(render(gather(folder)))
+    assert "Scores during the training" in page.text
+    assert "There are no scores beside anchors yet" in page.text
+
+
+def test_what_is_missing_is_said_in_a_sentence_each(bare: Page) -> None:
+    for sentence in (
+        "There is no history, so how far the training came is not known.",
+        "There are no sample grids: the run has drawn none.",
+        "There are too few grids to compare.",
+        "There is no film: callbacks.film was off, or the run has not ended.",
+        "There are no curves: callbacks.history was off.",
+        "There are no scores beside anchors yet: python -m dcgan_lightning.evaluate measures",
+        "There is no picture of nearest neighbours yet: python -m dcgan_lightning.evaluate draws it.",
+        "There is no atlas yet: python -m dcgan_lightning.generate mode=atlas",
+        "There is no networks.txt.",
+    ):
+        assert sentence in bare.text
+    assert bare.all("img") == []
+
+
+def test_the_same_run_makes_the_same_bytes(tmp_path: Path) -> None:
+    folder = make_run(tmp_path / "run")
+    path = write_report(folder)
+    before = path.read_bytes()
+    assert path == folder / "report.html"
+    assert write_report(folder).read_bytes() == before
+
+
+def test_the_report_of_a_long_run_stays_small(tmp_path: Path) -> None:
+    """50 epochs of the recipe leave 300 grids, of four times the pixels here; noise compresses worst."""
+    folder = make_run(tmp_path / "run", epochs=60)
+    assert len(list((folder / "samples").glob("sample_*.png"))) == 300
+    assert write_report(folder).stat().st_size < 5_000_000 / 4
