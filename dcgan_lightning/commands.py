@@ -1,11 +1,14 @@
 """Commands that end well: a user's mistake is one line on stderr and exit code 1, and no traceback."""
 
 import contextlib
+import dataclasses
 import os
 import re
 import signal
 import sys
-from collections.abc import Callable, Iterator, Sequence
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, NoReturn
 
@@ -13,7 +16,8 @@ from omegaconf.errors import OmegaConfBaseException
 from yaml import MarkedYAMLError, YAMLError
 
 from dcgan_lightning.config import CONF_DIR, did_you_mean, flatten, plain
-from dcgan_lightning.errors import ConfigError, DCGANError, DivergedError
+from dcgan_lightning.errors import ConfigError, DCGANError, DivergedError, RunFolderError
+from dcgan_lightning.jobs import JobRecord, Status, write_record
 from dcgan_lightning.processes import is_first_process
 
 # run_command sets HYDRA_FULL_ERROR for Hydra and hands the user's choice down to the job's other processes.
@@ -75,20 +79,44 @@ def _suggestion(key: str, config_name: str) -> str:
     return did_you_mean(key, known)
 
 
-_jobs = 0
-_failed_jobs: list[str] = []
+@dataclass
+class Outcome:
+    """What a job of a sweep leaves for its record.
+
+    Attributes:
+        objective: For sweepers that search.
+    """
+
+    objective: float | None = None
 
 
 @contextlib.contextmanager
-def note_job(number: int, overrides: Sequence[str]) -> Iterator[None]:
-    """Note how a job of a sweep ends: the other jobs go on, and `run_command` names the failed ones."""
-    global _jobs
-    _jobs += 1
+def note_job(sweep: Path, job: JobRecord) -> Iterator[Outcome]:
+    """Keep the record of a job in the sweep's folder while the block runs, and how the block ends.
+
+    Args:
+        sweep: The sweep's folder.
+        job: The job as it begins.
+    """
+    started = time.monotonic()
+
+    def note(status: Status, reason: str = "", objective: float | None = None) -> None:
+        seconds = job.seconds + time.monotonic() - started
+        ended = dataclasses.replace(job, status=status, reason=reason, seconds=seconds, objective=objective)
+        write_record(sweep, ended)
+
+    note("running")
+    outcome = Outcome()
     try:
-        yield
-    except Exception as error:
-        _failed_jobs.append(f"job {number} ({' '.join(overrides)}): {one_line(error)}")
+        yield outcome
+    except BaseException as error:
+        with contextlib.suppress(RunFolderError):  # a full disk, which may be why the job fails
+            if isinstance(error, Exception):
+                note("failed", " ".join(one_line(error).split()))
+            else:
+                note("stopped", "Ctrl-C" if isinstance(error, KeyboardInterrupt) else "SIGTERM")
         raise
+    note("finished", objective=outcome.objective)
 
 
 def run_command(command: Callable[[], Any], config_name: str = "train") -> NoReturn:
@@ -126,11 +154,9 @@ def end_on_sigterm() -> None:
 
 
 def refuse(error: Exception, config_name: str = "train") -> NoReturn:
-    """Print what is wrong in one line, or one for each failed job of a sweep, and end with exit code 1."""
+    """Print what is wrong in one line, or in one for each failed job of a sweep, and end with exit code 1."""
     if SHOW_TRACEBACKS:
         raise error
-    if _failed_jobs:
-        print(f"error: {len(_failed_jobs)} of {_jobs} jobs failed", *_failed_jobs, sep="\n", file=sys.stderr)
-    elif is_first_process() or not isinstance(error, DivergedError):  # all processes diverge together
+    if is_first_process() or not isinstance(error, DivergedError):  # all processes diverge together
         print(f"error: {one_line(error, config_name)}", file=sys.stderr)
     sys.exit(1)

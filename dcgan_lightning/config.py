@@ -6,7 +6,7 @@ Nothing here imports PyTorch: a wrong setting is refused before anything slow or
 import difflib
 import os
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, cast
 
@@ -29,6 +29,7 @@ from dcgan_lightning.rules import (
     batch_size_problem,
     generate_problem,
 )
+from dcgan_lightning.rules import flatten as flatten
 
 _PACKAGE = Path(__file__).resolve().parent
 # An installed wheel carries conf/ inside the package; a checkout has it beside.
@@ -194,15 +195,6 @@ def did_you_mean(key: str, known: Sequence[str]) -> str:
 def plain(cfg: DictConfig, resolve: bool = True) -> dict[str, Any]:
     """Return a configuration as plain dicts, lists and values."""
     return cast(dict[str, Any], OmegaConf.to_container(cfg, resolve=resolve))
-
-
-def flatten(values: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str, Any]]:
-    """Yield ("a.b.c", value) for all values of nested mappings; lists are values."""
-    for key, value in values.items():
-        if isinstance(value, Mapping) and value:
-            yield from flatten(value, f"{prefix}{key}.")
-        else:
-            yield f"{prefix}{key}", value
 
 
 def _check_targets(value: Any, key: str = "") -> None:

@@ -49,6 +49,10 @@ class ExportError(DCGANError):
     """An exported generator does not make the images of the original."""
 
 
+class SweepError(DCGANError):
+    """Jobs of a sweep failed; the message has a line for each."""
+
+
 def is_out_of_memory(error: BaseException) -> bool:
     """Return whether PyTorch, on a CPU or a GPU, could not get the memory it wanted."""
     causes = [error, *filter(None, [error.__cause__])]

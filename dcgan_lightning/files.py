@@ -238,6 +238,23 @@ def _open_lock(path: Path) -> int:
         raise _not_writable(path.parent, error) from error
 
 
+def is_locked(folder: Path) -> bool:
+    """Tell whether a process owns a folder (see `locked`); never where there are no such locks."""
+    if fcntl is None:
+        return False
+    try:
+        handle = os.open(folder / LOCK_FILE, os.O_RDONLY)
+    except OSError:
+        return False
+    try:
+        fcntl.flock(handle, fcntl.LOCK_SH | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return True
+    finally:
+        os.close(handle)
+    return False
+
+
 def remove_stale_temporaries(folder: Path) -> None:
     """Delete what a killed process left of its temporary files in a folder (not in folders below it)."""
     for path in folder.glob(f"{TEMPORARY_PREFIX}*"):

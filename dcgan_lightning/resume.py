@@ -2,17 +2,16 @@
 
 import logging
 import shlex
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 from dcgan_lightning.config import check_fingerprint
 from dcgan_lightning.errors import ConfigError, RunFolderError
 from dcgan_lightning.files import LOCK_FILE, TEMPORARY_PREFIX, write_atomic
+from dcgan_lightning.jobs import CONFIG_FILE as CONFIG_FILE
 
 log = logging.getLogger(__name__)
-
-CONFIG_FILE = "config.yaml"  # its settings; a folder that holds this file holds a run
 
 
 def find_checkpoint(ckpt_path: str | None, folder: Path) -> Path | None:
@@ -134,11 +133,25 @@ def continue_command(folder: Path, overrides: list[str], max_epochs: int) -> str
     """Return the command that goes on with a run: its own settings, and what has to be different."""
     own = ("run_name=", "ckpt_path=", "trainer.max_epochs=", "sweep=")
     kept = [shlex.quote(override) for override in overrides if not override.startswith(own)]
-    outputs = Path("outputs").resolve()
-    where = (
-        f"run_name={folder.relative_to(outputs)}"
-        if folder.is_relative_to(outputs)
-        else f"hydra.run.dir={folder}"
-    )
-    go_on = [*kept, shlex.quote(where), "ckpt_path=last", f"trainer.max_epochs={max_epochs}"]
+    go_on = [*kept, _where(folder, "hydra.run.dir"), "ckpt_path=last", f"trainer.max_epochs={max_epochs}"]
     return " ".join(["python -m dcgan_lightning.train", *go_on])
+
+
+def continue_sweep_command(folder: Path, arguments: Sequence[str]) -> str:
+    """Return the command that goes on with a sweep: the jobs that are missing, and none that is finished.
+
+    Args:
+        folder: The sweep's.
+        arguments: Of the command that was stopped.
+    """
+    own = ("run_name=", "ckpt_path=", "hydra.sweep.dir=")
+    kept = [shlex.quote(argument) for argument in arguments if not argument.startswith(own)]
+    go_on = [*kept, _where(folder.resolve(), "hydra.sweep.dir"), "ckpt_path=auto"]
+    return " ".join(["python -m dcgan_lightning.train", *go_on])
+
+
+def _where(folder: Path, key: str) -> str:
+    """Return the override that leads to a folder."""
+    outputs = Path("outputs").resolve()
+    is_below = folder.is_relative_to(outputs)
+    return shlex.quote(f"run_name={folder.relative_to(outputs)}" if is_below else f"{key}={folder}")

@@ -2,7 +2,7 @@
 
 import math
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from numbers import Real
 from typing import Any
 
@@ -348,3 +348,12 @@ def film_size(values: Mapping[str, Any]) -> tuple[int, int]:
         return (points - 1) * values["steps"] + 1, 28 * 2 * values["scale"]
     columns = math.isqrt(values["tours"] - 1) + 1
     return points * values["steps"], (30 * columns + 2) * values["scale"]
+
+
+def flatten(values: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str, Any]]:
+    """Yield ("a.b.c", value) for all values of nested mappings; lists are values."""
+    for key, value in values.items():
+        if isinstance(value, Mapping) and value:
+            yield from flatten(value, f"{prefix}{key}.")
+        else:
+            yield f"{prefix}{key}", value

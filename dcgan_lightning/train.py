@@ -14,7 +14,7 @@ from hydra.core.hydra_config import HydraConfig
 from hydra.types import RunMode
 from omegaconf import DictConfig, OmegaConf
 
-from dcgan_lightning.commands import note_job, refuse, run_command
+from dcgan_lightning.commands import Outcome, note_job, refuse, run_command
 from dcgan_lightning.config import CONF_DIR, build, fingerprint, plain, validate
 from dcgan_lightning.devices import (
     check_processes,
@@ -27,6 +27,7 @@ from dcgan_lightning.devices import (
 from dcgan_lightning.durations import format_duration
 from dcgan_lightning.errors import DCGANError, MemoryLackError, is_out_of_memory
 from dcgan_lightning.files import locked, remove_if_empty, remove_stale_temporaries, write_atomic
+from dcgan_lightning.jobs import JobRecord, begin_job
 from dcgan_lightning.processes import end_with_parent, is_first_process
 from dcgan_lightning.resume import (
     CONFIG_FILE,
@@ -36,6 +37,7 @@ from dcgan_lightning.resume import (
     find_checkpoint,
     take_over,
 )
+from dcgan_lightning.sweeps import is_in_sweeps_process, summarized
 
 if TYPE_CHECKING:  # PyTorch takes seconds to import, and a refusal needs none of it
     import pytorch_lightning as pl
@@ -212,28 +214,54 @@ def _command(cfg: DictConfig) -> float | None:
     is_sweep = hydra_cfg.mode == RunMode.MULTIRUN
     if not is_first_process():
         logging.getLogger("dcgan_lightning").setLevel(logging.ERROR)
+    outcome = Outcome()
     try:
-        with note_job(hydra_cfg.job.num, overrides) if is_sweep else contextlib.nullcontext():
+        with contextlib.ExitStack() as stack:
+            if is_sweep:
+                sweep = Path(hydra_cfg.runtime.cwd, hydra_cfg.sweep.dir)
+                job = _begin(cfg, sweep, folder)
+                if job.status == "finished":
+                    log.info("job %d is finished already: %s", job.number, folder)
+                    return job.objective
+                outcome = stack.enter_context(note_job(sweep, job))
             result = train(cfg)
+            outcome.objective = result.score  # what a search looks for the smallest of
     except DCGANError as error:
         tidy_up(folder, {str(hydra_cfg.output_subdir), f"{hydra_cfg.job.name}.log"})
         if not is_sweep:
             refuse(error)
         raise  # the other jobs go on
     except (KeyboardInterrupt, SystemExit):
-        if (folder / CONFIG_FILE).is_file():
+        if not is_sweep and (folder / CONFIG_FILE).is_file():
             log.info("\ngo on with: %s", continue_command(folder, overrides, cfg.trainer.max_epochs))
         raise
 
     log.info("\n%d epochs are done (%s in this session)", result.epochs, format_duration(result.seconds))
     log.info("everything is in %s", folder)
     log.info("train on with: %s", continue_command(folder, overrides, cfg.trainer.max_epochs + 10))
-    return result.score  # what a search looks for the smallest of
+    return outcome.objective
+
+
+def _begin(cfg: DictConfig, sweep: Path, folder: Path) -> JobRecord:
+    """Return this job of a sweep as it begins, or as it was if it is finished already."""
+    hydra_cfg = HydraConfig.get()
+    job = JobRecord(
+        number=int(hydra_cfg.job.num),
+        folder=os.path.relpath(folder, sweep),
+        overrides=tuple(hydra_cfg.overrides.task),
+        epochs=cfg.trainer.max_epochs,
+    )
+    try:
+        return begin_job(sweep, job, cfg.ckpt_path)
+    except DCGANError as error:
+        if is_in_sweeps_process():
+            refuse(error)  # the other jobs would be mixed up as well
+        raise
 
 
 def main() -> None:
     """Run the command line."""
-    run_command(_command)
+    run_command(lambda: summarized(_command))
 
 
 if __name__ == "__main__":

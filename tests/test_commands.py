@@ -1,5 +1,6 @@
 """What a user reads when something is wrong; the whole commands are run in tests/cli."""
 
+import dataclasses
 import sys
 from pathlib import Path
 
@@ -10,7 +11,8 @@ from omegaconf.errors import OmegaConfBaseException
 
 from dcgan_lightning import commands
 from dcgan_lightning.commands import note_job, one_line, run_command
-from dcgan_lightning.errors import ConfigError, DivergedError
+from dcgan_lightning.errors import ConfigError, DivergedError, RunFolderError, SweepError
+from dcgan_lightning.jobs import JobRecord, read_record
 
 
 @pytest.mark.parametrize(
@@ -38,25 +40,51 @@ def test_a_broken_interpolation_is_named() -> None:
     assert one_line(caught.value).startswith("latent_dim: ")
 
 
-def test_jobs_that_failed_are_named_at_the_end(
+JOB = JobRecord(number=3, folder="3", overrides=("seed=3",), epochs=2)
+
+
+def test_a_job_is_noted_while_it_runs_and_when_it_has_finished(tmp_path: Path) -> None:
+    with note_job(tmp_path, dataclasses.replace(JOB, seconds=100.0)) as outcome:
+        assert read_record(tmp_path, "3").status == "running"
+        outcome.objective = 0.5
+    record = read_record(tmp_path, "3")
+    assert (record.status, record.reason, record.objective) == ("finished", "", 0.5)
+    assert record.overrides == ("seed=3",)
+    assert 100 < record.seconds < 105
+
+
+@pytest.mark.parametrize(
+    ("error", "status", "reason"),
+    [
+        (ConfigError("a\n  b"), "failed", "a b"),
+        (RuntimeError("anything"), "failed", "anything"),
+        (KeyboardInterrupt(), "stopped", "Ctrl-C"),
+        (SystemExit(143), "stopped", "SIGTERM"),
+    ],
+)
+def test_how_a_job_ended_is_noted(tmp_path: Path, error: BaseException, status: str, reason: str) -> None:
+    with pytest.raises(type(error)), note_job(tmp_path, JOB):
+        raise error
+    record = read_record(tmp_path, "3")
+    assert (record.status, record.reason, record.objective) == (status, reason, None)
+
+
+def test_a_full_disk_does_not_hide_why_a_job_fails(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def full(sweep: Path, record: JobRecord) -> None:
+        if record.status != "running":
+            raise RunFolderError("no space")
+
+    monkeypatch.setattr(commands, "write_record", full)
+    with pytest.raises(ConfigError, match="the reason"), note_job(tmp_path, JOB):
+        raise ConfigError("the reason")
+
+
+def test_each_failed_job_is_a_line(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    monkeypatch.setattr(commands, "_jobs", 0)
-    monkeypatch.setattr(commands, "_failed_jobs", [])
     monkeypatch.setattr(commands, "SHOW_TRACEBACKS", False)
-    monkeypatch.setenv("HYDRA_FULL_ERROR", "0")
-    monkeypatch.setenv("DCGAN_FULL_ERROR", "0")
-
-    def sweep() -> None:
-        with note_job(0, ["seed=0"]):
-            pass
-        for number, message in ((1, "first"), (2, "second")):
-            with pytest.raises(ConfigError), note_job(number, [f"seed={number}"]):
-                raise ConfigError(message)
-        raise ConfigError("first")
-
     with pytest.raises(SystemExit) as ending:
-        run_command(sweep)
+        commands.refuse(SweepError("2 of 3 jobs failed\njob 1 (seed=1): first\njob 2 (seed=2): second"))
     assert ending.value.code == 1
     assert capsys.readouterr().err == (
         "error: 2 of 3 jobs failed\njob 1 (seed=1): first\njob 2 (seed=2): second\n"

@@ -10,6 +10,7 @@ from hydra.core.override_parser.overrides_parser import OverridesParser
 from omegaconf import DictConfig
 
 from dcgan_lightning.callbacks import AtomicCheckpointIO, GracefulStop
+from dcgan_lightning.compare import check
 from dcgan_lightning.config import (
     CONF_DIR,
     build,
@@ -45,6 +46,7 @@ def test_no_file_is_left_out() -> None:
     tested |= {"train.yaml", "describe.yaml", "hydra/help/train.yaml", "hydra/help/describe.yaml"}
     tested |= {"export.yaml", "hydra/help/export.yaml"}
     tested |= {"report.yaml", "hydra/help/report.yaml"}
+    tested |= {"compare.yaml", "hydra/help/compare.yaml"}
     tested |= {"hydra/job_logging/dcgan_lightning.yaml"}
     tested |= {"evaluate.yaml", "hydra/help/evaluate.yaml", "generate.yaml", "hydra/help/generate.yaml"}
     tested |= {"train_classifier.yaml", "hydra/help/train_classifier.yaml"}
@@ -140,6 +142,17 @@ def test_the_classifiers_configuration_is_that_of_the_shipped_weights(compose_cf
 
 def test_the_report_commands_configuration(compose_cfg: Compose) -> None:
     assert validate_report(compose_cfg("run=outputs/x", config_name="report")) == Path("outputs/x")
+
+
+def test_wider_networks_have_wider_discriminators(compose_cfg: Compose) -> None:
+    cfg = compose_cfg("sweep=widths", "model.generator_channels=[64,32,16]")
+    assert cfg.model.discriminator_channels == [16, 32]
+    assert compose_cfg("sweep=widths").model.discriminator_channels == [64, 128]
+
+
+def test_the_compare_commands_configuration() -> None:
+    with initialize_config_dir(CONF_DIR, version_base="1.3"):
+        check(compose("compare", ["runs=[outputs/a,outputs/b]"]))
 
 
 def test_the_data_commands_configuration(compose_cfg: Compose) -> None:

@@ -6,10 +6,19 @@ from pathlib import Path
 
 import pytest
 from conftest import Compose
+from hydra import compose, initialize_config_dir
 from hydra.core.override_parser.overrides_parser import OverridesParser
 
 import dcgan_lightning
-from dcgan_lightning.config import check_flat, check_values, validate, validate_generate, validate_report
+from dcgan_lightning.compare import check, name_runs
+from dcgan_lightning.config import (
+    CONF_DIR,
+    check_flat,
+    check_values,
+    validate,
+    validate_generate,
+    validate_report,
+)
 from dcgan_lightning.rules import EXPORT_RULES
 
 ROOT = Path(dcgan_lightning.__file__).resolve().parents[1]
@@ -22,6 +31,10 @@ TABLE_EXAMPLES = sorted(set(re.findall(r"`((?:[\w.]+=[^`\s]+ ?)+)`", GROUP_ROWS)
 
 def compose_arguments(compose_cfg: Compose, arguments: list[str], config_name: str) -> None:
     """Compose a command's overrides, with the first value of each sweep, and validate the result."""
+    if config_name == "compare":
+        with initialize_config_dir(CONF_DIR, version_base="1.3"):
+            check(compose(config_name, name_runs(arguments)))
+        return
     overrides = []
     for override in OverridesParser.create().parse_overrides(arguments):
         value = next(override.sweep_string_iterator()) if override.is_sweep_override() else None

@@ -1,5 +1,6 @@
 """Arrays to pictures: pure functions with an explicit range of values."""
 
+from dcgan_lightning.pictures.comparisons import Panel, draw_setting_curves, draw_side_by_side
 from dcgan_lightning.pictures.film import decode_gif, encode_gif, encode_mp4, is_film_frame
 from dcgan_lightning.pictures.grids import (
     decode_png,
@@ -13,6 +14,7 @@ from dcgan_lightning.pictures.labels import draw_labelled_grid
 from dcgan_lightning.pictures.plots import draw_curves, draw_examples, draw_pairs, draw_scores
 
 __all__ = [
+    "Panel",
     "decode_gif",
     "decode_png",
     "draw_curves",
@@ -20,6 +22,8 @@ __all__ = [
     "draw_labelled_grid",
     "draw_pairs",
     "draw_scores",
+    "draw_setting_curves",
+    "draw_side_by_side",
     "encode_each_png",
     "encode_gif",
     "encode_mp4",

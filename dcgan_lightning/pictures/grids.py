@@ -3,16 +3,18 @@
 import io
 import math
 from collections.abc import Iterator
+from typing import TYPE_CHECKING
 
 import imageio.v3 as imageio
 import numpy as np
-import torchvision
 from numpy.typing import NDArray
 from PIL import Image
-from torch import Tensor
+
+if TYPE_CHECKING:  # it takes seconds to import, and pictures that are already made need none of it
+    from torch import Tensor
 
 
-def to_uint8(images: Tensor) -> Tensor:
+def to_uint8(images: "Tensor") -> "Tensor":
     """Map [-1, 1] to bytes 0..255, rounding; what lies outside is clipped.
 
     The range is fixed. The notebook scaled every image to its own range, which hides a generator whose
@@ -21,7 +23,7 @@ def to_uint8(images: Tensor) -> Tensor:
     return (images.detach().float() * 127.5 + 127.5).round().clamp(0, 255).byte()
 
 
-def make_grid(images: Tensor, columns: int, scale: int = 1, padding: int = 2) -> NDArray[np.uint8]:
+def make_grid(images: "Tensor", columns: int, scale: int = 1, padding: int = 2) -> NDArray[np.uint8]:
     """Lay images out row by row.
 
     Args:
@@ -39,6 +41,8 @@ def make_grid(images: Tensor, columns: int, scale: int = 1, padding: int = 2) ->
     """
     if str(images.dtype) != "torch.uint8":
         raise TypeError(f"expected uint8 images (see to_uint8), got {images.dtype}")
+    import torchvision
+
     grid = torchvision.utils.make_grid(images.cpu(), nrow=columns, padding=padding, pad_value=128)
     grid = grid.repeat_interleave(scale, dim=1).repeat_interleave(scale, dim=2)
     array: NDArray[np.uint8] = grid[0].numpy() if images.shape[1] == 1 else grid.permute(1, 2, 0).numpy()
@@ -69,7 +73,7 @@ def encode_png(array: NDArray[np.uint8]) -> bytes:
     return data
 
 
-def encode_each_png(images: Tensor) -> Iterator[bytes]:
+def encode_each_png(images: "Tensor") -> Iterator[bytes]:
     """Yield each image as the bytes of a PNG file.
 
     For small images this takes a fifth of `encode_png`'s time: Pillow itself, which imageio works with.

@@ -2,12 +2,14 @@
 
 import io
 from collections.abc import Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
-from torch import Tensor
+
+if TYPE_CHECKING:
+    from torch import Tensor
 
 # In pixels of the images, before scaling.
 _GAP, _CAPTION, _TITLE, _LETTER = 4, 8, 10, 3.0
@@ -15,7 +17,7 @@ _DPI = 100
 
 
 def draw_labelled_grid(
-    rows: Sequence[Tensor],
+    rows: Sequence["Tensor"],
     labels: Sequence[str],
     captions: Sequence[Sequence[str]],
     titles: Sequence[str] = (),

@@ -2,13 +2,15 @@
 
 import io
 from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING
 
 import numpy as np
-import torch
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 from numpy.typing import NDArray
-from torch import Tensor
+
+if TYPE_CHECKING:
+    from torch import Tensor
 
 PANELS = {
     "loss": ("Model loss", "loss (nats)", ("gen_loss", "disc_loss")),
@@ -25,7 +27,7 @@ def draw_curves(history: Mapping[str, NDArray[np.floating]], iterations_per_epoc
         history: ``gen_loss``, ``disc_loss``, ``fake_accuracy`` and ``real_accuracy``, each (iterations,).
         iterations_per_epoch: For the second axis, which counts epochs.
     """
-    figure = _figure((15, 8))
+    figure = figure_of((15, 8))
     for axes, (title, unit, names) in zip(figure.subplots(2, 1), PANELS.values(), strict=True):
         for name in names:
             values = history[name]
@@ -48,7 +50,7 @@ def draw_curves(history: Mapping[str, NDArray[np.floating]], iterations_per_epoc
         epochs.set_xlabel("epoch")
     figure.axes[1].set_ylim(-0.02, 1.02)
     figure.subplots_adjust(left=0.05, right=0.985, bottom=0.07, top=0.92, hspace=0.55)
-    return _png(figure)
+    return png_of(figure)
 
 
 def draw_scores(epochs: NDArray[np.floating], scores: Mapping[str, NDArray[np.floating]]) -> bytes:
@@ -64,7 +66,7 @@ def draw_scores(epochs: NDArray[np.floating], scores: Mapping[str, NDArray[np.fl
         ("Fidelity and variety (larger is better)", ("precision", "recall", "density", "coverage")),
         ("Classes: divergence from equal shares (nats)", ("class_divergence",)),
     )
-    figure = _figure((15, 4.5))
+    figure = figure_of((15, 4.5))
     for axes, (title, names) in zip(figure.subplots(1, 3), panels, strict=True):
         for name in names:
             axes.plot(epochs, scores[name], marker="o", markersize=3, linewidth=1, label=name)
@@ -74,7 +76,7 @@ def draw_scores(epochs: NDArray[np.floating], scores: Mapping[str, NDArray[np.fl
         if len(names) > 1:
             axes.legend()
     figure.subplots_adjust(left=0.04, right=0.985, bottom=0.12, top=0.91)
-    return _png(figure)
+    return png_of(figure)
 
 
 def running_mean(values: NDArray[np.floating], window: int) -> NDArray[np.floating]:
@@ -82,7 +84,7 @@ def running_mean(values: NDArray[np.floating], window: int) -> NDArray[np.floati
     return np.convolve(values, np.full(window, 1 / window), mode="valid")
 
 
-def draw_examples(images: Tensor, columns: int = 5) -> bytes:
+def draw_examples(images: "Tensor", columns: int = 5) -> bytes:
     """Return images with their indices as titles, as the bytes of a PNG file.
 
     Args:
@@ -90,7 +92,7 @@ def draw_examples(images: Tensor, columns: int = 5) -> bytes:
         columns: Images a row.
     """
     rows = -(-len(images) // columns)
-    figure = _figure((2 * columns, 2.5 * rows))
+    figure = figure_of((2 * columns, 2.5 * rows))
     panels = figure.subplots(rows, columns, squeeze=False).flat
     for index, axes in enumerate(panels):
         axes.axis("off")
@@ -98,18 +100,20 @@ def draw_examples(images: Tensor, columns: int = 5) -> bytes:
             axes.imshow(images[index].permute(1, 2, 0).squeeze(-1).numpy(), cmap="gray", vmin=0, vmax=255)
             axes.set_title(f"index: {index}")
     figure.subplots_adjust(left=0.01, right=0.99, bottom=0.02, top=0.93, wspace=0.05)
-    return _png(figure)
+    return png_of(figure)
 
 
-def draw_pairs(pairs: Mapping[str, Sequence[tuple[Tensor, Tensor, str]]], columns: int = 4) -> bytes:
+def draw_pairs(pairs: Mapping[str, Sequence[tuple["Tensor", "Tensor", str]]], columns: int = 4) -> bytes:
     """Return pairs of images, side by side, in panels with a title, as the bytes of a PNG file.
 
     Args:
         pairs: A panel's title to its pairs: left and right image, each uint8 (1, H, W), and a caption.
         columns: Pairs a row.
     """
+    import torch  # it takes seconds, and plots of figures need none of it
+
     heights = [-(-len(panel) // columns) for panel in pairs.values()]
-    figure = _figure((2.8 * columns, 1.75 * sum(heights) + 0.5 * len(heights)))
+    figure = figure_of((2.8 * columns, 1.75 * sum(heights) + 0.5 * len(heights)))
     parts = figure.subfigures(len(pairs), 1, squeeze=False, height_ratios=heights).flat
     for part, rows, (title, panel) in zip(parts, heights, pairs.items(), strict=True):
         part.suptitle(title)
@@ -121,17 +125,18 @@ def draw_pairs(pairs: Mapping[str, Sequence[tuple[Tensor, Tensor, str]]], column
             place.imshow(torch.cat([left, gap, right], dim=2)[0].numpy(), cmap="gray", vmin=0, vmax=255)
             place.set_title(caption, fontsize="small")
         part.subplots_adjust(left=0.01, right=0.99, bottom=0.01, top=0.87, wspace=0.05, hspace=0.25)
-    return _png(figure)
+    return png_of(figure)
 
 
-def _figure(size: tuple[float, float]) -> Figure:
+def figure_of(size: tuple[float, float]) -> Figure:
     """Return a figure that belongs to no window and no global list, so nothing piles up."""
     figure = Figure(figsize=size)
     FigureCanvasAgg(figure)
     return figure
 
 
-def _png(figure: Figure) -> bytes:
+def png_of(figure: Figure, dpi: int = 80) -> bytes:
+    """Return a figure as the bytes of a PNG file."""
     buffer = io.BytesIO()
-    figure.savefig(buffer, format="png", dpi=80)
+    figure.savefig(buffer, format="png", dpi=dpi)
     return buffer.getvalue()

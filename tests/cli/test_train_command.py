@@ -66,11 +66,19 @@ def test_two_job_sweep(run_module: RunModule, tmp_path: Path) -> None:
     assert result.returncode == 0, result.stderr
     one_epoch = {name for name in SMOKE_FILES if "0002" not in name}
     expected = {f"outputs/sweep/{job}/{name}" for job in (0, 1) for name in one_epoch}
-    assert files_below(tmp_path) == expected | {"outputs/sweep/multirun.yaml"}
+    summary = ("multirun.yaml", "jobs/0.json", "jobs/1.json", "summary.csv", "grids.png", "curves.png")
+    assert files_below(tmp_path) == expected | {f"outputs/sweep/{name}" for name in summary}
     histories = [
         (tmp_path / "outputs" / "sweep" / job / "history" / "history.csv").read_text() for job in "01"
     ]
     assert histories[0] != histories[1]
+    assert "jobs: 2 finished" in result.stdout
+    with open(tmp_path / "outputs" / "sweep" / "summary.csv") as file:
+        rows = [*csv.DictReader(file)]
+    assert [(row["run"], row["status"], row["seed"], row["epochs"]) for row in rows] == [
+        ("0", "finished", "0", "1"),
+        ("1", "finished", "1", "1"),
+    ]
 
 
 def test_a_sweep_goes_on_after_a_job_that_cannot_run(run_module: RunModule, tmp_path: Path) -> None:
@@ -83,6 +91,10 @@ def test_a_sweep_goes_on_after_a_job_that_cannot_run(run_module: RunModule, tmp_
     assert "data.batch_size must be a whole number of at least 2; got 0" in result.stderr
     assert not (tmp_path / "outputs" / "sweep" / "0").exists()
     assert (tmp_path / "outputs" / "sweep" / "1" / "checkpoints" / "last.ckpt").exists()
+    with open(tmp_path / "outputs" / "sweep" / "summary.csv") as file:
+        rows = [*csv.DictReader(file)]
+    assert [(row["status"], row["data.batch_size"]) for row in rows] == [("failed", "0"), ("finished", "16")]
+    assert rows[0]["reason"] == "data.batch_size must be a whole number of at least 2; got 0"
 
 
 @pytest.mark.parametrize(

@@ -1,0 +1,211 @@
+"""Compare runs: ``python -m dcgan_lightning.compare outputs/a outputs/b ...`` (see ``--help``).
+
+Needs no PyTorch: whatever is compared, the runs have written down.
+"""
+
+import math
+import sys
+from collections.abc import Sequence
+from datetime import datetime
+from pathlib import Path
+
+import hydra
+import numpy as np
+from omegaconf import DictConfig
+
+from dcgan_lightning.commands import refuse, run_command
+from dcgan_lightning.config import CONF_DIR, did_you_mean, plain
+from dcgan_lightning.errors import ConfigError, DCGANError
+from dcgan_lightning.files import write_atomic
+from dcgan_lightning.pictures import Panel, decode_png, draw_setting_curves, draw_side_by_side
+from dcgan_lightning.pictures.comparisons import History
+from dcgan_lightning.ranking import (
+    SEED,
+    Setting,
+    describe,
+    differing_settings,
+    format_ranking,
+    format_value,
+    group_by_setting,
+    rank,
+    summary_csv,
+    verdict,
+)
+from dcgan_lightning.runs import FIGURES, SCORE, Run, is_sweep, read_runs
+
+_KEYS = ("runs", "output_dir")
+_WITH_A_VALUE = ("--config-dir", "-cd", "--config-path", "-cp", "--config-name", "-cn", "--cfg", "-c")
+_WIDEST = 4  # grids in a row, where rows and columns mean nothing
+
+
+def compare(folders: Sequence[Path], output_dir: Path | None = None) -> str:
+    """Write what tells runs apart, and return it as a text for the terminal.
+
+    Args:
+        folders: Of runs, or of sweeps, which stand for their jobs.
+        output_dir: For summary.csv, grids.png and curves.png; None: the sweep's folder if it is one, else
+            outputs/compare_<now>.
+
+    Raises:
+        ConfigError: There are not two runs.
+        RunFolderError: A folder holds no run, a file in it is damaged, or the output cannot be written.
+    """
+    runs = read_runs(folders)
+    if len(runs) < 2:
+        raise ConfigError(
+            f"{len(runs)} run(s) given: a comparison needs at least two; give folders of runs or of a sweep"
+        )
+    if output_dir is None:
+        is_one_sweep = len(folders) == 1 and is_sweep(folders[0])
+        now = datetime.now().strftime("%Y-%m-%d_%H-%M-%S")
+        output_dir = folders[0] if is_one_sweep else Path("outputs") / f"compare_{now}"
+    return write_comparison(runs, output_dir)
+
+
+def write_comparison(runs: Sequence[Run], folder: Path) -> str:
+    """Write ``summary.csv``, ``grids.png`` and ``curves.png``; return the ranking as a text.
+
+    Pictures are left out if no run has what they would show.
+
+    Args:
+        runs: At least one.
+        folder: Made if missing.
+    """
+    settings = group_by_setting(runs)
+    ranking = rank(settings)
+    files = {"summary.csv": summary_csv(runs).encode()}
+    if any(run.grid for run in runs):
+        files["grids.png"] = draw_side_by_side(lay_out(settings))
+    curves = [(setting.label, [_curves(run) for run in setting.runs if run.history]) for setting in settings]
+    if any(histories for _, histories in curves):
+        files["curves.png"] = draw_setting_curves([curve for curve in curves if curve[1]])
+    for name, data in files.items():
+        write_atomic(folder / name, data)
+    *others, last = files
+    names = f"{', '.join(others)} and {last} are" if others else f"{last} is"
+    table = f"{format_ranking(ranking)}\n\n" if ranking.places else ""
+    return f"{table}{verdict(ranking)}\n{names} in {folder}"
+
+
+def lay_out(settings: Sequence[Setting]) -> list[list[Panel | None]]:
+    """Return the runs' last grids in rows and columns.
+
+    Seeds stand side by side in the row of their setting; with one seed, and two keys whose values are all
+    combined, one key goes down and the other one across; all else flows.
+    """
+    if max(len(setting.runs) for setting in settings) > 1 and len(settings) > 1:
+        return _by_seed(settings)
+    runs = [run for setting in settings for run in setting.runs]
+    crossed = _crossed(settings)
+    if crossed:
+        return crossed
+    keys = differing_settings(runs)
+    panels: list[Panel | None] = [_panel(run, keys) for run in runs]
+    columns = min(len(panels), _WIDEST) if len(panels) != 2 * _WIDEST - 2 else _WIDEST - 1
+    panels += [None] * (-len(panels) % columns)
+    return [panels[start : start + columns] for start in range(0, len(panels), columns)]
+
+
+def _by_seed(settings: Sequence[Setting]) -> list[list[Panel | None]]:
+    """Return a row for each setting, a column for each seed; for each run if a seed comes twice."""
+    runs = [run for setting in settings for run in setting.runs]
+    keys = differing_settings(runs)
+    seeds = sorted({run.settings.get(SEED) for run in runs}, key=lambda seed: (seed is None, seed))
+    rows: list[list[Panel | None]] = []
+    width = max(len(setting.runs) for setting in settings)
+    for setting in settings:
+        by_seed = {run.settings.get(SEED): _panel(run, keys) for run in setting.runs}
+        if len(by_seed) == len(setting.runs) and len(seeds) == width:
+            rows.append([by_seed.get(seed) for seed in seeds])
+        else:
+            panels: list[Panel | None] = [_panel(run, keys) for run in setting.runs]
+            rows.append(panels + [None] * (width - len(panels)))
+    return rows
+
+
+def _crossed(settings: Sequence[Setting]) -> list[list[Panel | None]] | None:
+    """Return the table of two keys whose values are all combined, or None if it is none."""
+    keys = list(settings[0].values)
+    if len(keys) != 2 or any(list(setting.values) != keys for setting in settings):
+        return None
+    places = {tuple(format_value(setting.values[key]) for key in keys): setting for setting in settings}
+    downs, acrosses = (list(dict.fromkeys(place[index] for place in places)) for index in (0, 1))
+    is_full = len(places) == len(settings) == len(downs) * len(acrosses)
+    if not is_full or min(len(downs), len(acrosses)) == 1 or len(acrosses) > 2 * _WIDEST:
+        return None
+    return [[_panel(places[down, across].runs[0], keys) for across in acrosses] for down in downs]
+
+
+def _panel(run: Run, keys: Sequence[str]) -> Panel:
+    """Return a run's grid with its name, what differs, and how it stands unless it is finished."""
+    what = describe({key: run.settings[key] for key in keys if key in run.settings}, keys)
+    state = "" if run.status == "finished" else f" ({run.status})"
+    title = f"{run.name}: {what}{state}" if what else f"{run.name}{state}"
+    if run.grid is None:
+        return Panel(title, note=f"{run.status}: {run.reason}" if run.reason else "no grid")
+    return Panel(title, decode_png(run.grid.read_bytes()))
+
+
+def _curves(run: Run) -> History:
+    """Return a run's history with the position of each iteration in epochs, for `draw_setting_curves`."""
+    epochs = run.history["epoch"] - 1 + run.history["iteration"] / run.iterations_per_epoch
+    history = {name: run.history[name] for name in FIGURES if name in run.history} | {"epochs": epochs}
+    if run.score_history:
+        history |= {"score": run.score_history[SCORE], "score_epochs": run.score_history["epoch"]}
+    elif SCORE in run.scores:
+        history |= {"score": np.array([run.scores[SCORE]]), "score_epochs": np.array([math.ceil(epochs[-1])])}
+    return history
+
+
+def name_runs(arguments: Sequence[str]) -> list[str]:
+    """Return a command line in Hydra's grammar: folders, which it would not take, as ``runs=[...]``.
+
+    Args:
+        arguments: As typed, without the command's name.
+    """
+    folders: list[str] = []
+    others: list[str] = []
+    for before, argument in zip(["", *arguments], arguments, strict=False):
+        is_option = argument.startswith(("-", "+", "~")) or before in _WITH_A_VALUE
+        is_folder = not is_option and ("=" not in argument or Path(argument).is_dir())
+        (folders if is_folder else others).append(argument)
+    if not folders:
+        return others
+    quoted = ["'" + folder.replace("\\", "\\\\").replace("'", "\\'") + "'" for folder in folders]
+    return [*others, f"runs=[{','.join(quoted)}]"]
+
+
+def check(cfg: DictConfig) -> None:
+    """Check the command's settings.
+
+    Raises:
+        ConfigError: The first thing that is wrong.
+    """
+    values = plain(cfg)
+    if unknown := sorted(values.keys() - set(_KEYS)):
+        raise ConfigError(f"unknown key {unknown[0]!r}{did_you_mean(unknown[0], _KEYS)}")
+    runs, output_dir = values.get("runs"), values.get("output_dir")
+    if not isinstance(runs, list) or not runs or not all(isinstance(run, str) and run for run in runs):
+        raise ConfigError("runs must be a list of folders; give them as in outputs/a outputs/b")
+    if output_dir is not None and not (isinstance(output_dir, str) and output_dir.strip()):
+        raise ConfigError(f"output_dir must be a text, or null; got {output_dir!r}")
+
+
+@hydra.main(version_base="1.3", config_path=CONF_DIR, config_name="compare")
+def _command(cfg: DictConfig) -> None:
+    try:
+        check(cfg)
+        folders = [Path(run) for run in dict.fromkeys(cfg.runs)]
+        print(compare(folders, cfg.output_dir and Path(cfg.output_dir)))
+    except DCGANError as error:
+        refuse(error, "compare")
+
+
+def main() -> None:
+    """Run the command line."""
+    sys.argv[1:] = name_runs(sys.argv[1:])
+    run_command(_command, config_name="compare")
+
+
+if __name__ == "__main__":
+    main()

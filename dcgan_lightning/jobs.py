@@ -1,0 +1,160 @@
+"""The jobs of a sweep: each leaves a record, ``jobs/<its folder>.json`` in the sweep's folder.
+
+Jobs may run in other processes, even on other machines; all that is known about them is in these files.
+"""
+
+import dataclasses
+import json
+import os
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal
+
+from dcgan_lightning.errors import ConfigError, RunFolderError
+from dcgan_lightning.files import write_atomic
+
+Status = Literal["running", "finished", "failed", "stopped"]
+
+CONFIG_FILE = "config.yaml"  # a run's settings; a folder that holds this file holds a run
+_FOLDER = "jobs"
+_GOES_ON = ("last", "auto")  # values of ckpt_path
+_NO_SETTINGS = ("run_name=", "ckpt_path=", "sweep=")
+_MAY_CHANGE = ("threads=", "trainer.max_epochs=")  # when a job goes on
+
+
+@dataclass(frozen=True)
+class JobRecord:
+    """What is known about a job.
+
+    Attributes:
+        number: Counted from 0, as the sweep does.
+        folder: The job's run, relative to the sweep's folder.
+        overrides: Its settings as ``key=value``.
+        epochs: How many it was told to train.
+        status: "running" may also mean that it was killed.
+        reason: Why it failed or was stopped, in one line.
+        seconds: How long it ran, over all sessions.
+        objective: What the command returned, for sweepers that search.
+    """
+
+    number: int
+    folder: str
+    overrides: tuple[str, ...]
+    epochs: int
+    status: Status = "running"
+    reason: str = ""
+    seconds: float = 0.0
+    objective: float | None = None
+
+
+def write_record(sweep: Path, record: JobRecord) -> None:
+    """Keep a record in its sweep's folder."""
+    text = json.dumps(dataclasses.asdict(record), indent=2)
+    write_atomic(_path(sweep, record.folder), f"{text}\n".encode())
+
+
+def read_record(sweep: Path, folder: str) -> JobRecord | None:
+    """Return the record of a job, or None if it never began.
+
+    Args:
+        sweep: The sweep's folder.
+        folder: The job's, relative to it.
+
+    Raises:
+        RunFolderError: The file is not a record.
+    """
+    return _read(_path(sweep, folder))
+
+
+def _read(path: Path) -> JobRecord | None:
+    try:
+        values = json.loads(path.read_bytes())
+        record = JobRecord(**values | {"overrides": tuple(values["overrides"])})
+    except FileNotFoundError:
+        return None
+    except (KeyError, TypeError, ValueError) as error:
+        raise RunFolderError(
+            f"{path} is not the record of a job ({error}); delete it, and its job starts anew"
+        ) from error
+    return record
+
+
+def read_records(sweep: Path) -> list[JobRecord]:
+    """Return the records of all jobs that began, in the order of their folders' numbers."""
+    records = filter(None, map(_read, (sweep / _FOLDER).glob("*.json")))
+    return sorted(records, key=lambda record: _natural(record.folder))
+
+
+def _natural(name: str) -> list[str | int]:
+    """Return a key that sorts "9" before "10", and "after_9/0" after both."""
+    return [int(part) if part.isdecimal() else part for part in re.split(r"(\d+)", name)]
+
+
+def record_files(sweep: Path) -> dict[str, bytes]:
+    """Return the content of all records, which changes as soon as a job begins or ends."""
+    return {path.name: path.read_bytes() for path in (sweep / _FOLDER).glob("*.json")}
+
+
+def begin_job(sweep: Path, job: JobRecord, ckpt_path: str | None) -> JobRecord:
+    """Return the record to go on with: the old one if the job is finished already, else the new one.
+
+    Needs no PyTorch and changes nothing.
+
+    Args:
+        sweep: The sweep's folder.
+        job: The job as it is wanted now.
+        ckpt_path: What the user gave.
+
+    Raises:
+        ConfigError: A run of other settings has this number, or has more epochs already.
+        RunFolderError: There is such a run, and it shall not go on.
+    """
+    old = read_record(sweep, job.folder)
+    folder = sweep / job.folder
+    if old is None or not (folder / CONFIG_FILE).is_file():
+        return job
+    if ckpt_path not in _GOES_ON:
+        raise RunFolderError(
+            f"{folder} already holds a run; choose another run_name, or go on with this sweep: ckpt_path=auto"
+        )
+    if difference := _difference(old.overrides, job.overrides):
+        raise ConfigError(
+            f"{folder} was made with other settings: {difference}; give the sweep's own command to go on, or "
+            "choose another run_name"
+        )
+    if old.status == "finished" and old.epochs > job.epochs:
+        raise ConfigError(
+            f"trainer.max_epochs={job.epochs}, but {folder} has {old.epochs} epochs already; give at "
+            "least as many"
+        )
+    if old.status == "finished" and old.epochs == job.epochs:
+        return old
+    return dataclasses.replace(job, seconds=old.seconds)
+
+
+def own_overrides(overrides: Sequence[str]) -> list[str]:
+    """Return a job's overrides without those that say only where it is and how it starts."""
+    return [override for override in overrides if not override.startswith(_NO_SETTINGS)]
+
+
+def describe_job(job: JobRecord) -> str:
+    """Return number, settings and reason in one line."""
+    settings = " ".join(own_overrides(job.overrides))
+    return f"job {job.number} ({settings}): {job.reason}"
+
+
+def _difference(old: Sequence[str], new: Sequence[str]) -> str:
+    """Return which overrides differ and would make another run; nothing if none does."""
+    before, now = (
+        dict(item.partition("=")[::2] for item in own_overrides(items) if not item.startswith(_MAY_CHANGE))
+        for items in (old, new)
+    )
+    keys = [key for key in before | now if before.get(key) != now.get(key)]
+    return ", ".join(f"{key}={before.get(key, 'none')} (now {now.get(key, 'none')})" for key in keys)
+
+
+def _path(sweep: Path, folder: str) -> Path:
+    """Return where a record is; a search that goes on counts its jobs anew, but never their folders."""
+    return sweep / _FOLDER / f"{folder.replace(os.sep, '_')}.json"

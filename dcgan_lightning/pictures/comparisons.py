@@ -1,0 +1,156 @@
+"""Several runs in one picture: their grids side by side, and their curves one over the other."""
+
+import textwrap
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import matplotlib
+import numpy as np
+from matplotlib.axes import Axes
+from numpy.typing import NDArray
+
+from dcgan_lightning.pictures.plots import PANELS, figure_of, png_of, running_mean
+
+History = Mapping[str, NDArray[np.float64]]
+Curve = tuple[NDArray[np.floating], NDArray[np.floating]]  # epochs and values
+POINTS = 400  # of each curve
+
+
+@dataclass(frozen=True)
+class Panel:
+    """A run's place in `draw_side_by_side`.
+
+    Attributes:
+        title: What makes the run different.
+        picture: uint8 (H, W) or (H, W, 3); None if the run has none.
+        note: Shown instead of a picture.
+    """
+
+    title: str
+    picture: NDArray[np.uint8] | None = None
+    note: str = ""
+
+
+def draw_side_by_side(rows: Sequence[Sequence[Panel | None]]) -> bytes:
+    """Return pictures in rows and columns, each below its title, as the bytes of a PNG file.
+
+    Args:
+        rows: Of equal length; None leaves a place empty.
+    """
+    side, gap = 3.0, 0.1  # inches
+    columns = len(rows[0])
+    wrapped = [
+        [textwrap.wrap(panel.title, 36, break_on_hyphens=False)[:6] if panel else [] for panel in row]
+        for row in rows
+    ]
+    heights = [0.2 * max(map(len, row)) + 0.12 for row in wrapped]
+    height = sum(heights) + len(rows) * (side + gap) + gap
+    width = columns * (side + gap) + gap
+    figure = figure_of((width, height))
+    top = height
+    for row, titles, title_height in zip(rows, wrapped, heights, strict=True):
+        top -= title_height + side
+        for column, (panel, lines) in enumerate(zip(row, titles, strict=True)):
+            if panel is None:
+                continue
+            left = gap + column * (side + gap)
+            axes = figure.add_axes((left / width, top / height, side / width, side / height))
+            _show(axes, panel)
+            axes.set_title("\n".join(lines), fontsize=10, pad=4)
+        top -= gap
+    return png_of(figure, dpi=110)
+
+
+def _show(axes: Axes, panel: Panel) -> None:
+    axes.set(xticks=[], yticks=[])
+    if panel.picture is not None:
+        axes.imshow(panel.picture, cmap="gray", vmin=0, vmax=255)
+        axes.axis("off")
+        return
+    axes.set_facecolor("0.95")
+    note = "\n".join(textwrap.wrap(panel.note, 34)[:10])
+    axes.text(0.5, 0.5, note, ha="center", va="center", fontsize=9, transform=axes.transAxes)
+
+
+def draw_setting_curves(settings: Sequence[tuple[str, Sequence[History]]]) -> bytes:
+    """Return curves over epochs as the bytes of a PNG file: a colour a setting, a band from seed to seed.
+
+    Lines are medians over the seeds of running means over 1/25 of the iterations; bands go from the smallest
+    seed to the largest.
+
+    Args:
+        settings: Label and, for each seed, the four figures and ``epochs`` (how much is done after each
+            iteration), each (iterations,); and, if the run was scored, ``score`` and ``score_epochs``,
+            each (times,).
+    """
+    has_score = any("score" in history for _, histories in settings for history in histories)
+    figure = figure_of((14, 8.5 if not has_score else 12))
+    rows = 3 if has_score else 2
+    grid = figure.add_gridspec(rows, 2)
+    colours = matplotlib.colormaps["tab10" if len(settings) <= 10 else "tab20"].colors  # type: ignore[attr-defined]
+    places = [(unit, name) for _, unit, names in PANELS.values() for name in names]
+    for index, (unit, name) in enumerate(places):
+        axes = figure.add_subplot(grid[index // 2, index % 2])
+        for number, (label, histories) in enumerate(settings):
+            curves = [_smooth(history, name) for history in histories if name in history]
+            _draw_spread(axes, curves, colours[number % len(colours)], label)
+        axes.set(title=name, xlabel="epoch", ylabel=unit)
+        if unit.startswith("accuracy"):
+            axes.set_ylim(-0.02, 1.02)
+    if has_score:
+        axes = figure.add_subplot(grid[2, :])
+        for number, (label, histories) in enumerate(settings):
+            curves = [
+                (history["score_epochs"], history["score"]) for history in histories if "score" in history
+            ]
+            _draw_spread(axes, curves, colours[number % len(colours)], label, marker="o")
+        axes.set(title="Frechet distance (0 is best)", xlabel="epoch", ylabel="distance")
+    for axes in figure.axes:
+        axes.grid(alpha=0.3)
+        axes.margins(x=0.01)
+    _add_legend(figure, len(settings))
+    return png_of(figure)
+
+
+def _smooth(history: History, name: str) -> Curve:
+    """Return epochs and the figure's running means, without what is not finite."""
+    values, epochs = history[name], history["epochs"]
+    is_finite = np.isfinite(values)
+    values, epochs = values[is_finite], epochs[is_finite]
+    window = max(1, len(values) // 25)
+    return (running_mean(epochs, window), running_mean(values, window)) if len(values) else (epochs, values)
+
+
+def _draw_spread(
+    axes: Axes,
+    curves: Sequence[Curve],
+    colour: str,
+    label: str,
+    marker: str = "",
+) -> None:
+    """Draw median and range of curves that may have points at other places and other ends."""
+    curves = [curve for curve in curves if len(curve[0])]
+    if not curves:
+        axes.plot([], [], color=colour, label=label)
+        return
+    longest = max((x for x, _ in curves), key=lambda x: x[-1])
+    points = longest if len(longest) <= POINTS else np.linspace(longest[0], longest[-1], POINTS)
+    table = np.array([np.interp(points, x, y, left=np.nan, right=np.nan) for x, y in curves])
+    is_there = np.isfinite(table).any(axis=0)
+    points, table = points[is_there], table[:, is_there]
+    if len(curves) > 1:
+        low, high = np.nanmin(table, axis=0), np.nanmax(table, axis=0)
+        axes.fill_between(points, low, high, color=colour, alpha=0.18, linewidth=0)
+    axes.plot(points, np.nanmedian(table, axis=0), color=colour, label=label, linewidth=1.4, marker=marker)
+
+
+def _add_legend(figure: matplotlib.figure.Figure, count: int) -> None:
+    """Put one legend for all panels above them."""
+    handles, labels = figure.axes[0].get_legend_handles_labels()
+    labels = [textwrap.shorten(label, 90, placeholder=" ...") for label in labels]
+    columns = max(1, min(count, 150 // (max(map(len, labels)) + 8)))
+    rows = -(-count // columns)
+    height = figure.get_figheight()
+    figure.legend(handles, labels, loc="upper center", ncols=columns, fontsize=10, frameon=False)
+    top = 1 - (0.24 * rows + 0.6) / height
+    figure.subplots_adjust(left=0.055, right=0.985, bottom=0.6 / height, top=top, hspace=0.38, wspace=0.14)

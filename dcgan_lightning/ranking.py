@@ -1,0 +1,222 @@
+"""Runs as settings and seeds: what differs, which setting leads, and whether that means anything."""
+
+import csv
+import io
+import math
+import statistics
+import textwrap
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from dcgan_lightning.runs import FIGURES, SCORE, Run
+
+TRAINING_SCORE = f"training_{SCORE}"  # against training images, which evaluation never uses
+SEED = "seed"
+_CAUTION = "Losses do not rank GANs: a low one may only mean that the other network is bad. "
+_LABEL_WIDTH = 80
+_MISSING = object()
+
+
+@dataclass(frozen=True, eq=False)
+class Setting:
+    """Runs that differ in nothing but their seed.
+
+    Attributes:
+        values: What differs from other settings: key to value.
+        label: The same as a text.
+        runs: In the order of their seeds.
+    """
+
+    values: dict[str, Any]
+    label: str
+    runs: list[Run]
+
+
+@dataclass(frozen=True)
+class Ranking:
+    """Settings in the order of a measure, the best one first.
+
+    Attributes:
+        measures: What stands in the table; the first one ranks.
+        places: Setting and, for each measure, its values over the seeds.
+    """
+
+    measures: tuple[str, ...]
+    places: list[tuple[Setting, dict[str, list[float]]]]
+
+    @property
+    def has_score(self) -> bool:
+        """Whether a score ranks, and not a loss."""
+        return self.measures[0] not in FIGURES
+
+
+def differing_settings(runs: Sequence[Run]) -> list[str]:
+    """Return the keys whose values are not the same in all runs, in the configuration's order, the seed last.
+
+    A job that failed early is compared in those settings only that it was given.
+    """
+    configured = [run for run in runs if run.has_config] or runs
+    keys = dict.fromkeys(key for run in configured for key in run.settings)
+
+    def values(key: str) -> set[str]:
+        known = [run for run in runs if run.has_config or key in run.settings]
+        return {repr(run.settings.get(key, _MISSING)) for run in known}
+
+    return sorted((key for key in keys if len(values(key)) > 1), key=lambda key: key == SEED)
+
+
+def group_by_setting(runs: Sequence[Run]) -> list[Setting]:
+    """Return the runs by everything that differs but the seed, in the order in which they came."""
+    keys = [key for key in differing_settings(runs) if key != SEED]
+    groups: dict[str, list[Run]] = {}
+    for run in runs:
+        groups.setdefault(repr([run.settings.get(key) for key in keys]), []).append(run)
+    settings = []
+    for group in groups.values():
+        values = {key: group[0].settings[key] for key in keys if key in group[0].settings}
+        group.sort(key=lambda run: run.settings.get(SEED) or 0)
+        settings.append(Setting(values, describe(values, keys) or "all runs", group))
+    return settings
+
+
+def describe(values: Mapping[str, Any], keys: Sequence[str] | None = None) -> str:
+    """Return settings as "generator_lr=0.0001 dropout=0.3".
+
+    Args:
+        values: Key to value.
+        keys: All keys that appear beside them: those with the same last part are told apart by the whole key.
+    """
+    names = short_names(keys or list(values))
+    return " ".join(f"{names[key]}={format_value(value)}" for key, value in values.items())
+
+
+def short_names(keys: Sequence[str]) -> dict[str, str]:
+    """Return the last part of each key, or the whole key where two would be the same."""
+    parts = [_last_part(key) for key in keys]
+    return {key: part if parts.count(part) == 1 else key for key, part in zip(keys, parts, strict=True)}
+
+
+def _last_part(key: str) -> str:
+    return key.removesuffix("._target_").rpartition(".")[2]
+
+
+def format_value(value: Any) -> str:
+    """Return a setting's value, short."""
+    if isinstance(value, float):
+        return f"{value:g}"
+    if isinstance(value, list):
+        return f"[{','.join(map(format_value, value))}]"
+    if isinstance(value, str):
+        return value.rpartition(".")[2] if value.startswith(("dcgan_lightning.", "pytorch_")) else value
+    return str(value).lower() if isinstance(value, bool) else "null" if value is None else str(value)
+
+
+def measures_of(run: Run) -> dict[str, float]:
+    """Return everything a run can be ranked by."""
+    values = dict(run.finals) | run.scores
+    if run.score_history:
+        values[TRAINING_SCORE] = float(run.score_history[SCORE][-1])
+    return values
+
+
+def rank(settings: Sequence[Setting]) -> Ranking:
+    """Return the settings in the order of the median over their seeds: of the score, else of the losses.
+
+    Only finished runs count, unless there are none.
+    """
+    runs = [run for setting in settings for run in setting.runs]
+    is_counted = {run for run in runs if run.status == "finished" and measures_of(run)}
+    is_counted = is_counted or {run for run in runs if run.status != "failed" and measures_of(run)}
+    score = next((name for name in (SCORE, TRAINING_SCORE) if _is_comparable(name, is_counted)), None)
+    measures = (score,) if score else ("gen_loss", "disc_loss")
+    places = []
+    for setting in settings:
+        counted = [measures_of(run) for run in setting.runs if run in is_counted]
+        values = {
+            name: [run[name] for run in counted if math.isfinite(run.get(name, math.nan))]
+            for name in measures
+        }
+        if values[measures[0]]:
+            places.append((setting, values))
+    return Ranking(measures, sorted(places, key=lambda place: statistics.median(place[1][measures[0]])))
+
+
+def _is_comparable(score: str, runs: set[Run]) -> bool:
+    """Tell whether all runs have a score of equally many images; others cannot be compared."""
+    have_it = bool(runs) and all(score in measures_of(run) for run in runs)
+    return have_it and (score != SCORE or len({run.scores.get("images") for run in runs}) == 1)
+
+
+def verdict(ranking: Ranking) -> str:
+    """Return in a sentence or two whether the order means anything."""
+    measure = ranking.measures[0]
+    caution = "" if ranking.has_score else _CAUTION
+    columns = [values[measure] for _, values in ranking.places]
+    if not columns:
+        return "There are no figures yet."
+    if len(columns) == 1:
+        spread = max(columns[0]) - min(columns[0])
+        if len(columns[0]) == 1:
+            return f"{caution}One run alone compares with nothing."
+        return f"{caution}Over {len(columns[0])} seeds {measure} spreads by {spread:.4g}."
+    first, second = columns[:2]
+    gap = statistics.median(second) - statistics.median(first)
+    best = f"{caution}The best two settings differ by {gap:.4g} in {measure}"
+    if not ranking.has_score:
+        best = best.replace("best", "first")
+    if max(len(first), len(second)) == 1:
+        return f"{best}; with one seed a setting nothing says how large the spread between seeds is."
+    spread = max(max(column) - min(column) for column in (first, second))
+    if gap > spread:
+        return f"{best}, which is more than the spread between seeds ({spread:.4g})."
+    return f"{best}, which is not more than the spread between seeds ({spread:.4g}): it may be chance."
+
+
+def format_ranking(ranking: Ranking) -> str:
+    """Return the table for the terminal: median and range over the seeds of each measure."""
+    head = ["place" if ranking.has_score else "", "setting", "runs"]
+    rows = [[*head, *(part for name in ranking.measures for part in (f"{name}: median", "range"))]]
+    for place, (setting, values) in enumerate(ranking.places, start=1):
+        label = textwrap.shorten(setting.label, _LABEL_WIDTH, placeholder=" ...")
+        row = [str(place) if ranking.has_score else "", label, str(len(values[ranking.measures[0]]))]
+        for column in values.values():
+            spread = f"{min(column):.4g} to {max(column):.4g}" if len(column) > 1 else "-"
+            row += [f"{statistics.median(column):.4g}", spread]
+        rows.append(row)
+    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
+    lines = [
+        "  ".join(
+            cell.ljust(width) if index < 2 else cell.rjust(width)
+            for index, (cell, width) in enumerate(zip(row, widths, strict=True))
+        )
+        for row in rows
+    ]
+    return "\n".join(line.strip() if not ranking.has_score else line.rstrip() for line in lines)
+
+
+def summary_csv(runs: Sequence[Run]) -> str:
+    """Return one line a run: how it stands, its settings that differ, its final figures and its scores."""
+    keys = differing_settings(runs)
+    measures = list(dict.fromkeys([*FIGURES, *(name for run in runs for name in measures_of(run))]))
+    has_objective = any(run.objective is not None for run in runs)
+    text = io.StringIO()
+    table = csv.writer(text, lineterminator="\n")
+    head = ["run", "status", *keys, "epochs", "seconds", *measures, *["objective"] * has_objective]
+    table.writerow([*head, "reason", "overrides"])
+    for run in runs:
+        values = measures_of(run)
+        table.writerow(
+            [
+                run.name,
+                run.status,
+                *(format_value(run.settings[key]) if key in run.settings else "" for key in keys),
+                run.epochs,
+                "" if run.seconds is None else f"{run.seconds:.1f}",
+                *(f"{values[name]:.6g}" if name in values else "" for name in measures),
+                *["" if run.objective is None else f"{run.objective:.6g}"] * has_objective,
+                run.reason,
+                " ".join(run.overrides),
+            ]
+        )
+    return text.getvalue()

@@ -1,0 +1,121 @@
+"""The end of a sweep: what its jobs have left is put together, in the process that started them."""
+
+import os
+import signal
+import sys
+import threading
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from types import FrameType
+from typing import Any
+
+from hydra.experimental.callback import Callback
+from omegaconf import DictConfig, OmegaConf
+
+from dcgan_lightning.commands import one_line
+from dcgan_lightning.errors import DCGANError, SweepError
+from dcgan_lightning.jobs import JobRecord, describe_job, read_records, record_files
+from dcgan_lightning.resume import continue_sweep_command
+
+
+@dataclass(frozen=True)
+class Sweep:
+    """A sweep that this process has started.
+
+    Attributes:
+        process: The number of the process that has started it.
+        folder: Holds its jobs' records and runs.
+        can_go_on: Whether ``ckpt_path=auto`` would go on with it.
+        records: What stood in its jobs' records before.
+    """
+
+    process: int
+    folder: Path
+    can_go_on: bool
+    records: dict[str, bytes]
+
+
+_started: Sweep | None = None
+
+
+class NoteSweep(Callback):
+    """Hydra's callback that tells `summarized` of a sweep; SIGTERM ends the sweep as Ctrl-C does."""
+
+    def on_multirun_start(self, config: DictConfig, **kwargs: Any) -> None:
+        """Note the sweep, before its first job."""
+        global _started
+        folder = Path(OmegaConf.select(config, "hydra.sweep.dir")).absolute()
+        can_go_on = config.get("ckpt_path") in (None, "last", "auto")
+        _started = Sweep(os.getpid(), folder, can_go_on, record_files(folder))
+        if threading.current_thread() is threading.main_thread():
+            signal.signal(signal.SIGTERM, _end)
+
+
+def _end(number: int, frame: FrameType | None) -> None:
+    raise SystemExit(128 + number)
+
+
+def is_in_sweeps_process() -> bool:
+    """Tell whether this process has started a sweep; its launcher may run the jobs elsewhere."""
+    return _started is not None and _started.process == os.getpid()
+
+
+def summarized(command: Callable[[], Any]) -> None:
+    """Run a command; if it was a sweep, summarise it, however it ended.
+
+    Raises:
+        SweepError: Names the jobs that failed.
+    """
+    error: BaseException | None = None
+    try:
+        command()
+    except BaseException as caught:
+        error = caught
+    if _started is None:
+        if error is not None:
+            raise error
+        return
+    if error is None or record_files(_started.folder) != _started.records:  # else it was refused at once
+        _summarize(_started)
+    if isinstance(error, (KeyboardInterrupt, SystemExit)):
+        was_stopped = isinstance(error, KeyboardInterrupt) or error.code == 128 + signal.SIGTERM
+        if was_stopped and _started.can_go_on:
+            print(f"\ngo on with: {continue_sweep_command(_started.folder, sys.argv[1:])}", flush=True)
+        raise error
+    _name_failed(read_records(_started.folder), error)
+
+
+def _summarize(sweep: Sweep) -> None:
+    """Write the summary into the sweep's folder and print it; a full disk must not hide why jobs failed."""
+    from dcgan_lightning.compare import write_comparison
+    from dcgan_lightning.runs import read_runs
+
+    try:
+        runs = read_runs([sweep.folder])
+        text = write_comparison(runs, sweep.folder)
+    except DCGANError as error:
+        print(f"no summary of the sweep: {error}", file=sys.stderr)
+        return
+    states = [run.status for run in runs]
+    counts = [f"{states.count(state)} {state}" for state in dict.fromkeys(states)]
+    print(f"\njobs: {', '.join(counts)}\n\n{text}", flush=True)
+
+
+def _name_failed(records: Sequence[JobRecord], error: BaseException | None) -> None:
+    """Raise what went wrong, if the sweeper minds: the failed jobs, and an error that is not theirs."""
+    failed = [record for record in records if record.status == "failed"]
+    if not failed:
+        if error is not None:
+            raise error
+        return
+    lines = [f"{len(failed)} of {len(records)} jobs failed", *map(describe_job, failed)]
+    if error is None:  # a search, which bears failures
+        print("\n" + "\n".join(lines), flush=True)
+        return
+    if not isinstance(error, DCGANError):
+        error.add_note("\n".join(lines))
+        raise error
+    if " ".join(one_line(error).split()) not in [record.reason for record in failed]:
+        lines.append(one_line(error))
+    raise SweepError("\n".join(lines)) from error

@@ -1,0 +1,95 @@
+import numpy as np
+import pytest
+
+from dcgan_lightning.pictures import Panel, decode_png, draw_setting_curves, draw_side_by_side
+from dcgan_lightning.pictures.comparisons import _smooth
+
+
+def history(level: float, iterations: int = 20, score: float | None = None) -> dict[str, np.ndarray]:
+    names = ("gen_loss", "disc_loss", "real_accuracy", "fake_accuracy")
+    values = {name: np.full(iterations, level) for name in names}
+    values["epochs"] = np.arange(1, iterations + 1) / 10
+    if score is not None:
+        values |= {"score": np.array([score]), "score_epochs": np.array([2.0])}
+    return values
+
+
+def count(picture: np.ndarray, colour: tuple[int, int, int], tolerance: int) -> int:
+    """Return how many pixels are of about a colour."""
+    return int((abs(picture[..., :3] - np.array(colour, float)) <= tolerance).all(axis=-1).sum())
+
+
+def grey(value: int) -> np.ndarray:
+    return np.full((61, 61), value, np.uint8)
+
+
+def test_each_picture_has_its_place() -> None:
+    rows = [[Panel("a", grey(60)), Panel("b", grey(120))], [Panel("c", grey(180)), None]]
+    picture = decode_png(draw_side_by_side(rows))[..., 0]
+    height, width = picture.shape
+    quarters = {
+        (down, across): picture[down * height // 2 :, across * width // 2 :][: height // 2, : width // 2]
+        for down in (0, 1)
+        for across in (0, 1)
+    }
+    for place, value in {(0, 0): 60, (0, 1): 120, (1, 0): 180}.items():
+        assert (abs(quarters[place] - float(value)) <= 1).mean() > 0.75
+    assert (quarters[1, 1] == 255).all()
+
+
+def test_a_long_title_makes_room_for_itself() -> None:
+    heights = [
+        decode_png(draw_side_by_side([[Panel(title, grey(0)), Panel("b", grey(0))]])).shape[0]
+        for title in ("short", "generator_channels=[128,64,32] " * 4)
+    ]
+    assert heights[1] - heights[0] == pytest.approx(3 * 0.2 * 110, abs=2)
+
+
+def test_a_run_without_a_picture_says_why() -> None:
+    note, nothing = (draw_side_by_side([[Panel("a", note=text)]]) for text in ("failed: no data", ""))
+    assert note != nothing
+
+
+def test_curves_are_drawn_for_each_setting() -> None:
+    settings = [("a", [history(0.2)]), ("b", [history(0.8)])]
+    blues, oranges = [], []
+    for shown in (settings[:1], settings):
+        picture = decode_png(draw_setting_curves(shown)).astype(int)
+        redness = picture[..., 0] - picture[..., 2]
+        blues.append(int((redness < -60).sum()))
+        oranges.append(int((redness > 60).sum()))
+    assert blues[0] > 1000
+    assert blues[1] == blues[0]
+    assert oranges[0] == 0
+    assert oranges[1] > 1000
+
+
+def test_a_band_shows_the_spread_over_seeds() -> None:
+    def pale(*levels: float) -> int:
+        picture = decode_png(draw_setting_curves([("a", [history(level) for level in levels])]))
+        return count(picture, (215, 231, 242), 3)
+
+    assert pale(0.5) == 0
+    assert pale(0.2, 0.8) > 10_000
+    assert pale(0.2, 0.8, 0.5) == pale(0.2, 0.8)  # a seed within the others changes no band
+
+
+def test_scores_have_a_panel() -> None:
+    plain, scored = (
+        decode_png(draw_setting_curves([("a", [history(0.5, score=score)])])) for score in (None, 3.0)
+    )
+    assert (plain.shape[0], scored.shape[0]) == (680, 960)
+
+
+def test_curves_of_other_lengths_and_of_figures_that_are_not_finite() -> None:
+    broken = history(0.5, 30)
+    broken["gen_loss"][5] = np.inf
+    empty = history(np.nan)
+    picture = decode_png(draw_setting_curves([("a", [history(0.5, 1), broken]), ("b", [empty])]))
+    assert picture.shape == (680, 1120, 4)
+
+
+def test_running_means_stand_in_the_middle_of_what_they_cover() -> None:
+    values = {"gen_loss": np.arange(200.0), "epochs": np.arange(200.0) * 10}
+    epochs, means = _smooth(values, "gen_loss")
+    assert (epochs[0], means[0], len(means)) == (35.0, 3.5, 193)

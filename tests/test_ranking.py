@@ -1,0 +1,188 @@
+import csv
+import dataclasses
+import io
+from pathlib import Path
+
+import pytest
+from made_runs import make_run, make_sweep
+
+from dcgan_lightning.ranking import (
+    describe,
+    differing_settings,
+    format_ranking,
+    format_value,
+    group_by_setting,
+    rank,
+    summary_csv,
+    verdict,
+)
+from dcgan_lightning.runs import Run, read_runs
+
+
+def make_runs(folder: Path, *runs: dict) -> list[Run]:
+    return read_runs([make_run(folder / str(number), **run) for number, run in enumerate(runs)])
+
+
+def scored(folder: Path, **scores: tuple[float, ...]) -> list[Run]:
+    """Return runs of two rates or more with a score for each seed."""
+    return make_runs(
+        folder,
+        *(
+            {"rate": rate, "seed": seed, "score": score}
+            for rate, column in zip((1e-4, 2e-4, 3e-4), scores.values(), strict=False)
+            for seed, score in enumerate(column)
+        ),
+    )
+
+
+def test_what_differs(tmp_path: Path) -> None:
+    runs = make_runs(tmp_path, {"seed": 1}, {"rate": 2e-4}, {"dropout": 0.5})
+    assert differing_settings(runs) == ["model.generator_lr", "model.dropout", "seed"]
+    assert differing_settings(runs[:1]) == []
+
+
+def test_a_failed_job_is_compared_in_what_it_was_given(tmp_path: Path) -> None:
+    runs = read_runs([make_sweep(tmp_path / "sweep")])
+    assert differing_settings(runs) == ["model.generator_lr", "seed"]
+
+
+def test_groups_have_everything_in_common_but_the_seed(tmp_path: Path) -> None:
+    runs = make_runs(
+        tmp_path,
+        {"seed": 2},
+        {"seed": 1, "rate": 2e-4},
+        {"seed": 1},
+        {"seed": 0, "rate": 2e-4},
+        {"rate": 3e-4},
+    )
+    groups = [(setting.label, [run.name for run in setting.runs]) for setting in group_by_setting(runs)]
+    assert groups == [
+        ("generator_lr=0.0001", ["2", "0"]),
+        ("generator_lr=0.0002", ["3", "1"]),
+        ("generator_lr=0.0003", ["4"]),
+    ]
+
+
+def test_seeds_alone_are_one_group(tmp_path: Path) -> None:
+    (setting,) = group_by_setting(make_runs(tmp_path, {"seed": 0}, {"seed": 1}))
+    assert (setting.label, len(setting.runs)) == ("all runs", 2)
+
+
+def test_settings_as_text() -> None:
+    values = {"model.seed": 1, "data.seed": 2, "data._target_": "dcgan_lightning.data.SyntheticDataModule"}
+    assert describe(values) == "model.seed=1 data.seed=2 data=SyntheticDataModule"
+    shown = [format_value(value) for value in (1e-4, 5e-4, [128, 64], [0.5, 0.999], True, None, 1, 0, "a.b")]
+    assert shown == ["0.0001", "0.0005", "[128,64]", "[0.5,0.999]", "true", "null", "1", "0", "a.b"]
+
+
+def test_the_score_ranks_where_all_have_it(tmp_path: Path) -> None:
+    runs = scored(tmp_path, worse=(3.0, 3.5), best=(1.0, 1.5), worst=(9.0,))
+    ranking = rank(group_by_setting(runs))
+    assert ranking.measures == ("frechet_distance",)
+    assert [(setting.label, values["frechet_distance"]) for setting, values in ranking.places] == [
+        ("generator_lr=0.0002", [1.0, 1.5]),
+        ("generator_lr=0.0001", [3.0, 3.5]),
+        ("generator_lr=0.0003", [9.0]),
+    ]
+    assert format_ranking(ranking).splitlines() == [
+        "place  setting              runs  frechet_distance: median     range",
+        "1      generator_lr=0.0002     2                      1.25  1 to 1.5",
+        "2      generator_lr=0.0001     2                      3.25  3 to 3.5",
+        "3      generator_lr=0.0003     1                         9         -",
+    ]
+    assert verdict(ranking) == (
+        "The best two settings differ by 2 in frechet_distance, which is more than the spread between seeds "
+        "(0.5)."
+    )
+
+
+def test_a_difference_within_the_spread_may_be_chance(tmp_path: Path) -> None:
+    ranking = rank(group_by_setting(scored(tmp_path, first=(1.0, 3.0), second=(2.0, 2.5))))
+    assert verdict(ranking) == (
+        "The best two settings differ by 0.25 in frechet_distance, which is not more than the spread between "
+        "seeds (2): it may be chance."
+    )
+
+
+def test_one_seed_a_setting_says_nothing(tmp_path: Path) -> None:
+    ranking = rank(group_by_setting(scored(tmp_path, first=(1.0,), second=(2.0,))))
+    assert verdict(ranking) == (
+        "The best two settings differ by 1 in frechet_distance; with one seed a setting nothing says how "
+        "large the spread between seeds is."
+    )
+
+
+def test_losses_do_not_rank(tmp_path: Path) -> None:
+    runs = make_runs(
+        tmp_path,
+        *({"rate": rate, "seed": seed, "level": level} for rate, seed, level in
+          [(1e-4, 0, 1.0), (1e-4, 1, 1.5), (2e-4, 0, 0.5), (2e-4, 1, 0.75)]),
+        {"rate": 2e-4, "seed": 2, "level": 99.0, "trained": 1},  # was stopped, so it does not count
+    )  # fmt: skip
+    ranking = rank(group_by_setting(runs))
+    assert not ranking.has_score
+    assert format_ranking(ranking).splitlines() == [
+        "setting              runs  gen_loss: median        range  disc_loss: median     range",
+        "generator_lr=0.0002     2             0.625  0.5 to 0.75               1.25  1 to 1.5",
+        "generator_lr=0.0001     2              1.25     1 to 1.5                2.5    2 to 3",
+    ]
+    assert verdict(ranking) == (
+        "Losses do not rank GANs: a low one may only mean that the other network is bad. The first two "
+        "settings differ by 0.625 in gen_loss, which is more than the spread between seeds (0.5)."
+    )
+
+
+def test_one_score_too_few_and_the_losses_are_shown(tmp_path: Path) -> None:
+    runs = make_runs(tmp_path, {"score": 1.0}, {"rate": 2e-4})
+    assert rank(group_by_setting(runs)).measures == ("gen_loss", "disc_loss")
+
+
+def test_scores_of_other_numbers_of_images_are_not_compared(tmp_path: Path) -> None:
+    runs = make_runs(tmp_path, {"score": 1.0}, {"rate": 2e-4, "score": 2.0})
+    path = runs[0].folder / "scores" / "scores.json"
+    path.write_text(path.read_text().replace("10000", "500"))
+    again = read_runs([run.folder for run in runs])
+    assert rank(group_by_setting(again)).measures == ("gen_loss", "disc_loss")
+
+
+def test_training_scores_rank_where_there_are_no_others(tmp_path: Path) -> None:
+    runs = make_runs(tmp_path, {"seed": 0}, {"seed": 1})
+    for run, score in zip(runs, (2.0, 5.0), strict=True):
+        text = f"epoch,frechet_distance\n1,9\n2,{score}\n"
+        (run.folder / "history" / "scores.csv").write_text(text)
+    ranking = rank(group_by_setting(read_runs([run.folder for run in runs])))
+    assert ranking.places[0][1] == {"training_frechet_distance": [2.0, 5.0]}
+    assert verdict(ranking) == "Over 2 seeds training_frechet_distance spreads by 3."
+
+
+def test_nothing_to_rank(tmp_path: Path) -> None:
+    sweep = make_sweep(tmp_path / "sweep")
+    failed = [run for run in read_runs([sweep]) if run.status == "failed"]
+    ranking = rank(group_by_setting(failed))
+    assert (ranking.places, verdict(ranking)) == ([], "There are no figures yet.")
+
+
+def test_one_line_a_run(tmp_path: Path) -> None:
+    runs = read_runs([make_sweep(tmp_path / "sweep", scores=True)])
+    rows = [*csv.DictReader(io.StringIO(summary_csv(runs)))]
+    assert [*rows[0]] == [
+        *("run", "status", "model.generator_lr", "seed", "epochs", "seconds", "gen_loss", "disc_loss"),
+        *("real_accuracy", "fake_accuracy", "frechet_distance", "recall", "images", "reason", "overrides"),
+    ]
+    assert [*rows[1].values()] == [
+        *("1", "finished", "0.0001", "1", "2", "6.0", "1.2", "2.4", "0.5", "0.75", "3.5", "0.5", "10000", ""),
+        "model.generator_lr=1e-4 seed=1",
+    ]
+    assert [*rows[2].values()][1:10] == [*("stopped", "0.0002", "0", "1", "4.0", "0.5", "1", "0.5", "0.75")]
+    assert rows[2]["reason"] == "SIGTERM"
+    assert [*rows[3].values()] == [
+        *("3", "failed", "0.0002", "1", "0", "9.0", *[""] * 7, "data.count must be more"),
+        "model.generator_lr=2e-4 seed=1",
+    ]
+
+
+@pytest.mark.parametrize("objective", [None, 0.125])
+def test_what_a_job_returned_is_a_column(tmp_path: Path, objective: float | None) -> None:
+    (run,) = make_runs(tmp_path, {})
+    (row,) = csv.DictReader(io.StringIO(summary_csv([dataclasses.replace(run, objective=objective)])))
+    assert row.get("objective") == (None if objective is None else "0.125")

@@ -1,0 +1,148 @@
+import dataclasses
+import os
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from made_runs import make_sweep
+
+from dcgan_lightning import sweeps
+from dcgan_lightning.errors import ConfigError, SweepError
+from dcgan_lightning.jobs import JobRecord, record_files, write_record
+from dcgan_lightning.sweeps import Sweep, summarized
+
+JOB = JobRecord(number=0, folder="0", overrides=("seed=0",), epochs=2)
+
+
+@pytest.fixture
+def started(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[..., Path]:
+    """Return a function that makes this process the one that has started a sweep."""
+
+    def start(can_go_on: bool = True) -> Path:
+        folder = tmp_path / "outputs" / "sweep"
+        monkeypatch.chdir(tmp_path)
+        monkeypatch.setattr(
+            "sys.argv", ["train", "-m", "seed=0,1", "run_name=other", "model.betas=[0.5,0.9]"]
+        )
+        monkeypatch.setattr(sweeps, "_started", Sweep(os.getpid(), folder, can_go_on, record_files(folder)))
+        return folder
+
+    return start
+
+
+def raising(error: BaseException, before: Callable[[], object] = lambda: None) -> Callable[[], None]:
+    def command() -> None:
+        before()
+        raise error
+
+    return command
+
+
+def test_without_a_sweep_nothing_is_added(capsys: pytest.CaptureFixture[str]) -> None:
+    summarized(lambda: None)
+    with pytest.raises(ConfigError, match="why"):
+        summarized(raising(ConfigError("why")))
+    assert capsys.readouterr().out == ""
+
+
+def test_failed_jobs_are_named_whoever_ran_them(
+    started: Callable[..., Path], capsys: pytest.CaptureFixture[str]
+) -> None:
+    folder = started()
+    error = ConfigError("data.count must be more")
+    with pytest.raises(SweepError) as caught:
+        summarized(raising(error, lambda: make_sweep(folder, grid=False)))
+    assert str(caught.value) == (
+        "1 of 4 jobs failed\njob 3 (model.generator_lr=2e-4 seed=1): data.count must be more"
+    )
+    printed = capsys.readouterr().out
+    assert "jobs: 2 finished, 1 stopped, 1 failed" in printed
+    assert "Over 2 seeds gen_loss spreads by 0.2." in printed
+    assert (folder / "summary.csv").read_text().count("\n") == 5
+
+
+def test_a_search_bears_failed_jobs(started: Callable[..., Path], capsys: pytest.CaptureFixture[str]) -> None:
+    folder = started()
+    summarized(lambda: make_sweep(folder, grid=False))
+    assert "\n1 of 4 jobs failed\njob 3 (model" in capsys.readouterr().out
+
+
+def test_what_a_job_did_not_note_is_said_too(started: Callable[..., Path]) -> None:
+    folder = started()
+    note = dataclasses.replace(JOB, status="failed", reason="noted")
+    for error, lines in ((ConfigError("noted"), 2), (ConfigError("not noted"), 3)):
+        with pytest.raises(SweepError) as caught:
+            summarized(raising(error, lambda: write_record(folder, note)))
+        assert str(caught.value).count("\n") == lines - 1
+
+
+def test_an_unexpected_error_keeps_its_traceback(started: Callable[..., Path]) -> None:
+    folder = started()
+    note = dataclasses.replace(JOB, status="failed", reason="a bug")
+    with pytest.raises(RuntimeError, match="a bug") as caught:
+        summarized(raising(RuntimeError("a bug"), lambda: write_record(folder, note)))
+    assert caught.value.__notes__ == ["1 of 1 jobs failed\njob 0 (seed=0): a bug"]
+
+
+def test_a_refused_sweep_changes_nothing(
+    started: Callable[..., Path], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (make_sweep(tmp_path / "outputs" / "sweep") / "jobs" / "3.json").unlink()
+    folder = started()
+    with pytest.raises(ConfigError, match="why"):
+        summarized(raising(ConfigError("why")))
+    assert not (folder / "summary.csv").exists()
+    assert capsys.readouterr().out == ""
+
+
+def test_a_refusal_is_no_stop(started: Callable[..., Path], capsys: pytest.CaptureFixture[str]) -> None:
+    started()
+    with pytest.raises(SystemExit):
+        summarized(raising(SystemExit(1)))
+    assert capsys.readouterr().out == ""
+
+
+def test_only_the_process_that_started_a_sweep_is_its_own(
+    started: Callable[..., Path], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert not sweeps.is_in_sweeps_process()
+    started()
+    assert sweeps._started is not None
+    assert sweeps.is_in_sweeps_process()
+    other = dataclasses.replace(sweeps._started, process=os.getppid())
+    monkeypatch.setattr(sweeps, "_started", other)
+    assert not sweeps.is_in_sweeps_process()
+
+
+@pytest.mark.parametrize("can_go_on", [True, False])
+@pytest.mark.parametrize("error", [KeyboardInterrupt(), SystemExit(143)])
+def test_a_stopped_sweep_is_summarised_and_says_how_to_go_on(
+    started: Callable[..., Path],
+    capsys: pytest.CaptureFixture[str],
+    error: BaseException,
+    can_go_on: bool,
+) -> None:
+    folder = started(can_go_on)
+    with pytest.raises(type(error)):
+        summarized(raising(error, lambda: make_sweep(folder, grid=False)))
+    assert (folder / "summary.csv").exists()
+    command = (
+        "go on with: python -m dcgan_lightning.train -m seed=0,1 'model.betas=[0.5,0.9]' run_name=sweep "
+        "ckpt_path=auto\n"
+    )
+    assert (command in capsys.readouterr().out) == can_go_on
+
+
+def test_a_summary_that_cannot_be_written_hides_nothing(
+    started: Callable[..., Path], capsys: pytest.CaptureFixture[str]
+) -> None:
+    folder = started()
+
+    def command() -> None:
+        make_sweep(folder, grid=False)
+        (folder / "summary.csv").mkdir()
+        raise ConfigError("data.count must be more")
+
+    with pytest.raises(SweepError, match="1 of 4 jobs failed"):
+        summarized(command)
+    assert f"no summary of the sweep: cannot write {folder}/summary.csv" in capsys.readouterr().err
