@@ -59,8 +59,8 @@ def test_jobs_at_once_give_the_bits_of_jobs_in_turn(
         overrides = overrides[:1]
     result = sweep(tmp_path, *overrides, threads=None)
     assert result.returncode == 1
-    assert "seed=-1" in result.stderr
-    assert result.stderr.endswith("error: seed must be a whole number from 0 to 4294967295; got -1\n")
+    assert "error: 1 of 3 jobs failed\njob 2 (" in result.stderr
+    assert result.stderr.endswith("seed=-1): seed must be a whole number from 0 to 4294967295; got -1\n")
     for job in (0, 1):
         expected, found = weights(serial, job), weights(tmp_path, job)
         assert found.keys() == expected.keys()
