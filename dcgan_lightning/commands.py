@@ -16,9 +16,15 @@ from omegaconf.errors import OmegaConfBaseException
 from yaml import MarkedYAMLError, YAMLError
 
 from dcgan_lightning.config import CONF_DIR, did_you_mean, flatten, plain
-from dcgan_lightning.errors import ConfigError, DCGANError, DivergedError, RunFolderError
+from dcgan_lightning.errors import (
+    ConfigError,
+    DCGANError,
+    DivergedError,
+    MissingExtraError,
+    RunFolderError,
+)
 from dcgan_lightning.jobs import JobRecord, Status, write_record
-from dcgan_lightning.processes import is_first_process
+from dcgan_lightning.processes import is_first_process, note_command
 
 # run_command sets HYDRA_FULL_ERROR for Hydra and hands the user's choice down to the job's other processes.
 _USERS_CHOICE = "DCGAN_FULL_ERROR"
@@ -49,6 +55,17 @@ def one_line(error: Exception, config_name: str = "train") -> str:
     if match := re.search(r"^(.*) full_key: (\S+) object_type", text):
         return f"{match[2]}: {match[1].strip()}"
     return text.partition(" Set the environment variable")[0]
+
+
+def _missing_plugin(error: RuntimeError) -> MissingExtraError | None:
+    """Return what to say of a launcher or sweeper that is not installed, if that is what is wrong."""
+    match = re.fullmatch(
+        r"Unknown plugin class : 'hydra_plugins\.hydra_(\w+)_(launcher|sweeper)\..*'", str(error)
+    )
+    return match and MissingExtraError(
+        f"this {match[2]} needs the package hydra-{match[1]}-{match[2]}; "
+        f'pip install "dcgan-lightning[{match[1]}]"'
+    )
 
 
 def _yaml_error(error: YAMLError) -> str:
@@ -128,6 +145,7 @@ def run_command(command: Callable[[], Any], config_name: str = "train") -> NoRet
 
     os.environ[_USERS_CHOICE] = "1" if SHOW_TRACEBACKS else "0"
     os.environ["HYDRA_FULL_ERROR"] = "1"  # Hydra then leaves its errors to us
+    note_command()
     try:
         command()
     except KeyboardInterrupt:
@@ -138,9 +156,15 @@ def run_command(command: Callable[[], Any], config_name: str = "train") -> NoRet
     except UnicodeDecodeError as error:
         refuse(ConfigError(_not_text(error)), config_name)
     except ValueError as error:
+        if str(error) in ("Record does not exist.", "No trials are completed yet."):  # Optuna's, of its best
+            refuse(ConfigError("no job of this search gave a score; see above what ended them"), config_name)
         if "Config group override" not in str(error):  # Hydra's answer to group=null
             raise
         refuse(ConfigError("a group such as data cannot be null; choose one of its options"), config_name)
+    except RuntimeError as error:
+        if (extra := _missing_plugin(error)) is None:
+            raise
+        refuse(extra, config_name)
     sys.exit(0)
 
 

@@ -13,10 +13,11 @@ from typing import Any, cast
 from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
-from dcgan_lightning.errors import ConfigError
+from dcgan_lightning.errors import ConfigError, MissingExtraError
 from dcgan_lightning.rules import (
     ALLOWED_TARGETS,
     CLOSED_GROUPS,
+    EXTRAS,
     FASHION_MNIST_COUNT,
     FREE_KEYS,
     GENERATE_RULES,
@@ -281,6 +282,7 @@ def build(part: DictConfig, **others: Any) -> Any:
 
     Raises:
         ConfigError: Its class does not take the values.
+        MissingExtraError: It needs a package that is not installed.
     """
     from hydra.errors import InstantiationException
     from hydra.utils import instantiate
@@ -289,8 +291,12 @@ def build(part: DictConfig, **others: Any) -> Any:
     try:
         return instantiate(part, _convert_="all", **others)
     except InstantiationException as error:
+        key = part._get_full_key(None)
         if isinstance(error.__cause__, (TypeError, ValueError, MisconfigurationException)):
-            key = part._get_full_key(None)
             reason = " ".join(str(error.__cause__).split())
             raise ConfigError(f"{key}: {reason}; --help lists all keys") from error
+        if isinstance(error.__cause__, ModuleNotFoundError) and key in EXTRAS:
+            raise MissingExtraError(
+                f'{key} needs a package that is not installed; pip install "dcgan-lightning[{EXTRAS[key]}]"'
+            ) from error
         raise

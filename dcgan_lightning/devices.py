@@ -18,7 +18,7 @@ def check_processes(trainer: Mapping[str, Any], is_sweep: bool) -> int:
         is_sweep: Whether this is one job of several.
 
     Raises:
-        ConfigError: They are several, and the job is one of a sweep.
+        ConfigError: They are several, Lightning has to start them, and the job is one of a sweep.
     """
     processes = count_processes(trainer)
     if processes is None:
@@ -26,7 +26,8 @@ def check_processes(trainer: Mapping[str, Any], is_sweep: bool) -> int:
 
         cards = 0 if trainer["accelerator"] == "cpu" else torch.cuda.device_count()
         processes = max(cards, 1) * trainer.get("num_nodes", 1)
-    if processes > 1 and is_sweep:
+    started_by_slurm = os.environ.get("SLURM_NTASKS") == str(processes)
+    if processes > 1 and is_sweep and not started_by_slurm:
         raise ConfigError(
             f"trainer.devices={trainer['devices']} in a sweep: the job's other processes would be started "
             "with the sweep's command line and would start the whole sweep again; run such jobs one by one"
@@ -58,6 +59,18 @@ def choose_device(device: str) -> str:
     if device == "cuda" and not torch.cuda.is_available():
         raise ConfigError("device=cuda: PyTorch finds no CUDA device; use device=auto or device=cpu")
     return device
+
+
+def threads_of_job(launcher: Mapping[str, Any]) -> int | None:
+    """Return how many CPU threads a job of a sweep uses; None lets PyTorch decide.
+
+    joblib and Ray divide the cores among their jobs through OMP_NUM_THREADS, which PyTorch reads; submitit
+    knows a number for each job and leaves it to the job.
+
+    Args:
+        launcher: Hydra's configuration of what starts the jobs.
+    """
+    return None if "OMP_NUM_THREADS" in os.environ else launcher.get("cpus_per_task")
 
 
 def set_threads(threads: int | None, accelerator: str, processes: int) -> None:

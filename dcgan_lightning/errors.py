@@ -25,6 +25,10 @@ class DivergedError(DCGANError):
     """Training ran into numbers that are not finite."""
 
 
+class CollapsedError(DCGANError):
+    """All generated images have become nearly the same."""
+
+
 class MemoryLackError(DCGANError):
     """The device that trains has too little memory."""
 

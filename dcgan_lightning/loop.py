@@ -11,7 +11,8 @@ from omegaconf import DictConfig
 from pytorch_lightning.callbacks import Checkpoint
 from pytorch_lightning.utilities.exceptions import SIGTERMException
 
-from dcgan_lightning.callbacks import AtomicCheckpointIO, AveragedGenerator, GracefulStop
+from dcgan_lightning.callbacks import AtomicCheckpointIO, AveragedGenerator, GracefulStop, TrackedFiles
+from dcgan_lightning.callbacks.tracking import close_trackers, keep_trackers_at_home, names_in_trackers
 from dcgan_lightning.config import build
 from dcgan_lightning.distributed import is_connection_error
 from dcgan_lightning.errors import DivergedError, ProcessError
@@ -26,11 +27,18 @@ def build_trainer(
     stop: GracefulStop,
     checkpoint_io: AtomicCheckpointIO,
     log_figures: bool = True,
+    is_sweep: bool = False,
 ) -> pl.Trainer:
     """Return Lightning's trainer with the configured callbacks and, if figures are logged, loggers."""
     quieten_lightning(show_profile=cfg.trainer.profiler is not None)
+    folder = Path(cfg.paths.output_dir)
+    keep_trackers_at_home(folder)
     callbacks, loggers = (
-        [build(part) for part in (group or {}).values() if part and "_target_" in part]
+        [
+            build(part, **names_in_trackers(part._target_, folder, is_sweep))
+            for part in (group or {}).values()
+            if part and "_target_" in part
+        ]
         for group in (cfg.get("callbacks"), cfg.get("logger"))  # null or without a target: left out
     )
     # The average moves before anything looks at it.
@@ -39,7 +47,7 @@ def build_trainer(
         cfg.trainer,
         accelerator=accelerator,
         strategy=ManualDDPStrategy() if processes > 1 else "auto",
-        callbacks=[*callbacks, stop],
+        callbacks=[*callbacks, TrackedFiles(), stop],
         logger=loggers if log_figures else [],
         plugins=[checkpoint_io],
         enable_checkpointing=any(isinstance(callback, Checkpoint) for callback in callbacks),
@@ -98,6 +106,8 @@ def fit(
                 "go on with ckpt_path=last"
             ) from error
         raise
+    finally:
+        close_trackers(trainer)
 
 
 def _end_other_processes(trainer: pl.Trainer) -> None:

@@ -1,11 +1,17 @@
-"""Which process of a job this is; asked before PyTorch is imported."""
+"""Which process of a job or of a sweep this is; asked before PyTorch is imported."""
 
+import contextlib
+import functools
 import os
+import signal
 import threading
 import time
+from collections.abc import Iterator
 
 # What Lightning's own launcher, torchrun and SLURM set for each process of a job.
 _NUMBERS = ("RANK", "LOCAL_RANK", "NODE_RANK", "GROUP_RANK", "SLURM_PROCID")
+# Holds the number of the process that was started as a command; the processes of parallel jobs inherit it.
+_COMMAND = "DCGAN_COMMAND_PROCESS"
 
 
 def is_first_process() -> bool:
@@ -29,3 +35,57 @@ def end_with_parent(poll_seconds: float = 5.0) -> None:
         os._exit(1)
 
     threading.Thread(target=watch, name="end-with-parent", daemon=True).start()
+
+
+def note_command() -> None:
+    """Note that this process was started as a command."""
+    os.environ[_COMMAND] = str(os.getpid())
+
+
+def is_parallel_job() -> bool:
+    """Return whether this process was started for jobs of a sweep that runs in another one."""
+    return os.environ.get(_COMMAND, str(os.getpid())) != str(os.getpid())
+
+
+@contextlib.contextmanager
+def ending_with_sweep(poll_seconds: float = 1.0, grace_seconds: float = 60.0) -> Iterator[None]:
+    """Run a job, and stop it as SIGTERM does soon after the process of its sweep has ended on this machine.
+
+    Without this, jobs that joblib or submitit has started would go on after a sweep that was killed.
+
+    Args:
+        poll_seconds: Time between two looks.
+        grace_seconds: Time to finish an iteration and save.
+    """
+    if os.name == "nt" or not is_parallel_job():  # Windows cannot ask for a process without ending it
+        yield
+        return
+    sweep = int(os.environ[_COMMAND])
+    _stop_after(sweep, poll_seconds, grace_seconds)
+    try:
+        yield
+    finally:
+        if not _is_alive(sweep):
+            os._exit(1)  # before the next job begins
+
+
+@functools.cache  # one thread, also for a process that runs several jobs
+def _stop_after(sweep: int, poll_seconds: float, grace_seconds: float) -> None:
+    def watch() -> None:
+        while _is_alive(sweep):
+            time.sleep(poll_seconds)
+        os.kill(os.getpid(), signal.SIGTERM)
+        time.sleep(grace_seconds)
+        os._exit(1)
+
+    threading.Thread(target=watch, name="end-with-sweep", daemon=True).start()
+
+
+def _is_alive(process: int) -> bool:
+    try:
+        os.kill(process, 0)
+    except ProcessLookupError:
+        return False
+    except PermissionError:  # it belongs to somebody else
+        pass
+    return True

@@ -190,6 +190,8 @@ RULES: dict[str, Check] = {
     "callbacks.scores.every_n_epochs": whole(1),
     "callbacks.scores.count": whole(129, 60_000),
     "callbacks.scores.averaged": optional(_flag),
+    "callbacks.collapse.least_variety": number("a number from 0 to 1", lambda value: 0 <= value <= 1),
+    "callbacks.collapse.after_epochs": whole(1),
     "callbacks.history.plot_every_n_epochs": whole(0),
     "callbacks.history.background": optional(_flag),
     "callbacks.checkpoint.every_n_epochs": whole(1),
@@ -286,6 +288,8 @@ GENERATE_COUNTS = {
 }
 FILM_PIXELS = 300_000_000  # of all frames together; they are held in memory
 
+# Parts of the configuration that need an optional extra, and its name.
+EXTRAS = {f"logger.{name}": name for name in ("tensorboard", "wandb", "mlflow")}
 REQUIRED_GROUPS = {"data": "fashion_mnist", "model": "dcgan", "trainer": "auto"}  # and an option of each
 REQUIRED = (
     "seed",

@@ -23,12 +23,13 @@ from dcgan_lightning.devices import (
     keep_freed_memory,
     set_tf32,
     set_threads,
+    threads_of_job,
 )
 from dcgan_lightning.durations import format_duration
 from dcgan_lightning.errors import DCGANError, MemoryLackError, is_out_of_memory
 from dcgan_lightning.files import locked, remove_if_empty, remove_stale_temporaries, write_atomic
 from dcgan_lightning.jobs import JobRecord, begin_job
-from dcgan_lightning.processes import end_with_parent, is_first_process
+from dcgan_lightning.processes import end_with_parent, ending_with_sweep, is_first_process
 from dcgan_lightning.resume import (
     CONFIG_FILE,
     check_folder,
@@ -45,6 +46,9 @@ if TYPE_CHECKING:  # PyTorch takes seconds to import, and a refusal needs none o
     from dcgan_lightning.systems import DCGAN
 
 log = logging.getLogger("dcgan_lightning.train")  # __name__ is "__main__" when run as a command
+
+# Their jobs run on this machine and would outlive the sweep.
+_LOCAL_LAUNCHERS = ("JoblibLauncher", "LocalLauncher")
 
 
 @dataclass(frozen=True)
@@ -108,7 +112,8 @@ def _train(cfg: DictConfig, folder: Path, ckpt_path: Path | None) -> RunResult:
     is_sweep = HydraConfig.initialized() and HydraConfig.get().mode == RunMode.MULTIRUN
     processes = check_processes(plain(cfg.trainer), is_sweep)
     accelerator = choose_accelerator(cfg.trainer.accelerator)
-    set_threads(cfg.threads, accelerator, processes // int(cfg.trainer.get("num_nodes", 1)))
+    threads = cfg.threads or (threads_of_job(HydraConfig.get().launcher) if is_sweep else None)
+    set_threads(threads, accelerator, processes // int(cfg.trainer.get("num_nodes", 1)))
     set_tf32(cfg.tf32)
     keep_freed_memory()
     settings, environment = fingerprint(cfg, processes), describe_environment(accelerator)
@@ -131,9 +136,12 @@ def _train(cfg: DictConfig, folder: Path, ckpt_path: Path | None) -> RunResult:
     datamodule.prepare_data()
     datamodule.setup()
     stop = GracefulStop()
-    trainer = build_trainer(cfg, accelerator, processes, stop, checkpoint_io, log_figures=not is_finished)
+    trainer = build_trainer(
+        cfg, accelerator, processes, stop, checkpoint_io, log_figures=not is_finished, is_sweep=is_sweep
+    )
     if is_first_process():
         describe_run(cfg, folder, trainer, system, datamodule.source)
+        log.info("%s", describe_iteration(cfg, len(datamodule.images), processes))
         if ckpt_path is not None and trainer.checkpoint_callbacks:
             take_over(ckpt_path, folder)
     try:
@@ -188,13 +196,26 @@ def describe_run(cfg: DictConfig, folder: Path, trainer: "pl.Trainer", system: "
     name = (
         torch.cuda.get_device_name(device) if device.type == "cuda" else f"{torch.get_num_threads()} threads"
     )
-    team = ""
-    if trainer.world_size > 1:
-        team = (
-            f" in {trainer.world_size} processes with {cfg.data.batch_size // trainer.world_size} of an "
-            f"iteration's {cfg.data.batch_size} images each"
-        )
+    team = f" in {trainer.world_size} processes" if trainer.world_size > 1 else ""
     log.info("%s\n\ntraining on %s (%s)%s, %s, into %s", networks, device.type, name, team, source, folder)
+
+
+def describe_iteration(cfg: DictConfig, count: int, processes: int) -> str:
+    """Return what an iteration and an epoch are, over all processes, in one line.
+
+    Args:
+        cfg: The composed configuration.
+        count: Number of training images.
+        processes: How many train together.
+    """
+    batch_size, limit = cfg.data.batch_size, cfg.trainer.limit_train_batches
+    batches = -(-count // batch_size)
+    iterations = int(batches * limit) if isinstance(limit, float) else min(batches, limit)
+    share = f", {batch_size // processes} in each of {processes} processes" if processes > 1 else ""
+    return (
+        f"iteration: {batch_size} images{share}; epoch: {iterations} iterations; learning rates: "
+        f"generator {cfg.model.generator_lr:g}, discriminator {cfg.model.discriminator_lr:g}"
+    )
 
 
 def tidy_up(folder: Path, hydras_own: set[str]) -> None:
@@ -223,6 +244,8 @@ def _command(cfg: DictConfig) -> float | None:
                 if job.status == "finished":
                     log.info("job %d is finished already: %s", job.number, folder)
                     return job.objective
+                if hydra_cfg.launcher._target_.endswith(_LOCAL_LAUNCHERS):
+                    stack.enter_context(ending_with_sweep())  # around the record, which it must not cut off
                 outcome = stack.enter_context(note_job(sweep, job))
             result = train(cfg)
             outcome.objective = result.score  # what a search looks for the smallest of

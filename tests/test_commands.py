@@ -103,12 +103,58 @@ def test_only_the_first_process_says_that_all_diverged(
         assert capsys.readouterr().err == expected
 
 
+@pytest.mark.parametrize(
+    ("error", "line"),
+    [
+        (
+            RuntimeError("Unknown plugin class : 'hydra_plugins.hydra_joblib_launcher.joblib_launcher.X'"),
+            'this launcher needs the package hydra-joblib-launcher; pip install "dcgan-lightning[joblib]"',
+        ),
+        (
+            RuntimeError("Unknown plugin class : 'hydra_plugins.hydra_optuna_sweeper.optuna_sweeper.X'"),
+            'this sweeper needs the package hydra-optuna-sweeper; pip install "dcgan-lightning[optuna]"',
+        ),
+        (
+            ValueError("Record does not exist."),
+            "no job of this search gave a score; see above what ended them",
+        ),
+    ],
+    ids=["launcher", "sweeper", "search"],
+)
+def test_what_plugins_say_is_one_line(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], error: Exception, line: str
+) -> None:
+    monkeypatch.setattr(commands, "SHOW_TRACEBACKS", False)
+    for name in ("HYDRA_FULL_ERROR", "DCGAN_FULL_ERROR", "DCGAN_COMMAND_PROCESS"):
+        monkeypatch.setenv(name, "0")
+
+    def command() -> None:
+        raise error
+
+    with pytest.raises(SystemExit) as ending:
+        run_command(command)
+    assert ending.value.code == 1
+    assert capsys.readouterr().err == f"error: {line}\n"
+
+
+def test_other_errors_of_the_program_stay_errors(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ("HYDRA_FULL_ERROR", "DCGAN_FULL_ERROR", "DCGAN_COMMAND_PROCESS"):
+        monkeypatch.setenv(name, "0")
+
+    def command() -> None:
+        raise RuntimeError("a bug")
+
+    with pytest.raises(RuntimeError, match="a bug"):
+        run_command(command)
+
+
 def test_a_file_that_is_not_text_is_found(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     monkeypatch.setattr(commands, "SHOW_TRACEBACKS", False)
     monkeypatch.setenv("HYDRA_FULL_ERROR", "0")
     monkeypatch.setenv("DCGAN_FULL_ERROR", "0")
+    monkeypatch.setenv("DCGAN_COMMAND_PROCESS", "0")
     monkeypatch.setattr(sys, "argv", ["train", f"--config-dir={tmp_path}"])
     (tmp_path / "latin.yaml").write_bytes(b"a: \xff")
 

@@ -1,12 +1,16 @@
 """Every file under conf/ composes, is valid and builds what it describes."""
 
+import sys
 from pathlib import Path
+from types import ModuleType
 
 import pytest
 import pytorch_lightning as pl
+import pytorch_lightning.loggers as loggers
 from conftest import Compose
 from hydra import compose, initialize_config_dir
 from hydra.core.override_parser.overrides_parser import OverridesParser
+from lightning_fabric.loggers import tensorboard as fabric_tensorboard
 from omegaconf import DictConfig
 
 from dcgan_lightning.callbacks import AtomicCheckpointIO, GracefulStop
@@ -22,12 +26,19 @@ from dcgan_lightning.config import (
     validate_generate,
     validate_report,
 )
+from dcgan_lightning.errors import MissingExtraError
 from dcgan_lightning.evaluation import METRICS
 from dcgan_lightning.evaluation.classifier import describe_weights
 from dcgan_lightning.loop import build_trainer
 from dcgan_lightning.rules import EXPORT_RULES, GENERATE_RULES
 
 GROUPS = ("data", "model", "trainer", "callbacks", "logger", "experiment", "sweep")
+LAUNCHERS = {
+    "parallel": "hydra_joblib_launcher.joblib_launcher.JoblibLauncher",
+    "processes": "hydra_submitit_launcher.submitit_launcher.LocalLauncher",
+    "slurm": "hydra_submitit_launcher.submitit_launcher.SlurmLauncher",
+    "on_ray": "hydra_ray_launcher.ray_launcher.RayLauncher",
+}
 OPTIONS = sorted(
     f"{group}={path.stem}" for group in GROUPS for path in (Path(CONF_DIR) / group).glob("*.yaml")
 )
@@ -50,9 +61,23 @@ def test_no_file_is_left_out() -> None:
     tested |= {"hydra/job_logging/dcgan_lightning.yaml"}
     tested |= {"evaluate.yaml", "hydra/help/evaluate.yaml", "generate.yaml", "hydra/help/generate.yaml"}
     tested |= {"train_classifier.yaml", "hydra/help/train_classifier.yaml"}
+    tested |= {"hydra/sweeper/search.yaml"}
+    tested |= {f"hydra/launcher/{name}.yaml" for name in LAUNCHERS}
     assert {str(path.relative_to(CONF_DIR)) for path in Path(CONF_DIR).rglob("*.yaml")} == tested
 
 
+@pytest.fixture
+def _trackers(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let Lightning's loggers be built without W&B and MLflow, which are too large to install for tests."""
+    tracking = ModuleType("mlflow.tracking")
+    tracking.MlflowClient = lambda uri: uri
+    monkeypatch.setitem(sys.modules, "mlflow", ModuleType("mlflow"))
+    monkeypatch.setitem(sys.modules, "mlflow.tracking", tracking)
+    monkeypatch.setattr(loggers.wandb, "_WANDB_AVAILABLE", True)
+    monkeypatch.setattr(loggers.mlflow, "_MLFLOW_AVAILABLE", True)
+
+
+@pytest.mark.usefixtures("_trackers")
 @pytest.mark.parametrize("option", OPTIONS)
 def test_every_option_composes_and_builds(compose_cfg: Compose, option: str) -> None:
     overrides = [option]
@@ -67,6 +92,27 @@ def test_every_option_composes_and_builds(compose_cfg: Compose, option: str) -> 
     wanted = {part["_target_"].rpartition(".")[2] for part in cfg.callbacks.values() if "_target_" in part}
     assert {type(callback).__name__ for callback in trainer.callbacks} >= wanted
     assert len(trainer.loggers) == len(cfg.logger)
+
+
+@pytest.mark.parametrize("name", ["wandb", "mlflow", "tensorboard"])
+def test_a_logger_without_its_package_is_one_line(
+    compose_cfg: Compose, monkeypatch: pytest.MonkeyPatch, name: str
+) -> None:
+    module = getattr(loggers, name)
+    for flag in (
+        "_WANDB_AVAILABLE",
+        "_MLFLOW_AVAILABLE",
+        "_TENSORBOARD_AVAILABLE",
+        "_TENSORBOARDX_AVAILABLE",
+    ):
+        for holder in (module, fabric_tensorboard):
+            if hasattr(holder, flag):
+                monkeypatch.setattr(holder, flag, False)
+    with pytest.raises(MissingExtraError) as caught:
+        trainer_of(compose_cfg(f"logger={name}"))
+    assert str(caught.value) == (
+        f'logger.{name} needs a package that is not installed; pip install "dcgan-lightning[{name}]"'
+    )
 
 
 def test_several_loggers_at_once(compose_cfg: Compose) -> None:
@@ -113,7 +159,9 @@ def test_every_sweep_starts_a_multirun_of_known_keys(name: str) -> None:
         for key, values in cfg.hydra.sweeper.params.items():
             override = parser.parse_override(f"{key}={values}")
             assert override.is_sweep_override()
-            for value in override.sweep_string_iterator():
+            is_interval = override.is_interval_sweep()
+            ends = (override.value().start, override.value().end) if is_interval else ()
+            for value in ends or override.sweep_string_iterator():
                 compose("train", [f"{key}={value}"])
 
 
@@ -153,6 +201,52 @@ def test_wider_networks_have_wider_discriminators(compose_cfg: Compose) -> None:
 def test_the_compare_commands_configuration() -> None:
     with initialize_config_dir(CONF_DIR, version_base="1.3"):
         check(compose("compare", ["runs=[outputs/a,outputs/b]"]))
+
+
+@pytest.mark.parametrize("name", LAUNCHERS)
+def test_every_launcher_composes(name: str) -> None:
+    with initialize_config_dir(CONF_DIR, version_base="1.3"):
+        cfg = compose("train", [f"hydra/launcher={name}"], return_hydra_config=True)
+    assert cfg.hydra.launcher._target_ == f"hydra_plugins.{LAUNCHERS[name]}"
+
+
+def test_slurms_launcher_knows_all_its_settings() -> None:
+    from hydra_plugins.hydra_submitit_launcher.config import SlurmQueueConf
+    from omegaconf import OmegaConf
+
+    with initialize_config_dir(CONF_DIR, version_base="1.3"):
+        cfg = compose("train", ["hydra/launcher=slurm"], return_hydra_config=True)
+    ours = cfg.hydra.launcher
+    assert {*ours} <= {"_target_", *OmegaConf.structured(SlurmQueueConf)}
+    assert (ours.timeout_min, ours.cpus_per_task) == (240, 4)
+
+
+def test_the_search_makes_the_score_small_and_keeps_its_study() -> None:
+    with initialize_config_dir(CONF_DIR, version_base="1.3"):
+        cfg = compose("train", ["sweep=optuna", "run_name=x", "seed=3"], return_hydra_config=True)
+        sweeper = cfg.hydra.sweeper
+        assert sweeper._target_ == "hydra_plugins.hydra_optuna_sweeper.optuna_sweeper.OptunaSweeper"
+        assert (sweeper.direction, sweeper.sampler.seed) == ("minimize", 3)
+        assert sweeper.storage == "sqlite:///outputs/x/study.db"
+        assert cfg.hydra.callbacks.search._target_ == "dcgan_lightning.search.Study"
+        assert "collapse" in cfg.callbacks
+
+
+@pytest.mark.parametrize("is_sweep", [False, True])
+@pytest.mark.usefixtures("_trackers")
+def test_trackers_stay_in_the_runs_folder_and_group_sweeps(
+    compose_cfg: Compose, tmp_path: Path, is_sweep: bool
+) -> None:
+    cfg = compose_cfg("logger=[wandb,mlflow]")
+    trainer = build_trainer(cfg, "cpu", 1, GracefulStop(), AtomicCheckpointIO(), is_sweep=is_sweep)
+    wandb, mlflow = trainer.loggers
+    assert wandb.save_dir == str(tmp_path / "run" / "logs")
+    assert wandb._offline is True
+    assert wandb._wandb_init["group"] == (tmp_path.name if is_sweep else None)
+    assert mlflow._tracking_uri == f"sqlite:///{tmp_path}/run/logs/mlflow/mlflow.db"
+    assert mlflow._artifact_location == f"file:{tmp_path}/run/logs/mlflow/artifacts"
+    assert mlflow._experiment_name == (tmp_path.name if is_sweep else "dcgan_lightning")
+    assert mlflow._run_name == (f"{tmp_path.name}/run" if is_sweep else "run")
 
 
 def test_the_data_commands_configuration(compose_cfg: Compose) -> None:

@@ -104,6 +104,10 @@ def test_the_defaults_are_valid(compose_cfg: Compose) -> None:
             "callbacks.sample_grid.every_n_iterations=0",
             "callbacks.sample_grid.every_n_iterations must be a whole",
         ),
+        (
+            "+callbacks.collapse.least_variety=2",
+            "callbacks.collapse.least_variety must be a number from 0 to 1; got 2",
+        ),
         ("callbacks.film.file_name=../x.gif", "callbacks.film.file_name must be a file name without folders"),
         ("model._target_=os.system", "model._target_: 'os.system' may not be built"),
         ("+callbacks.x._target_=builtins.open", "callbacks.x._target_: 'builtins.open' may not be built"),

@@ -14,6 +14,7 @@ from dcgan_lightning.devices import (
     keep_freed_memory,
     set_tf32,
     set_threads,
+    threads_of_job,
 )
 from dcgan_lightning.errors import ConfigError
 
@@ -53,6 +54,15 @@ def test_processes(monkeypatch: pytest.MonkeyPatch, trainer: dict, cards: int, p
             check_processes(trainer, is_sweep=True)
 
 
+def test_jobs_that_slurm_starts_may_have_several_processes(monkeypatch: pytest.MonkeyPatch) -> None:
+    trainer = {"devices": 4, "num_nodes": 2, "accelerator": "gpu"}
+    monkeypatch.setenv("SLURM_NTASKS", "8")
+    assert check_processes(trainer, is_sweep=True) == 8
+    monkeypatch.setenv("SLURM_NTASKS", "1")  # Lightning would have to start them
+    with pytest.raises(ConfigError, match="in a sweep"):
+        check_processes(trainer, is_sweep=True)
+
+
 @pytest.fixture
 def _same_threads_after() -> Iterator[None]:
     threads = torch.get_num_threads()
@@ -75,6 +85,14 @@ def test_threads(monkeypatch: pytest.MonkeyPatch) -> None:
     assert torch.get_num_threads() == 2
     assert os.environ["OMP_NUM_THREADS"] == "2"
     assert describe_environment("cpu") == {"torch": torch.__version__, "device": "cpu", "threads": 2}
+
+
+def test_threads_of_a_job(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("OMP_NUM_THREADS", "3")
+    assert threads_of_job({"cpus_per_task": 4}) is None  # PyTorch reads the variable
+    monkeypatch.delenv("OMP_NUM_THREADS")
+    assert threads_of_job({"cpus_per_task": 4}) == 4
+    assert threads_of_job({"n_jobs": 2}) is None
 
 
 @pytest.mark.parametrize(("is_on", "matmul"), [(True, "high"), (False, "highest")])

@@ -5,7 +5,7 @@ import time
 
 import pytest
 
-from dcgan_lightning.processes import is_first_process
+from dcgan_lightning.processes import is_first_process, is_parallel_job, note_command
 
 NAMES = ("RANK", "LOCAL_RANK", "NODE_RANK", "GROUP_RANK", "SLURM_PROCID")
 
@@ -44,3 +44,44 @@ def test_a_process_ends_with_its_parent() -> None:
         started = time.monotonic()
         assert process.stdout.read() == ""
         assert time.monotonic() - started < 30
+
+
+def test_only_processes_below_a_command_are_parallel_jobs(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("DCGAN_COMMAND_PROCESS", "")
+    monkeypatch.delenv("DCGAN_COMMAND_PROCESS")
+    assert not is_parallel_job()  # a script of the user's
+    note_command()
+    assert not is_parallel_job()
+    code = "from dcgan_lightning.processes import is_parallel_job; print(is_parallel_job())"
+    assert subprocess.run([sys.executable, "-c", code], capture_output=True, text=True).stdout == "True\n"
+
+
+def test_a_job_stops_as_by_sigterm_when_its_sweep_is_gone() -> None:
+    job = """
+import signal, time
+from dcgan_lightning.processes import ending_with_sweep
+
+def stop(number, frame):
+    print("saved", flush=True)
+    raise SystemExit
+
+signal.signal(signal.SIGTERM, stop)
+for number in range(2):
+    with ending_with_sweep(poll_seconds=0.05, grace_seconds=30):
+        print("job", number, flush=True)
+        try:
+            time.sleep(60)
+        except SystemExit:  # as joblib's worker, which would begin the next job
+            pass
+"""
+    sweep = (
+        "import subprocess, sys; from dcgan_lightning.processes import note_command; note_command(); "
+        f"subprocess.run([sys.executable, '-c', {job!r}])"
+    )
+    with subprocess.Popen([sys.executable, "-c", sweep], stdout=subprocess.PIPE, text=True) as process:
+        assert process.stdout.readline() == "job 0\n"
+        process.kill()
+        process.wait()
+        started = time.monotonic()
+        assert process.stdout.read() == "saved\n"
+        assert time.monotonic() - started < 20

@@ -7,7 +7,7 @@ from conftest import Compose
 
 from dcgan_lightning.pictures import decode_png
 from dcgan_lightning.systems import DCGAN
-from dcgan_lightning.train import tidy_up, train
+from dcgan_lightning.train import describe_iteration, tidy_up, train
 
 
 def test_result(compose_cfg: Compose, tmp_path: Path) -> None:
@@ -68,6 +68,22 @@ def test_a_run_that_is_stopped_leaves_a_report_too(
     assert page.exists() == wanted
     if wanted:
         assert "Epoch 1 of 2, 3 iterations" in page.read_text()
+
+
+@pytest.mark.parametrize(
+    ("overrides", "processes", "expected"),
+    [
+        ((), 1, "iteration: 256 images; epoch: 235 iterations; learning rates: generator 0.0001, "),
+        ((), 4, "iteration: 256 images, 64 in each of 4 processes; epoch: 235 iterations; "),
+        (("trainer.limit_train_batches=0.5",), 1, "epoch: 117 iterations"),
+        (("trainer.limit_train_batches=300", "model.generator_lr=2e-4"), 1, "epoch: 235 iterations; learning "
+         "rates: generator 0.0002, discriminator 0.0001"),
+    ],
+)  # fmt: skip
+def test_an_iteration_is_described_over_all_processes(
+    compose_cfg: Compose, overrides: tuple[str, ...], processes: int, expected: str
+) -> None:
+    assert expected in describe_iteration(compose_cfg(*overrides), 60_000, processes)
 
 
 def test_what_hydra_made_goes_and_nothing_else(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

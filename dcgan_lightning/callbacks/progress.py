@@ -11,6 +11,7 @@ from torch import Tensor
 from tqdm import tqdm
 
 from dcgan_lightning.durations import format_duration
+from dcgan_lightning.processes import is_parallel_job
 from dcgan_lightning.systems import METRIC_NAMES
 
 
@@ -37,7 +38,7 @@ class Progress(Callback):
         batches = trainer.fit_loop.epoch_loop.batch_progress
         position = 0 if batches.is_last_batch else batches.current.ready  # set when resumed within an epoch
         self._done_before = trainer.current_epoch * int(trainer.num_training_batches) + position
-        if trainer.is_global_zero and sys.stderr.isatty():
+        if trainer.is_global_zero and sys.stderr.isatty() and not is_parallel_job():
             self._bar = tqdm(
                 total=self._iterations_in_all(trainer),
                 initial=self._done_before,

@@ -6,10 +6,10 @@ from typing import Protocol, runtime_checkable
 import pytorch_lightning as pl
 import torch
 from pytorch_lightning.callbacks import Callback
-from pytorch_lightning.loggers import TensorBoardLogger
 from torch import Tensor
 
 from dcgan_lightning.callbacks.averaged_generator import find_average
+from dcgan_lightning.callbacks.tracking import log_picture
 from dcgan_lightning.data import InMemoryDataModule
 from dcgan_lightning.files import write_atomic
 from dcgan_lightning.networks import Generator
@@ -109,12 +109,9 @@ class SampleGrid(Callback):
         for callback in trainer.callbacks:  # type: ignore[attr-defined]
             if isinstance(callback, GridListener):
                 callback.on_sample_grid(png)
+        iteration = trainer.current_epoch * int(trainer.num_training_batches) + batch_idx + 1
         for logger in trainer.loggers:
-            if isinstance(logger, TensorBoardLogger):
-                iteration = trainer.current_epoch * int(trainer.num_training_batches) + batch_idx + 1
-                picture = decode_png(png)
-                layout = "HW" if picture.ndim == 2 else "HWC"
-                logger.experiment.add_image("samples", picture, iteration, dataformats=layout)
+            log_picture(logger, "samples", decode_png(png), iteration)
 
     def _encode(self, images: Tensor) -> bytes:
         return encode_png(make_grid(images, self.columns, self.scale))

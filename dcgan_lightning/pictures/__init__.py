@@ -11,7 +11,7 @@ from dcgan_lightning.pictures.grids import (
     to_uint8,
 )
 from dcgan_lightning.pictures.labels import draw_labelled_grid
-from dcgan_lightning.pictures.plots import draw_curves, draw_examples, draw_pairs, draw_scores
+from dcgan_lightning.pictures.plots import draw_curves, draw_examples, draw_pairs, draw_scores, draw_search
 
 __all__ = [
     "Panel",
@@ -22,6 +22,7 @@ __all__ = [
     "draw_labelled_grid",
     "draw_pairs",
     "draw_scores",
+    "draw_search",
     "draw_setting_curves",
     "draw_side_by_side",
     "encode_each_png",

@@ -79,6 +79,35 @@ def draw_scores(epochs: NDArray[np.floating], scores: Mapping[str, NDArray[np.fl
     return png_of(figure)
 
 
+def draw_search(scores: Sequence[float | None], importances: Mapping[str, float]) -> bytes:
+    """Return a search's scores in turn and what they depend on, as the bytes of a PNG file.
+
+    Args:
+        scores: One for each trial, the smaller the better; None where it failed.
+        importances: Each setting's share, largest first.
+    """
+    figure = figure_of((15, 5))
+    history, shares = figure.subplots(1, 2, width_ratios=(2, 1))
+    found = [(number, score) for number, score in enumerate(scores) if score is not None]
+    numbers, values = np.array(found).reshape(-1, 2).T
+    history.plot(numbers, values, "o", label="trial")
+    history.step(numbers, np.minimum.accumulate(values), where="post", label="best so far")
+    for number, score in enumerate(scores):
+        if score is None:
+            history.axvline(number, color="tab:red", alpha=0.3, label="failed")
+    handles = {label: handle for handle, label in zip(*history.get_legend_handles_labels(), strict=True)}
+    history.legend(handles.values(), handles.keys())
+    history.set(title="Scores of the search", xlabel="trial", ylabel="score (smaller is better)")
+    history.grid(alpha=0.3)
+    names = list(importances)[::-1]
+    shares.barh(names, [importances[name] for name in names])
+    # From a few trials they are little more than a guess.
+    title = f"What the score depends on, from {len(found)} trials"
+    shares.set(title=title, xlabel="importance (share)", xlim=(0, 1))
+    figure.tight_layout()
+    return png_of(figure)
+
+
 def running_mean(values: NDArray[np.floating], window: int) -> NDArray[np.floating]:
     """Return the means of all runs of ``window`` neighbours: (N,) to (N - window + 1,)."""
     return np.convolve(values, np.full(window, 1 / window), mode="valid")

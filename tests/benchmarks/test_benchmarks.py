@@ -15,6 +15,7 @@ import growth
 import layers
 import numpy as np
 import pytest
+import scaling
 import torch
 from bench_process import Clock, Figures, Setup, run_process, setup_from
 from bench_statistics import describe, markdown_table, paired_ratios, spread
@@ -228,3 +229,18 @@ def test_layers_are_timed(rows: Callable[..., Any], monkeypatch: pytest.MonkeyPa
     for row in rows((2,), 1):
         assert min(*row.forward, *row.both) > 0
         assert len(row.cells()) == 8
+
+
+def test_growth_with_processes_is_worked_out_from_bytes_and_seconds() -> None:
+    generator, discriminator = scaling.gradient_bytes()
+    assert generator == 4 * sum(weights.numel() for weights in Generator().parameters())
+    assert discriminator == 4 * sum(weights.numel() for weights in Discriminator().parameters())
+    assert scaling.exchange_seconds(2, 10_000_000, 1e9) == pytest.approx(0.01)
+    assert scaling.exchange_seconds(4, 10_000_000, 1e9) == pytest.approx(0.015)
+    # 0.1 s shared by two, and 0.01 s for the exchange.
+    assert scaling.speedup(2, 0.1, 10_000_000, 1e9) == pytest.approx(0.1 / 0.06)
+    assert scaling.speedup(1, 0.1, 10_000_000, 1e9) == pytest.approx(1)
+    assert "| 1 Gbit/s | 1.7 |" in scaling.expected_table(1.0, 12_000_000)
+    table = scaling.measured_table({"one": [2.0, 1.0, 3.0], "two": [1.0]})
+    assert "| one | 2.00 (1.00 to 3.00) | 128 | 1.00 |" in table
+    assert "| two | 1.00 | 256 | 2.00 |" in table

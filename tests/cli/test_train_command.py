@@ -160,7 +160,8 @@ def test_the_traceback_can_be_had(run_module: RunModule) -> None:
 def test_help_explains_itself(run_module: RunModule, tmp_path: Path) -> None:
     result = run_module("dcgan_lightning.train", "--help")
     assert result.returncode == 0
-    for text in ("experiment=first_look", "ckpt_path=last", "max_epochs: 50", "sweep: learning_rates, seeds"):
+    options = "sweep: learning_rates, optuna, seeds"
+    for text in ("experiment=first_look", "ckpt_path=last", "max_epochs: 50", options):
         assert text in result.stdout
     assert list(tmp_path.iterdir()) == []
 

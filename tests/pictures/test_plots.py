@@ -3,7 +3,7 @@ import pytest
 import torch
 from matplotlib import _pylab_helpers
 
-from dcgan_lightning.pictures import decode_png, draw_curves, draw_examples, draw_pairs
+from dcgan_lightning.pictures import decode_png, draw_curves, draw_examples, draw_pairs, draw_search
 from dcgan_lightning.pictures.plots import running_mean
 
 
@@ -48,3 +48,12 @@ def test_pairs_show_left_and_right_in_each_panel() -> None:
 def test_no_figure_stays_open() -> None:
     draw_curves(history(0.5), 10)
     assert not _pylab_helpers.Gcf.figs
+
+
+def test_a_search_shows_its_scores_failures_and_importances() -> None:
+    scores, importances = [3.0, None, 1.0], {"model.generator_lr": 0.9, "seed": 0.1}
+    picture = decode_png(draw_search(scores, importances))
+    assert picture.shape == (400, 1200, 4)
+    assert not np.array_equal(picture, decode_png(draw_search([3.0, 2.0, 1.0], importances)))
+    assert not np.array_equal(picture, decode_png(draw_search(scores, {**importances, "seed": 0.5})))
+    assert decode_png(draw_search([None], {})).shape == (400, 1200, 4)

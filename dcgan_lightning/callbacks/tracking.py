@@ -1,0 +1,109 @@
+"""What loggers beside the CSV file get: pictures, and a run's files when it ends."""
+
+import os
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytorch_lightning as pl
+from numpy.typing import NDArray
+from pytorch_lightning.callbacks import Callback
+from pytorch_lightning.loggers import Logger, MLFlowLogger, TensorBoardLogger, WandbLogger
+
+_CHOSEN = frozenset(os.environ)  # by the user, when this process began
+# What a run leaves that is worth keeping with its figures; of curves and grids the last one.
+ALL_OF = ("config.yaml", "networks.txt", "*.gif", "history/history.csv")
+LAST_OF = ("history/train_history_*.png", "samples/sample_epoch_*.png")
+
+
+def log_picture(logger: Logger, name: str, picture: NDArray[np.uint8], step: int) -> None:
+    """Hand a picture to a logger, if it is of a kind that takes pictures.
+
+    Args:
+        logger: One of the trainer's.
+        name: What the picture shows; the same for all pictures of a series.
+        picture: (H, W) or (H, W, 3).
+        step: The iteration, over all epochs, from 1.
+    """
+    if isinstance(logger, TensorBoardLogger):
+        layout = "HW" if picture.ndim == 2 else "HWC"
+        logger.experiment.add_image(name, picture, step, dataformats=layout)
+    elif isinstance(logger, WandbLogger):
+        logger.log_image(name, [picture], step)
+    elif isinstance(logger, MLFlowLogger):
+        logger.experiment.log_image(logger.run_id, picture, key=name, step=step)
+
+
+def names_in_trackers(target: str, folder: Path, is_sweep: bool) -> dict[str, Any]:
+    """Return what Weights & Biases and MLflow shall call a run and the sweep it belongs to.
+
+    Args:
+        target: The logger's class; nothing is returned for other ones.
+        folder: The run's folder; that of a sweep is the one above.
+        is_sweep: Whether the run is one job of several.
+    """
+    sweep = folder.parent.name
+    name = f"{sweep}/{folder.name}" if is_sweep else folder.name
+    if target.endswith(".WandbLogger"):
+        return {"name": name, "group": sweep if is_sweep else None}
+    if target.endswith(".MLFlowLogger"):
+        group = sweep if is_sweep else "dcgan_lightning"
+        return {"run_name": name, "experiment_name": group, "tags": {"sweep": sweep} if is_sweep else {}}
+    return {}
+
+
+def keep_trackers_at_home(folder: Path) -> None:
+    """Have Weights & Biases and MLflow write into a run's folder only, unless the user chose otherwise.
+
+    Args:
+        folder: The run's folder.
+    """
+    kinds = ("CACHE", "CONFIG", "DATA", "ARTIFACT")
+    values = {f"WANDB_{kind}_DIR": str(folder / "logs" / "wandb") for kind in kinds}
+    values |= {"MLFLOW_DISABLE_TELEMETRY": "true"}
+    os.environ.update({name: value for name, value in values.items() if name not in _CHOSEN})
+
+
+def final_files(folder: Path) -> Iterator[Path]:
+    """Yield the files of a run that trackers keep: settings, film, history, the last curves and grid."""
+    for pattern in ALL_OF:
+        yield from sorted(folder.glob(pattern))
+    for pattern in LAST_OF:
+        yield from sorted(folder.glob(pattern))[-1:]
+
+
+class TrackedFiles(Callback):
+    """Hand a run's files to Weights & Biases and MLflow when it ends, also when it is stopped or fails.
+
+    It has to stand behind the callbacks that write them.
+    """
+
+    def teardown(self, trainer: pl.Trainer, pl_module: pl.LightningModule, stage: str) -> None:
+        """Keep them after the last callback has written its files."""
+        self._keep(trainer)
+
+    def on_exception(
+        self, trainer: pl.Trainer, pl_module: pl.LightningModule, exception: BaseException
+    ) -> None:
+        """Keep them before Lightning closes the loggers."""
+        self._keep(trainer)
+
+    def _keep(self, trainer: pl.Trainer) -> None:
+        if not trainer.is_global_zero:
+            return
+        folder = Path(trainer.default_root_dir)
+        for logger in trainer.loggers:
+            for path in final_files(folder):
+                if isinstance(logger, WandbLogger):
+                    logger.experiment.save(str(path), base_path=str(folder), policy="now")
+                elif isinstance(logger, MLFlowLogger):
+                    below = path.parent.relative_to(folder).as_posix()
+                    logger.experiment.log_artifact(logger.run_id, str(path), None if below == "." else below)
+
+
+def close_trackers(trainer: pl.Trainer) -> None:
+    """End the run that Weights & Biases keeps open in this process: a sweep's next job has its own."""
+    for logger in trainer.loggers:
+        if isinstance(logger, WandbLogger) and trainer.is_global_zero:
+            logger.experiment.finish()

@@ -1,0 +1,143 @@
+"""Sweeps whose jobs run at once, with real processes: same results, failures named, nothing left behind."""
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+import torch
+from torch import Tensor
+
+SMALL = (
+    "experiment=smoke", "trainer.max_epochs=1", "logger=none", "callbacks.film=null",
+    "callbacks.sample_grid=null", "callbacks.history=null",
+)  # fmt: skip
+# The third job cannot run.
+SWEEP = ("-m", *SMALL, "seed=0,1,-1", "run_name=sweep")
+
+
+def command(*arguments: str) -> list[str]:
+    return [sys.executable, "-m", "dcgan_lightning.train", *arguments]
+
+
+def sweep(folder: Path, *overrides: str, threads: str | None = "1") -> subprocess.CompletedProcess[str]:
+    environment = {key: value for key, value in os.environ.items() if key != "OMP_NUM_THREADS"}
+    environment |= {"OMP_NUM_THREADS": threads} if threads else {}
+    return subprocess.run(
+        command(*SWEEP, *overrides), cwd=folder, env=environment, capture_output=True, text=True, timeout=300
+    )
+
+
+def weights(folder: Path, job: int) -> dict[str, Tensor]:
+    path = folder / "outputs" / "sweep" / str(job) / "checkpoints" / "last.ckpt"
+    return torch.load(path, weights_only=True)["state_dict"]
+
+
+@pytest.fixture(scope="module")
+def serial(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("serial")
+    assert sweep(folder).returncode == 1
+    return folder
+
+
+@pytest.mark.parametrize(
+    "overrides",
+    [
+        # joblib divides the cores: as many jobs as cores have one each.
+        ("hydra/launcher=parallel", "hydra.launcher.n_jobs=-1"),
+        ("hydra/launcher=processes", "hydra.launcher.cpus_per_task=1"),
+    ],
+    ids=["parallel", "processes"],
+)
+def test_jobs_at_once_give_the_bits_of_jobs_in_turn(
+    serial: Path, tmp_path: Path, overrides: tuple[str, ...]
+) -> None:
+    if (os.cpu_count() or 1) < 2:  # joblib would run the jobs in the sweep's own process
+        overrides = overrides[:1]
+    result = sweep(tmp_path, *overrides, threads=None)
+    assert result.returncode == 1
+    assert "error: 1 of 3 jobs failed\njob 2 (" in result.stderr
+    assert result.stderr.endswith("seed=-1): seed must be a whole number from 0 to 4294967295; got -1\n")
+    for job in (0, 1):
+        expected, found = weights(serial, job), weights(tmp_path, job)
+        assert found.keys() == expected.keys()
+        assert all(torch.equal(found[name], expected[name]) for name in expected), job
+    assert not torch.equal(*(weights(tmp_path, job)["generator.layers.dense.weight"] for job in (0, 1)))
+    assert not (tmp_path / "outputs" / "sweep" / "2").exists()
+
+
+def test_two_machines_of_slurm_train_as_one(tmp_path: Path) -> None:
+    """Two processes with the variables that srun sets on two machines; SLURM itself is not there."""
+    arguments = (*SMALL, "trainer=ddp_cpu", "trainer.devices=1", "+trainer.num_nodes=2", "run_name=run")
+    job = {
+        "SLURM_JOB_ID": str(os.getpid()), "SLURM_JOB_NAME": "dcgan", "SLURM_NTASKS": "2", "SLURM_NNODES": "2",
+        "SLURM_NTASKS_PER_NODE": "1", "SLURM_NODELIST": "127.0.0.1", "SLURM_LOCALID": "0",
+    }  # fmt: skip
+    machines = [
+        subprocess.Popen(
+            command(*arguments), cwd=tmp_path, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
+            env=os.environ | job | {"SLURM_PROCID": str(n), "SLURM_NODEID": str(n), "OMP_NUM_THREADS": "1"},
+        )
+        for n in range(2)
+    ]  # fmt: skip
+    try:
+        (said, errors), (silence, other_errors) = (machine.communicate(timeout=200) for machine in machines)
+    finally:
+        for machine in machines:
+            machine.kill()
+            machine.wait()
+    assert [machine.returncode for machine in machines] == [0, 0], errors + other_errors
+    assert "in 2 processes" in said
+    assert "iteration: 32 images, 16 in each of 2 processes; epoch: 5 iterations; learning rates: " in said
+    assert silence == ""
+    checkpoint = torch.load(tmp_path / "outputs/run/checkpoints/last.ckpt", weights_only=True)
+    assert checkpoint["fingerprint"]["processes"] == 2
+    assert checkpoint["epoch"] == 0
+
+
+def processes_of(session: int) -> list[int]:
+    """Return the living processes of a session."""
+    found = []
+    for status in Path("/proc").glob("[0-9]*/stat"):
+        try:
+            state, _, _, number = status.read_text().rpartition(")")[2].split()[:4]
+        except OSError:  # it has just ended
+            continue
+        if int(number) == session and state != "Z":
+            found.append(int(status.parent.name))
+    return found
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="looks into /proc")
+def test_ctrl_c_ends_all_jobs(tmp_path: Path) -> None:
+    arguments = ("-m", *SMALL, "trainer.max_epochs=100000", "seed=0,1,2", "run_name=sweep")
+    process = subprocess.Popen(
+        command(*arguments, "hydra/launcher=parallel"),
+        cwd=tmp_path, env=os.environ | {"OMP_NUM_THREADS": "1"}, start_new_session=True,
+        stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True,
+    )  # fmt: skip
+    folder = tmp_path / "outputs" / "sweep"
+    deadline = time.monotonic() + 120
+    try:
+        while not all((folder / job / "checkpoints" / "last.ckpt").exists() for job in "01"):
+            assert process.poll() is None
+            assert time.monotonic() < deadline
+            time.sleep(0.1)
+        os.killpg(process.pid, signal.SIGINT)  # as a terminal does
+        _, errors = process.communicate(timeout=60)
+        assert process.returncode == 130
+        assert errors.endswith("stopped by Ctrl-C\n")
+        while processes_of(process.pid):
+            assert time.monotonic() < deadline
+            time.sleep(0.1)
+        assert not (folder / "2").exists()
+    finally:
+        for number in {process.pid, *processes_of(process.pid)}:
+            try:
+                os.kill(number, signal.SIGKILL)
+            except ProcessLookupError:
+                continue
+        process.wait()
