@@ -77,6 +77,22 @@ def test_error_in_float32_is_below_the_plain_ones() -> None:
     assert error(conv_transpose2d_same) < error(plain_conv_transpose2d) + 1e-7
 
 
+@pytest.mark.parametrize(("inputs", "outputs", "stride"), [(256, 128, 1), (128, 64, 2)])
+def test_error_in_float32_of_the_products_that_a_training_uses(
+    inputs: int, outputs: int, stride: int
+) -> None:
+    """Two threads and 64 images: with AVX-512 these products are convolutions (`choose.use_grouped`)."""
+    images, weight = draw(64, inputs, 7, 7), draw(inputs, outputs, 5, 5) * 0.02
+    exact = plain_conv_transpose2d(images, weight, stride)
+    threads = torch.get_num_threads()
+    torch.set_num_threads(2)
+    try:
+        found = conv_transpose2d_same(images.float(), weight.float(), stride)
+    finally:
+        torch.set_num_threads(threads)
+    assert float((found - exact).norm() / exact.norm()) < 6e-7
+
+
 @pytest.mark.parametrize(
     ("side", "kernel", "stride", "parts"),
     [(7, 5, 1, 1 + 3 * 40), (7, 5, 2, 4 + 3 * 30), (4, 3, 1, 1 + 3 * 12)],
