@@ -1,8 +1,6 @@
-"""What a run trains on: accelerator, processes, threads, memory; PyTorch is imported only where needed."""
+"""What a run trains on: accelerator, processes, threads; PyTorch is imported only where needed."""
 
-import ctypes
 import os
-import sys
 from collections.abc import Mapping
 from typing import Any
 
@@ -91,24 +89,6 @@ def set_threads(threads: int | None, accelerator: str, processes: int) -> None:
         torch.set_num_threads(threads)
         if processes > 1:  # else Lightning sets a number of its own when it starts the others
             os.environ["OMP_NUM_THREADS"] = str(threads)
-
-
-def keep_freed_memory() -> None:
-    """Let this process keep what it frees for what it asks for next, where the C library is glibc.
-
-    Otherwise every large tensor is fresh memory from the kernel, which clears it page by page: 5 to 8 % of an
-    iteration on a CPU. The most memory that a run has at any time stays the same.
-
-    Source:
-        https://man7.org/linux/man-pages/man3/mallopt.3.html
-    """
-    if sys.platform != "linux":
-        return
-    trim_threshold, mmap_max = -1, -4  # mallopt's names for them
-    allocator = ctypes.CDLL(None)
-    if hasattr(allocator, "gnu_get_libc_version"):
-        allocator.mallopt(mmap_max, 0)
-        allocator.mallopt(trim_threshold, 2**31 - 1)
 
 
 def set_tf32(is_on: bool) -> None:

@@ -155,8 +155,9 @@ def _load_features(cfg: DictConfig) -> "FeatureNetwork":
     """Return the feature network on the chosen device."""
     import torch
 
-    from dcgan_lightning.devices import keep_freed_memory, set_tf32
+    from dcgan_lightning.devices import set_tf32
     from dcgan_lightning.evaluation import load_features
+    from dcgan_lightning.memory import keep_freed_memory
 
     has_card = torch.cuda.is_available()
     if cfg.device == "cuda" and not has_card:

@@ -20,7 +20,6 @@ from dcgan_lightning.devices import (
     check_processes,
     choose_accelerator,
     describe_environment,
-    keep_freed_memory,
     set_tf32,
     set_threads,
     threads_of_job,
@@ -29,6 +28,7 @@ from dcgan_lightning.durations import format_duration
 from dcgan_lightning.errors import DCGANError, MemoryLackError, is_out_of_memory
 from dcgan_lightning.files import locked, remove_if_empty, remove_stale_temporaries, write_atomic
 from dcgan_lightning.jobs import JobRecord, begin_job
+from dcgan_lightning.memory import keep_freed_memory
 from dcgan_lightning.processes import end_with_parent, ending_with_sweep, is_first_process
 from dcgan_lightning.resume import (
     CONFIG_FILE,

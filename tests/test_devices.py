@@ -1,7 +1,4 @@
-import ctypes
 import os
-import subprocess
-import sys
 from collections.abc import Iterator
 
 import pytest
@@ -11,7 +8,6 @@ from dcgan_lightning.devices import (
     check_processes,
     choose_accelerator,
     describe_environment,
-    keep_freed_memory,
     set_tf32,
     set_threads,
     threads_of_job,
@@ -112,34 +108,3 @@ def test_tf32(monkeypatch: pytest.MonkeyPatch, is_on: bool, matmul: str) -> None
     finally:
         torch.set_float32_matmul_precision(before[0])
         torch.backends.cudnn.allow_tf32 = before[1]
-
-
-@pytest.mark.skipif(sys.platform != "linux", reason="the C library is not glibc")
-def test_freed_memory_is_kept() -> None:
-    """In a process of its own: the allocator's settings cannot be taken back."""
-    code = """
-import resource, torch
-from dcgan_lightning.devices import keep_freed_memory
-
-def faults():
-    before = resource.getrusage(resource.RUSAGE_SELF).ru_minflt
-    for _ in range(10):
-        torch.empty(4_000_000).fill_(1)  # 16 MB, about 4,000 pages
-    return resource.getrusage(resource.RUSAGE_SELF).ru_minflt - before
-
-fresh = faults()
-keep_freed_memory()
-faults()
-print(fresh, faults())
-"""
-    output = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout
-    fresh, kept = map(int, output.split())
-    assert kept < 100
-    assert fresh >= kept
-
-
-@pytest.mark.parametrize("platform", ["darwin", "win32"])
-def test_other_systems_keep_their_allocator(monkeypatch: pytest.MonkeyPatch, platform: str) -> None:
-    monkeypatch.setattr(sys, "platform", platform)
-    monkeypatch.setattr(ctypes, "CDLL", lambda name: pytest.fail("looked for glibc"))
-    keep_freed_memory()

@@ -14,6 +14,7 @@ from dcgan_lightning.distributed import average_in_place
 from dcgan_lightning.errors import DivergedError
 from dcgan_lightning.kernels import choose
 from dcgan_lightning.kernels.choose import FastPaths
+from dcgan_lightning.memory import release_freed_memory
 from dcgan_lightning.networks import (
     Discriminator,
     Generator,
@@ -138,6 +139,10 @@ class DCGAN(pl.LightningModule):
         if self.compile_mode is not None:
             for network in (self.generator, self.discriminator):
                 network.compile(mode=self.compile_mode)
+
+    def on_train_epoch_start(self) -> None:
+        """Let go of the memory that the end of the epoch before has left free, and of the gaps in it."""
+        release_freed_memory()
 
     def on_train_batch_start(self, batch: Tensor, batch_idx: int) -> None:
         """Make this iteration's noise a function of (seed, epoch, batch)."""

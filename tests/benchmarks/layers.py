@@ -20,9 +20,9 @@ from bench_statistics import markdown_table
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from dcgan_lightning.devices import keep_freed_memory
 from dcgan_lightning.kernels import choose, direct, frequency, patches
 from dcgan_lightning.kernels.dropout import dropout
+from dcgan_lightning.memory import keep_freed_memory
 from dcgan_lightning.networks.layers import SameConv2d, SameConvTranspose2d
 
 BATCH_SIZES = (16, 32, 64, 256)
