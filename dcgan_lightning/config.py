@@ -94,10 +94,7 @@ def check_values(cfg: DictConfig, rules: Mapping[str, Check] | None = None) -> d
     Raises:
         ConfigError: The first thing that is wrong, with its key and the remedy.
     """
-    try:
-        values = plain(cfg)
-    except OmegaConfBaseException as error:
-        raise ConfigError(f"{error.full_key}: {str(error).partition(chr(10))[0]}") from error
+    values = _resolve(cfg)
     flat = dict(flatten(values))
     if rules is not None:
         _check_keys(values, flat, rules)
@@ -126,6 +123,14 @@ def _check_keys(values: Mapping[str, Any], flat: Mapping[str, Any], rules: Mappi
             raise ConfigError(f"{key} is missing; set it with {key}=...")
 
 
+def _resolve(cfg: DictConfig) -> dict[str, Any]:
+    """Return plain values; one that cannot be worked out is named."""
+    try:
+        return plain(cfg)
+    except OmegaConfBaseException as error:
+        raise ConfigError(f"{error.full_key}: {str(error).partition(chr(10))[0]}") from error
+
+
 def check_flat(cfg: DictConfig, rules: Mapping[str, Check]) -> dict[str, Any]:
     """Check the configuration of a command whose keys all stand at the top; return the plain values.
 
@@ -136,10 +141,7 @@ def check_flat(cfg: DictConfig, rules: Mapping[str, Check]) -> dict[str, Any]:
     Raises:
         ConfigError: The first thing that is wrong, with its key and the remedy.
     """
-    try:
-        values = plain(cfg)
-    except OmegaConfBaseException as error:
-        raise ConfigError(f"{error.full_key}: {str(error).partition(chr(10))[0]}") from error
+    values = _resolve(cfg)
     if unknown := sorted(values.keys() - rules.keys()):
         raise ConfigError(f"unknown key {unknown[0]!r}{did_you_mean(unknown[0], [*rules])}")
     for key, check in rules.items():

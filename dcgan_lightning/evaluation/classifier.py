@@ -10,19 +10,8 @@ from torch import Tensor, nn
 
 from dcgan_lightning.errors import MissingExtraError, WeightsError
 from dcgan_lightning.networks import initialize
+from dcgan_lightning.rules import CLASS_NAMES
 
-CLASS_NAMES = (
-    "t_shirt",
-    "trouser",
-    "pullover",
-    "dress",
-    "coat",
-    "sandal",
-    "shirt",
-    "sneaker",
-    "bag",
-    "ankle_boot",
-)
 FEATURES = 128  # of the layer before the last
 
 WEIGHTS_NAME = "fashion_mnist_classifier"
