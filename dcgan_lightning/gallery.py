@@ -14,7 +14,6 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from dcgan_lightning.evaluation.classifier import CLASS_NAMES
 from dcgan_lightning.garments import Garments
 from dcgan_lightning.latent import path
 from dcgan_lightning.networks import Generator
@@ -26,6 +25,7 @@ from dcgan_lightning.pictures import (
     encode_png,
     make_grid,
 )
+from dcgan_lightning.rules import CLASS_NAMES
 from dcgan_lightning.sampling import generate_images
 
 GRID_LIMIT = 400  # images of a grid; the rest would be too small to see

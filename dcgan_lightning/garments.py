@@ -6,7 +6,8 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from dcgan_lightning.evaluation.classifier import CLASS_NAMES, FashionClassifier, class_probabilities
+from dcgan_lightning.evaluation.classifier import FashionClassifier, class_probabilities
+from dcgan_lightning.rules import CLASS_NAMES
 
 
 @dataclass(frozen=True, eq=False)

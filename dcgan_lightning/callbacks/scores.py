@@ -16,12 +16,12 @@ from torch import Tensor
 from dcgan_lightning.callbacks.averaged_generator import find_average
 from dcgan_lightning.callbacks.checkpoints import checkpoints_folder
 from dcgan_lightning.data import InMemoryDataModule
-from dcgan_lightning.evaluation.classifier import CLASS_NAMES
 from dcgan_lightning.evaluation.features import FeatureNetwork, load_features
 from dcgan_lightning.evaluation.scores import CHEAP_METRICS, RealImages, check_count, score_images
 from dcgan_lightning.files import write_atomic
 from dcgan_lightning.pictures import draw_scores
 from dcgan_lightning.randomness import stream_generator
+from dcgan_lightning.rules import CLASS_NAMES
 from dcgan_lightning.sampling import sample_images
 from dcgan_lightning.systems import DCGAN
 

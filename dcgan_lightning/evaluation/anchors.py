@@ -10,11 +10,11 @@ import torchvision
 from torch import Tensor
 
 from dcgan_lightning.errors import ScoreError, WeightsError
-from dcgan_lightning.evaluation.classifier import CLASS_NAMES
 from dcgan_lightning.evaluation.features import FeatureNetwork
 from dcgan_lightning.evaluation.scores import RealImages, score_images
 from dcgan_lightning.networks import Generator
 from dcgan_lightning.randomness import stream_generator
+from dcgan_lightning.rules import CLASS_NAMES
 from dcgan_lightning.sampling import sample_images
 
 ANCHORS_FILE = Path(__file__).with_name("anchors.json")

@@ -3,6 +3,8 @@
 from collections.abc import Mapping
 from typing import Any
 
+from dcgan_lightning.rules import CLASS_NAMES
+
 _CARD = """# Fashion-MNIST classifier of dcgan_lightning
 
 A small network that tells the ten classes of Fashion-MNIST apart. The scores of generated images look through
@@ -48,8 +50,6 @@ def classifier_card(description: Mapping[str, Any], size: int) -> str:
         description: What `dcgan_lightning.train_classifier` keeps in its JSON file.
         size: Bytes of the file of weights.
     """
-    from dcgan_lightning.evaluation.classifier import CLASS_NAMES
-
     settings = description["settings"]
     training = (
         f"{settings['epochs']} epochs of batches of {settings['batch_size']}; AdamW, learning rate up to "

@@ -10,7 +10,7 @@ import torch
 from torch import Tensor
 
 from dcgan_lightning.errors import ScoreError
-from dcgan_lightning.evaluation.classifier import CLASS_NAMES, class_probabilities, load_classifier
+from dcgan_lightning.evaluation.classifier import class_probabilities, load_classifier
 from dcgan_lightning.evaluation.distances import nearest_rows
 from dcgan_lightning.evaluation.features import FeatureNetwork, check_images, load_features
 from dcgan_lightning.evaluation.metrics import (
@@ -21,6 +21,7 @@ from dcgan_lightning.evaluation.metrics import (
     manifold_scores,
 )
 from dcgan_lightning.evaluation.newness import Nearest, closest, newness
+from dcgan_lightning.rules import CLASS_NAMES
 
 Metric = Literal["frechet", "kernel", "manifold", "classes", "newness"]
 
