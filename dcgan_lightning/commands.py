@@ -15,7 +15,7 @@ from typing import Any, NoReturn
 from omegaconf.errors import OmegaConfBaseException
 from yaml import MarkedYAMLError, YAMLError
 
-from dcgan_lightning.config import CONF_DIR, did_you_mean, flatten, plain
+from dcgan_lightning.config import CONF_DIR, did_you_mean, plain
 from dcgan_lightning.errors import (
     ConfigError,
     DCGANError,
@@ -25,6 +25,7 @@ from dcgan_lightning.errors import (
 )
 from dcgan_lightning.jobs import JobRecord, Status, write_record
 from dcgan_lightning.processes import is_first_process, note_command
+from dcgan_lightning.rules import flatten
 
 # run_command sets HYDRA_FULL_ERROR for Hydra and hands the user's choice down to the job's other processes.
 _USERS_CHOICE = "DCGAN_FULL_ERROR"

@@ -14,7 +14,7 @@ import numpy as np
 from omegaconf import DictConfig
 
 from dcgan_lightning.commands import refuse, run_command
-from dcgan_lightning.config import CONF_DIR, did_you_mean, plain
+from dcgan_lightning.config import CONF_DIR, check_command
 from dcgan_lightning.errors import ConfigError, DCGANError
 from dcgan_lightning.files import write_atomic
 from dcgan_lightning.pictures import Panel, decode_png, draw_setting_curves, draw_side_by_side
@@ -33,7 +33,6 @@ from dcgan_lightning.ranking import (
 )
 from dcgan_lightning.runs import FIGURES, SCORE, Run, is_sweep, read_runs
 
-_KEYS = ("runs", "output_dir")
 _WITH_A_VALUE = ("--config-dir", "-cd", "--config-path", "-cp", "--config-name", "-cn", "--cfg", "-c")
 _WIDEST = 4  # grids in a row, where rows and columns mean nothing
 
@@ -175,28 +174,12 @@ def name_runs(arguments: Sequence[str]) -> list[str]:
     return [*others, f"runs=[{','.join(quoted)}]"]
 
 
-def check(cfg: DictConfig) -> None:
-    """Check the command's settings.
-
-    Raises:
-        ConfigError: The first thing that is wrong.
-    """
-    values = plain(cfg)
-    if unknown := sorted(values.keys() - set(_KEYS)):
-        raise ConfigError(f"unknown key {unknown[0]!r}{did_you_mean(unknown[0], _KEYS)}")
-    runs, output_dir = values.get("runs"), values.get("output_dir")
-    if not isinstance(runs, list) or not runs or not all(isinstance(run, str) and run for run in runs):
-        raise ConfigError("runs must be a list of folders; give them as in outputs/a outputs/b")
-    if output_dir is not None and not (isinstance(output_dir, str) and output_dir.strip()):
-        raise ConfigError(f"output_dir must be a text, or null; got {output_dir!r}")
-
-
 @hydra.main(version_base="1.3", config_path=CONF_DIR, config_name="compare")
 def _command(cfg: DictConfig) -> None:
     try:
-        check(cfg)
-        folders = [Path(run) for run in dict.fromkeys(cfg.runs)]
-        print(compare(folders, cfg.output_dir and Path(cfg.output_dir)))
+        values = check_command(cfg, "compare")
+        folders = [Path(run) for run in dict.fromkeys(values["runs"])]
+        print(compare(folders, values["output_dir"] and Path(values["output_dir"])))
     except DCGANError as error:
         refuse(error, "compare")
 

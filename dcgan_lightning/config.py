@@ -17,20 +17,20 @@ from dcgan_lightning.errors import ConfigError, MissingExtraError
 from dcgan_lightning.rules import (
     ALLOWED_TARGETS,
     CLOSED_GROUPS,
+    COMMANDS,
     EXTRAS,
     FASHION_MNIST_COUNT,
-    FREE_KEYS,
-    GENERATE_RULES,
+    MISSING,
     NOT_OFFERED,
     REQUIRED,
     REQUIRED_GROUPS,
-    RULES,
     TOP_LEVEL,
-    Check,
+    TRAINING_RULES,
     batch_size_problem,
-    generate_problem,
+    flatten,
+    look_up,
 )
-from dcgan_lightning.rules import flatten as flatten
+from dcgan_lightning.rules.checks import Check
 
 _PACKAGE = Path(__file__).resolve().parent
 # An installed wheel carries conf/ inside the package; a checkout has it beside.
@@ -43,84 +43,60 @@ def validate(cfg: DictConfig) -> None:
     Raises:
         ConfigError: The first thing that is wrong, with its key and the remedy.
     """
-    values = check_values(cfg)
-    for name in os.environ:
-        if name.startswith("PL_TRAINER_"):
-            raise ConfigError(f"{name} in the environment would change the trainer unseen; unset it")
-    if unknown := sorted(values.keys() - TOP_LEVEL):
-        raise ConfigError(f"unknown key {unknown[0]!r}{did_you_mean(unknown[0], [*TOP_LEVEL])}")
-    flat = dict(flatten(values))
-    for key in flat:
-        _check_known(key)
-    for group, option in REQUIRED_GROUPS.items():
-        if flat.get(f"{group}._target_") is None:
-            raise ConfigError(f"{group} is missing or empty; choose it as in {group}={option}")
-    for key in REQUIRED:
-        if flat.get(key) is None:
-            raise ConfigError(f"{key} is missing; set it with {key}=...")
-    _check_combinations(values, flat)
-
-
-def _check_known(key: str) -> None:
-    """Refuse a key of a closed group that nothing takes."""
-    if key in NOT_OFFERED:
-        raise ConfigError(f"{key} is not offered: {NOT_OFFERED[key]}")
-    group, _, name = key.partition(".")
-    is_known = key in RULES or key in FREE_KEYS or name == "_target_"
-    if group in CLOSED_GROUPS and name and not is_known:
-        raise ConfigError(f"unknown key {key!r}{did_you_mean(key, [*RULES])}")
-
-
-def validate_generate(cfg: DictConfig) -> dict[str, Any]:
-    """Check every value for ``generate`` and how they fit together; return the plain values.
-
-    Raises:
-        ConfigError: The first thing that is wrong, with its key and the remedy.
-    """
-    values = check_values(cfg, GENERATE_RULES)
-    if problem := generate_problem(values):
-        raise ConfigError(problem)
-    return values
-
-
-def check_values(cfg: DictConfig, rules: Mapping[str, Check] | None = None) -> dict[str, Any]:
-    """Check each value by itself, and the batch size against the data; return the plain values.
-
-    Args:
-        cfg: The composed configuration of any command.
-        rules: All keys of the command; every one must be there, and no other. Left out: the main job's rules
-            for the keys that are there.
-
-    Raises:
-        ConfigError: The first thing that is wrong, with its key and the remedy.
-    """
     values = _resolve(cfg)
     flat = dict(flatten(values))
-    if rules is not None:
-        _check_keys(values, flat, rules)
-    for key, check in (RULES if rules is None else rules).items():
-        value = _look_up(values, key)
-        if value is not _MISSING and (wanted := check(value)):
-            raise ConfigError(f"{key} must be {wanted}; got {value!r}")
+    _check_values(values, TRAINING_RULES)
     for group in ("callbacks", "logger"):
         for name, part in (values.get(group) or {}).items():
             if part is not None and not isinstance(part, Mapping):
                 raise ConfigError(f"{group}.{name} must be a group of values, or null; got {part!r}")
     _check_targets(values)
-    if "data.batch_size" not in flat:
-        raise ConfigError("data is missing; choose it with data=fashion_mnist or data=synthetic")
-    _check_batches(values["data"], count_processes(values.get("trainer") or {}) or 1)
-    return values
-
-
-def _check_keys(values: Mapping[str, Any], flat: Mapping[str, Any], rules: Mapping[str, Check]) -> None:
-    """Demand the top-level keys of a command other than the main job, and no key that nothing takes."""
+    for name in os.environ:
+        if name.startswith("PL_TRAINER_"):
+            raise ConfigError(f"{name} in the environment would change the trainer unseen; unset it")
+    if unknown := sorted(values.keys() - TOP_LEVEL):
+        raise ConfigError(f"unknown key {unknown[0]!r}{did_you_mean(unknown[0], [*TOP_LEVEL])}")
     for key in flat:
-        if key not in rules and not key.endswith("._target_"):
+        _check_known(key)
+    for group in REQUIRED_GROUPS:
+        _check_group(flat, group)
+    for key in REQUIRED:
+        _check_present(values, key)
+    _check_batches(values["data"], count_processes(values["trainer"]) or 1)
+    _check_combinations(values, flat)
+
+
+def check_command(cfg: DictConfig, command: str) -> dict[str, Any]:
+    """Check every value of another command's configuration and how they fit together.
+
+    Args:
+        cfg: The composed configuration.
+        command: The name of its primary configuration, one of `COMMANDS`.
+
+    Returns:
+        The plain values.
+
+    Raises:
+        ConfigError: The first thing that is wrong, with its key and the remedy.
+    """
+    rules, find_problem = COMMANDS[command]
+    values = _resolve(cfg)
+    flat = dict(flatten(values))
+    for key in flat:
+        if key not in rules and key != "data._target_":
             raise ConfigError(f"unknown key {key!r}{did_you_mean(key, [*rules])}")
     for key in rules:
-        if key.partition(".")[0] not in values:
-            raise ConfigError(f"{key} is missing; set it with {key}=...")
+        if not key.startswith("data."):
+            _check_present(values, key)
+    _check_values(values, rules)
+    if "data.batch_size" in rules:
+        _check_group(flat, "data")
+        _check_targets(values)
+        _check_present(values, "data.batch_size")
+        _check_batches(values["data"])
+    if problem := find_problem(values):
+        raise ConfigError(problem)
+    return values
 
 
 def _resolve(cfg: DictConfig) -> dict[str, Any]:
@@ -131,50 +107,32 @@ def _resolve(cfg: DictConfig) -> dict[str, Any]:
         raise ConfigError(f"{error.full_key}: {str(error).partition(chr(10))[0]}") from error
 
 
-def check_flat(cfg: DictConfig, rules: Mapping[str, Check]) -> dict[str, Any]:
-    """Check the configuration of a command whose keys all stand at the top; return the plain values.
-
-    Args:
-        cfg: The composed configuration.
-        rules: A check for each of the command's keys.
-
-    Raises:
-        ConfigError: The first thing that is wrong, with its key and the remedy.
-    """
-    values = _resolve(cfg)
-    if unknown := sorted(values.keys() - rules.keys()):
-        raise ConfigError(f"unknown key {unknown[0]!r}{did_you_mean(unknown[0], [*rules])}")
+def _check_values(values: Mapping[str, Any], rules: Mapping[str, Check]) -> None:
+    """Check each value that is there by itself."""
     for key, check in rules.items():
-        if wanted := check(values.get(key)):
-            raise ConfigError(f"{key} must be {wanted}; got {values.get(key)!r}")
-    return values
+        value = look_up(values, key)
+        if value is not MISSING and (wanted := check(value)):
+            raise ConfigError(f"{key} must be {wanted}; got {value!r}")
 
 
-def validate_report(cfg: DictConfig) -> Path:
-    """Check the configuration of ``report``; return the run's folder.
-
-    Raises:
-        ConfigError: The first thing that is wrong, with its key and the remedy.
-    """
-    if unknown := sorted(str(key) for key in cfg if key != "run"):
-        raise ConfigError(f"unknown key {unknown[0]!r}{did_you_mean(unknown[0], ['run'])}")
-    if cfg.run is None:
-        raise ConfigError("run is missing; give the folder of a run, as run=outputs/<run_name>")
-    if not isinstance(cfg.run, str) or not cfg.run.strip():
-        raise ConfigError(f"run must be a folder, as outputs/<run_name>; got {cfg.run!r}")
-    return Path(cfg.run)
+def _check_present(values: Mapping[str, Any], key: str) -> None:
+    if look_up(values, key) is MISSING:
+        raise ConfigError(f"{key} is missing; set it with {key}=...")
 
 
-_MISSING = object()
+def _check_group(flat: Mapping[str, Any], group: str) -> None:
+    if flat.get(f"{group}._target_") is None:
+        raise ConfigError(f"{group} is missing or empty; choose it as in {group}={REQUIRED_GROUPS[group]}")
 
 
-def _look_up(values: Any, key: str) -> Any:
-    """Return what stands at "a.b.c" of nested mappings, or _MISSING."""
-    for name in key.split("."):
-        if not isinstance(values, Mapping) or name not in values:
-            return _MISSING
-        values = values[name]
-    return values
+def _check_known(key: str) -> None:
+    """Refuse a key of a closed group that nothing takes."""
+    if key in NOT_OFFERED:
+        raise ConfigError(f"{key} is not offered: {NOT_OFFERED[key]}")
+    group, _, name = key.partition(".")
+    is_known = key in TRAINING_RULES or name == "_target_"
+    if group in CLOSED_GROUPS and name and not is_known:
+        raise ConfigError(f"unknown key {key!r}{did_you_mean(key, [*TRAINING_RULES])}")
 
 
 def count_processes(trainer: Mapping[str, Any]) -> int | None:
@@ -216,7 +174,7 @@ def _check_targets(value: Any, key: str = "") -> None:
         _check_targets(part, full_key)
 
 
-def _check_batches(data: Mapping[str, Any], processes: int) -> None:
+def _check_batches(data: Mapping[str, Any], processes: int = 1) -> None:
     """Check the batch size where the number of images is known beforehand."""
     count = data.get("count") or (FASHION_MNIST_COUNT if data.get("verify") else None)
     if count and (problem := batch_size_problem(data["batch_size"], count, processes)):

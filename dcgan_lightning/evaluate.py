@@ -12,7 +12,7 @@ from omegaconf import DictConfig
 
 import dcgan_lightning
 from dcgan_lightning.commands import refuse, run_command
-from dcgan_lightning.config import CONF_DIR, build, check_values
+from dcgan_lightning.config import CONF_DIR, build, check_command
 from dcgan_lightning.errors import ConfigError, DCGANError, ScoreError
 from dcgan_lightning.files import remove_if_empty, write_atomic
 from dcgan_lightning.resume import CONFIG_FILE
@@ -40,7 +40,7 @@ def evaluate(cfg: DictConfig) -> dict[str, Any]:
     Raises:
         DCGANError: A setting is wrong, the checkpoint or the images cannot be had or be scored.
     """
-    values = check_values(cfg)
+    values = check_command(cfg, "evaluate")
     if cfg.ckpt_path is None:
         raise ConfigError("ckpt_path is missing; give a run's folder or a checkpoint: ckpt_path=outputs/...")
 
@@ -112,7 +112,7 @@ def check_anchors(cfg: DictConfig) -> dict[str, Any]:
     Raises:
         DCGANError: A setting is wrong, the images cannot be had, or numbers deviate beyond the tolerance.
     """
-    check_values(cfg)
+    check_command(cfg, "evaluate")
     datamodule = build(cfg.data)
     if not _is_verified(datamodule):
         raise ConfigError("anchors=true needs Fashion-MNIST itself: data=fashion_mnist data.verify=true")

@@ -11,10 +11,10 @@ import hydra
 from omegaconf import DictConfig
 
 from dcgan_lightning.commands import refuse, run_command
-from dcgan_lightning.config import CONF_DIR, check_flat
+from dcgan_lightning.config import CONF_DIR, check_command
 from dcgan_lightning.errors import DCGANError, ExportError, MissingExtraError, RunFolderError
 from dcgan_lightning.files import TEMPORARY_PREFIX, renewed_folder, write_atomic
-from dcgan_lightning.rules import EXPORT_FORMATS, EXPORT_RULES
+from dcgan_lightning.rules import EXPORT_FORMATS
 
 if TYPE_CHECKING:  # PyTorch takes seconds to import, and a refusal needs none of it
     from dcgan_lightning.networks import Generator
@@ -56,7 +56,7 @@ def export(cfg: DictConfig) -> ExportResult:
         ExportError: A file makes other images than the original; nothing is left of it.
         RunFolderError: The folder cannot be written, or holds something else.
     """
-    values = check_flat(cfg, EXPORT_RULES)
+    values = check_command(cfg, "export")
     formats = _chosen(values["format"])
     check_packages(formats)
 

@@ -21,7 +21,7 @@ from omegaconf import DictConfig
 
 import dcgan_lightning
 from dcgan_lightning.commands import end_on_sigterm, refuse, run_command
-from dcgan_lightning.config import CONF_DIR, build, validate_generate
+from dcgan_lightning.config import CONF_DIR, build, check_command
 from dcgan_lightning.devices import choose_device, set_tf32
 from dcgan_lightning.errors import ConfigError, DCGANError, ScoreError
 from dcgan_lightning.files import check_is_new, fill_folder
@@ -67,7 +67,7 @@ def generate(cfg: DictConfig, classifier: "FashionClassifier | None" = None) -> 
         RunFolderError: The output folder exists already or cannot be written.
         DCGANError: The training images or the classifier cannot be had, or a package is missing.
     """
-    values = validate_generate(cfg)
+    values = check_command(cfg, "generate")
     if values["output_dir"]:
         check_is_new(Path(values["output_dir"]))
 

@@ -7,16 +7,21 @@ import sys
 def keep_freed_memory() -> None:
     """Let this process keep what it frees for what it asks for next, where the C library is glibc.
 
-    Otherwise every large tensor is fresh memory from the kernel, which clears it page by page: 5 to 8 % of an
-    iteration on a CPU. The most memory that a run has at any time stays the same.
+    Otherwise every large tensor is fresh memory from the kernel, which clears it page by page: 5 to 60 % of
+    an iteration on a CPU. What is kept must also fit again. To align a tensor, glibc cuts small pieces off
+    its ends and, before 2.38, lays some of them by instead of joining them with their neighbours again; then
+    the place of a freed tensor is too small for the next one of its size. Here one of the two lists of such
+    pieces is switched off; the other one is by ``GLIBC_TUNABLES=glibc.malloc.tcache_count=0``, which a
+    process cannot do for itself.
 
     Source:
         https://man7.org/linux/man-pages/man3/mallopt.3.html
     """
-    trim_threshold, mmap_max = -1, -4  # mallopt's names for them
+    trim_threshold, mmap_max, largest_in_fast_bins = -1, -4, 1  # mallopt's names for them
     if (allocator := _glibc()) is not None:
         allocator.mallopt(mmap_max, 0)
         allocator.mallopt(trim_threshold, 2**31 - 1)
+        allocator.mallopt(largest_in_fast_bins, 0)
 
 
 def release_freed_memory() -> None:

@@ -7,7 +7,7 @@ import hydra
 from omegaconf import DictConfig
 
 from dcgan_lightning.commands import refuse, run_command
-from dcgan_lightning.config import CONF_DIR, validate_report
+from dcgan_lightning.config import CONF_DIR, check_command
 from dcgan_lightning.errors import DCGANError
 
 log = logging.getLogger("dcgan_lightning.report")  # __name__ is "__main__" when run as a command
@@ -23,10 +23,10 @@ def report(cfg: DictConfig) -> Path:
         The file.
 
     Raises:
-        ConfigError: ``run`` is missing or no folder.
+        ConfigError: ``run`` is missing or no text, or there is another key.
         RunFolderError: The folder holds no run, or cannot be written.
     """
-    folder = validate_report(cfg)
+    folder = Path(check_command(cfg, "report")["run"])
 
     from dcgan_lightning.reports import write_report
 

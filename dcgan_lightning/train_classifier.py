@@ -14,7 +14,7 @@ from omegaconf import DictConfig
 
 import dcgan_lightning
 from dcgan_lightning.commands import refuse, run_command
-from dcgan_lightning.config import CONF_DIR, build, check_values
+from dcgan_lightning.config import CONF_DIR, build, check_command
 from dcgan_lightning.errors import DCGANError
 from dcgan_lightning.files import remove_if_empty, write_atomic
 
@@ -33,7 +33,7 @@ def train_classifier(cfg: DictConfig) -> dict[str, Any]:
     Raises:
         DCGANError: A setting is wrong, the images cannot be had, or safetensors is not installed.
     """
-    values = check_values(cfg)
+    values = check_command(cfg, "train_classifier")
 
     import pytorch_lightning as pl
     import torch

@@ -9,8 +9,8 @@ import dcgan_lightning
 
 PACKAGE = Path(dcgan_lightning.__file__).parent
 ROOT = PACKAGE.parent
-NEITHER = {"networks", "kernels", "pictures", "evaluation", "reports"}
-NEITHER |= {"randomness.py", "files.py", "errors.py", "checkpoints.py", "rules.py"}
+NEITHER = {"networks", "kernels", "pictures", "evaluation", "reports", "rules"}
+NEITHER |= {"randomness.py", "files.py", "errors.py", "checkpoints.py"}
 NEITHER |= {"distributed.py", "durations.py", "processes.py", "devices.py", "pretrained.py", "sampling.py"}
 NEITHER |= {"background.py", "memory.py"}
 NEITHER |= {"latent.py", "garments.py", "gallery.py"}

@@ -7,7 +7,8 @@ import pytest
 from made_runs import make_run, make_sweep
 from omegaconf import OmegaConf
 
-from dcgan_lightning.compare import check, compare, lay_out, name_runs, write_comparison
+from dcgan_lightning.compare import compare, lay_out, name_runs, write_comparison
+from dcgan_lightning.config import check_command
 from dcgan_lightning.errors import ConfigError, RunFolderError
 from dcgan_lightning.jobs import JobRecord, write_record
 from dcgan_lightning.pictures import decode_png
@@ -136,7 +137,7 @@ def test_a_folder_with_an_equals_sign(tmp_path: Path, monkeypatch: pytest.Monkey
 )
 def test_bad_settings(values: dict, message: str) -> None:
     with pytest.raises(ConfigError) as caught:
-        check(OmegaConf.create(values))
+        check_command(OmegaConf.create(values), "compare")
     assert message in str(caught.value)
 
 

@@ -14,23 +14,18 @@ from lightning_fabric.loggers import tensorboard as fabric_tensorboard
 from omegaconf import DictConfig
 
 from dcgan_lightning.callbacks import AtomicCheckpointIO, GracefulStop
-from dcgan_lightning.compare import check
 from dcgan_lightning.config import (
     CONF_DIR,
     build,
-    check_flat,
-    check_values,
-    flatten,
+    check_command,
     plain,
     validate,
-    validate_generate,
-    validate_report,
 )
 from dcgan_lightning.errors import MissingExtraError
 from dcgan_lightning.evaluation import METRICS
 from dcgan_lightning.evaluation.classifier import describe_weights
 from dcgan_lightning.loop import build_trainer
-from dcgan_lightning.rules import EXPORT_RULES, GENERATE_RULES
+from dcgan_lightning.rules import COMMANDS, flatten
 
 GROUPS = ("data", "model", "trainer", "callbacks", "logger", "experiment", "sweep")
 LAUNCHERS = {
@@ -166,10 +161,10 @@ def test_every_sweep_starts_a_multirun_of_known_keys(name: str) -> None:
 
 
 def test_the_generate_commands_configuration(compose_cfg: Compose) -> None:
-    values = validate_generate(compose_cfg("ckpt_path=x", config_name="generate"))
+    values = check_command(compose_cfg("ckpt_path=x", config_name="generate"), "generate")
     expected = {"averaged": "auto", "mode": "images", "seed": 0, "first": 0, "n": None, "device": "auto"}
     assert {key: values[key] for key in expected} == expected
-    assert values.keys() == {key.partition(".")[0] for key in GENERATE_RULES}
+    assert values.keys() == {key.partition(".")[0] for key in COMMANDS["generate"].rules}
     assert build(compose_cfg(config_name="generate").data).root is None
     with initialize_config_dir(CONF_DIR, version_base="1.3"):
         hydra = compose("generate", ["ckpt_path=x"], return_hydra_config=True).hydra
@@ -177,19 +172,20 @@ def test_the_generate_commands_configuration(compose_cfg: Compose) -> None:
 
 
 def test_the_evaluate_commands_configuration(compose_cfg: Compose) -> None:
-    values = check_values(compose_cfg(config_name="evaluate"))
+    values = check_command(compose_cfg("ckpt_path=x", config_name="evaluate"), "evaluate")
     assert values["metrics"] == list(METRICS)
     assert (values["count"], values["seeds"], values["features"]) == (10_000, [0, 1, 2], "classifier")
 
 
 def test_the_classifiers_configuration_is_that_of_the_shipped_weights(compose_cfg: Compose) -> None:
-    values = check_values(compose_cfg(config_name="train_classifier"))
+    values = check_command(compose_cfg(config_name="train_classifier"), "train_classifier")
     settings = {key: values[key] for key in ("seed", "threads", "epochs", "shift")} | values["classifier"]
     assert settings | {"batch_size": values["data"]["batch_size"]} == describe_weights()["settings"]
 
 
 def test_the_report_commands_configuration(compose_cfg: Compose) -> None:
-    assert validate_report(compose_cfg("run=outputs/x", config_name="report")) == Path("outputs/x")
+    values = check_command(compose_cfg("run=outputs/x", config_name="report"), "report")
+    assert values == {"run": "outputs/x"}
 
 
 def test_wider_networks_have_wider_discriminators(compose_cfg: Compose) -> None:
@@ -200,7 +196,8 @@ def test_wider_networks_have_wider_discriminators(compose_cfg: Compose) -> None:
 
 def test_the_compare_commands_configuration() -> None:
     with initialize_config_dir(CONF_DIR, version_base="1.3"):
-        check(compose("compare", ["runs=[outputs/a,outputs/b]"]))
+        values = check_command(compose("compare", ["runs=[outputs/a,outputs/b]"]), "compare")
+    assert values == {"runs": ["outputs/a", "outputs/b"], "output_dir": None}
 
 
 @pytest.mark.parametrize("name", LAUNCHERS)
@@ -250,10 +247,10 @@ def test_trackers_stay_in_the_runs_folder_and_group_sweeps(
 
 
 def test_the_data_commands_configuration(compose_cfg: Compose) -> None:
-    values = check_values(compose_cfg(config_name="describe"))
+    values = check_command(compose_cfg(config_name="describe"), "describe")
     assert values["data"]["batch_size"] == 256
 
 
 def test_the_export_commands_configuration(compose_cfg: Compose) -> None:
-    values = check_flat(compose_cfg("ckpt_path=x", config_name="export"), EXPORT_RULES)
+    values = check_command(compose_cfg("ckpt_path=x", config_name="export"), "export")
     assert values == {"ckpt_path": "x", "format": "safetensors", "averaged": "auto", "output_dir": None}

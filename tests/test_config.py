@@ -1,20 +1,20 @@
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 from conftest import Compose
 from omegaconf import OmegaConf
 
 from dcgan_lightning.config import (
+    CONF_DIR,
+    check_command,
     check_fingerprint,
-    check_values,
     fingerprint,
-    flatten,
     validate,
-    validate_generate,
-    validate_report,
 )
 from dcgan_lightning.errors import ConfigError
+from dcgan_lightning.rules import COMMANDS
 
 
 def test_the_defaults_are_valid(compose_cfg: Compose) -> None:
@@ -204,7 +204,7 @@ def test_generates_bad_values_are_named_in_one_line(
 ) -> None:
     given = overrides.split()
     with pytest.raises(ConfigError) as caught:
-        validate_generate(compose_cfg("ckpt_path=x", *given, config_name="generate"))
+        check_command(compose_cfg("ckpt_path=x", *given, config_name="generate"), "generate")
     assert message in str(caught.value)
     assert "\n" not in str(caught.value)
 
@@ -220,7 +220,7 @@ def test_generates_limits_are_good_values(compose_cfg: Compose) -> None:
         "mode=neighbours n=100 k=20",
     ):
         cfg = compose_cfg("ckpt_path=x", *overrides.split(), config_name="generate")
-        assert validate_generate(cfg)["n"] == cfg.n
+        assert check_command(cfg, "generate")["n"] == cfg.n
 
 
 def test_lightnings_variables_are_refused(compose_cfg: Compose, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -230,17 +230,40 @@ def test_lightnings_variables_are_refused(compose_cfg: Compose, monkeypatch: pyt
 
 
 def test_the_data_command_needs_data(compose_cfg: Compose) -> None:
-    with pytest.raises(ConfigError, match="data is missing; choose it with data=fashion_mnist"):
-        check_values(compose_cfg("~data", config_name="describe"))
+    with pytest.raises(ConfigError, match="data is missing or empty; choose it as in data=fashion_mnist"):
+        check_command(compose_cfg("~data", config_name="describe"), "describe")
+
+
+@pytest.mark.parametrize("command", sorted({*COMMANDS} - {"compare", "export", "report"}))
+@pytest.mark.parametrize(
+    ("override", "message"),
+    [
+        ("+surprise=1", "unknown key 'surprise'; --help lists all keys"),
+        ("+data.roots=x", "unknown key 'data.roots'; did you mean 'data.root'?"),
+        ("~data.batch_size", "data.batch_size is missing; set it with data.batch_size=..."),
+        ("~data._target_", "data is missing or empty; choose it as in data=fashion_mnist"),
+        ("data.batch_size=70000", "data.batch_size must be at most 60000, the number of images; got 70000"),
+        ("data._target_=os.system", "data._target_: 'os.system' may not be built"),
+    ],
+)
+def test_every_command_with_data_knows_its_keys(
+    compose_cfg: Compose, command: str, override: str, message: str
+) -> None:
+    given = ["ckpt_path=x"] if command in ("evaluate", "generate") else []
+    assert check_command(compose_cfg(*given, config_name=command), command)["data"]["batch_size"] > 1
+    with pytest.raises(ConfigError) as refusal:
+        check_command(compose_cfg(*given, override, config_name=command), command)
+    assert str(refusal.value).startswith(message)
+
+
+def test_every_command_with_a_configuration_has_rules() -> None:
+    files = {path.stem for path in Path(CONF_DIR).glob("*.yaml")}
+    assert files == {*COMMANDS, "train"}
 
 
 def test_synthetic_data_knows_its_count(compose_cfg: Compose) -> None:
     with pytest.raises(ConfigError, match=r"data\.batch_size must be at most 40"):
         validate(compose_cfg("data=synthetic", "data.count=40", "data.batch_size=41"))
-
-
-def test_flatten() -> None:
-    assert dict(flatten({"a": {"b": 1, "c": [2]}, "d": {}})) == {"a.b": 1, "a.c": [2], "d": {}}
 
 
 def test_fingerprint_holds_what_makes_a_run(compose_cfg: Compose) -> None:
@@ -283,13 +306,13 @@ def test_a_refusal_needs_no_pytorch() -> None:
 @pytest.mark.parametrize(
     ("override", "message"),
     [
-        ("run=null", "run is missing; give the folder of a run, as run=outputs/<run_name>"),
-        ("run=5", "run must be a folder, as outputs/<run_name>; got 5"),
-        ("run=' '", "run must be a folder, as outputs/<run_name>; got ' '"),
+        ("run=null", "run must be the folder of a run, as in run=outputs/first; got None"),
+        ("run=5", "run must be the folder of a run, as in run=outputs/first; got 5"),
+        ("run=' '", "run must be the folder of a run, as in run=outputs/first; got ' '"),
         ("+runn=x", "unknown key 'runn'; did you mean 'run'?"),
     ],
 )
 def test_the_reports_run_is_checked(compose_cfg: Compose, override: str, message: str) -> None:
     with pytest.raises(ConfigError) as refusal:
-        validate_report(compose_cfg(override, config_name="report"))
+        check_command(compose_cfg(override, config_name="report"), "report")
     assert str(refusal.value) == message

@@ -1,4 +1,5 @@
 import ctypes
+import os
 import subprocess
 import sys
 
@@ -29,6 +30,43 @@ print(fresh, faults())
     fresh, kept = map(int, output.split())
     assert kept < 100
     assert fresh >= kept
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="the C library is not glibc")
+def test_what_was_kept_fits_again() -> None:
+    """Small tensors that stay do not keep large ones from taking the places of those that went."""
+    code = """
+import torch
+from dcgan_lightning.memory import keep_freed_memory
+
+def peak():
+    with open("/proc/self/status") as file:
+        return next(int(line.split()[1]) / 1e3 for line in file if line.startswith("VmHWM:"))
+
+keep_freed_memory()
+sizes = [1_230_000, 620_000, 790_000, 640_000, 320_000, 490_000]
+small = []
+
+def iteration():
+    saved = [torch.ones(size) for size in sizes[:3]]
+    for size in sizes:
+        torch.ones(size).add(1)
+        small.extend(torch.ones(1) for _ in range(5))
+    while saved:
+        saved.pop(0).mul(2)
+        small.append(torch.ones(3))
+
+iteration()
+first = peak()
+for _ in range(100):
+    iteration()
+print(peak() - first)
+"""
+    environment = os.environ | {"GLIBC_TUNABLES": "glibc.malloc.tcache_count=0"}  # as Makefile has it
+    output = subprocess.run(
+        [sys.executable, "-c", code], env=environment, capture_output=True, text=True, check=True
+    ).stdout
+    assert float(output) < 30  # 16 MB are used at a time
 
 
 @pytest.mark.parametrize("platform", ["darwin", "win32"])

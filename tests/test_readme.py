@@ -10,16 +10,8 @@ from hydra import compose, initialize_config_dir
 from hydra.core.override_parser.overrides_parser import OverridesParser
 
 import dcgan_lightning
-from dcgan_lightning.compare import check, name_runs
-from dcgan_lightning.config import (
-    CONF_DIR,
-    check_flat,
-    check_values,
-    validate,
-    validate_generate,
-    validate_report,
-)
-from dcgan_lightning.rules import EXPORT_RULES
+from dcgan_lightning.compare import name_runs
+from dcgan_lightning.config import CONF_DIR, check_command, validate
 
 ROOT = Path(dcgan_lightning.__file__).resolve().parents[1]
 README = (ROOT / "README.md").read_text()
@@ -33,20 +25,17 @@ def compose_arguments(compose_cfg: Compose, arguments: list[str], config_name: s
     """Compose a command's overrides, with the first value of each sweep, and validate the result."""
     if config_name == "compare":
         with initialize_config_dir(CONF_DIR, version_base="1.3"):
-            check(compose(config_name, name_runs(arguments)))
+            check_command(compose(config_name, name_runs(arguments)), config_name)
         return
     overrides = []
     for override in OverridesParser.create().parse_overrides(arguments):
         value = next(override.sweep_string_iterator()) if override.is_sweep_override() else None
         overrides.append(f"{override.get_key_element()}={value}" if value else override.input_line)
     cfg = compose_cfg(*overrides, config_name=config_name)
-    checks = {
-        "train": validate,
-        "generate": validate_generate,
-        "report": validate_report,
-        "export": lambda cfg: check_flat(cfg, EXPORT_RULES),
-    }
-    checks.get(config_name, check_values)(cfg)
+    if config_name == "train":
+        validate(cfg)
+    else:
+        check_command(cfg, config_name)
 
 
 @pytest.mark.parametrize(("module", "text"), COMMANDS)

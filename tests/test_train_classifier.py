@@ -48,6 +48,8 @@ def test_the_same_seed_gives_the_same_weights(compose_cfg: Compose) -> None:
         ("classifier.dropout=1", "classifier.dropout must be a number from 0 up to"),
         ("shift=20", "shift must be a whole number from 0 to 14; got 20"),
         ("threads=0", "threads must be a whole number from 1 to 1024"),
+        ("threads=null", "threads must be a whole number from 1 to 1024; got None"),
+        ("~classifier.lr", "classifier.lr is missing; set it with classifier.lr=..."),
     ],
 )
 def test_refusals(compose_cfg: Compose, tmp_path: Path, override: str, message: str) -> None:

@@ -9,7 +9,6 @@ import numpy as np
 import pytorch_lightning as pl
 import torch
 from pytorch_lightning.callbacks import Callback
-from torch import Tensor
 
 from dcgan_lightning.background import Background
 from dcgan_lightning.errors import DivergedError
@@ -41,13 +40,17 @@ class History(Callback):
         self.background = background
         self._background: Background | None = None
         self._rows = torch.empty(0, len(COLUMNS), dtype=torch.float64)
-        self._figures: list[Tensor] = []  # of the unfinished epoch, each (4,), on the device
-        self._counters: list[tuple[int, int, float]] = []
+        self._figures = torch.empty(0, len(METRIC_NAMES))  # of the unfinished epoch, on the device
+        self._counters: list[tuple[int, int, float]] = []  # as many as rows are filled
         self._seconds_before = 0.0
         self._started = 0.0
 
     def on_train_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
-        """Start the clock, which goes on where the checkpoint's stood."""
+        """Start the clock, which goes on where the checkpoint's stood; make room for an epoch's figures."""
+        # One tensor: many small ones that stay would divide the memory that is free for large ones.
+        self._figures = torch.empty(
+            int(trainer.num_training_batches), len(METRIC_NAMES), device=pl_module.device
+        )
         is_on_gpu = pl_module.device.type != "cpu"
         if is_on_gpu if self.background is None else self.background:
             self._background = Background()
@@ -61,7 +64,7 @@ class History(Callback):
         """Note the figures of an iteration."""
         seconds = self._seconds_before + time.perf_counter() - self._started
         self._counters.append((trainer.current_epoch + 1, batch_idx + 1, seconds))
-        self._figures.append(torch.stack([outputs[name] for name in METRIC_NAMES]))
+        self._figures[len(self._counters) - 1] = torch.stack([outputs[name] for name in METRIC_NAMES])
 
     def on_train_epoch_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
         """Write the table and, where due, the curves.
@@ -112,12 +115,12 @@ class History(Callback):
 
     def _collect(self) -> None:
         """Bring the noted figures from the device: one wait for all of them."""
-        if not self._figures:
+        if not self._counters:
             return
-        figures = torch.stack(self._figures).double().cpu()
+        figures = self._figures[: len(self._counters)].double().cpu()
         counters = torch.tensor(self._counters, dtype=torch.float64)
         self._rows = torch.cat([self._rows, torch.cat([counters, figures], dim=1)])
-        self._figures, self._counters = [], []
+        self._counters = []
 
     def _check_finite(self) -> None:
         bad = torch.nonzero(~torch.isfinite(self._rows))

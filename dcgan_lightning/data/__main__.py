@@ -7,7 +7,7 @@ import hydra
 from omegaconf import DictConfig
 
 from dcgan_lightning.commands import refuse, run_command
-from dcgan_lightning.config import CONF_DIR, build, check_values
+from dcgan_lightning.config import CONF_DIR, build, check_command
 from dcgan_lightning.errors import DCGANError
 from dcgan_lightning.files import remove_if_empty, write_atomic
 
@@ -27,7 +27,7 @@ def describe(cfg: DictConfig) -> Path:
     Raises:
         DCGANError: A setting is wrong or the images cannot be had.
     """
-    check_values(cfg)
+    check_command(cfg, "describe")
 
     from dcgan_lightning.data.images import normalize
     from dcgan_lightning.pictures import draw_examples

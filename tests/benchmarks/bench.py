@@ -17,7 +17,7 @@ from statistics import median
 from typing import Any
 
 from bench_contender import CONTENDERS
-from bench_process import HERE, Figures, Setup, run_process
+from bench_process import AS_MAKE, HERE, Figures, Setup, run_process
 from bench_record import (
     OURS,
     WAYS,
@@ -45,13 +45,14 @@ def say(sentence: str) -> None:
 
 
 def start(name: str, setup: Setup) -> Figures:
-    """Run a contender in a fresh process; ours finds its data itself."""
+    """Run a contender in a fresh process; ours finds its data itself and has what `make train` gives it."""
     if name == KERAS:
         python = keras_python()
         assert python is not None
         return run_process(python, "bench_keras.py", setup=setup)
     if name.startswith(OURS):
         setup = dataclasses.replace(setup, root=None)
+        return run_process(sys.executable, "bench_contender.py", name, setup=setup, variables=AS_MAKE)
     return run_process(sys.executable, "bench_contender.py", name, setup=setup)
 
 

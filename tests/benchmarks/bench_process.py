@@ -9,6 +9,7 @@ import resource
 import subprocess
 import sys
 import time
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -21,6 +22,7 @@ DISCRIMINATOR_CHANNELS = (64, 128)
 LATENT_DIM = 100
 LEARNING_RATE = 1e-4
 ADAM_EPS = 1e-7
+AS_MAKE = {"GLIBC_TUNABLES": "glibc.malloc.tcache_count=0"}  # the environment that Makefile trains in
 
 Figures = dict[str, Any]
 
@@ -140,7 +142,9 @@ def setup_from(arguments: list[str]) -> Setup:
     return Setup(**values | {"overrides": tuple(values.get("overrides", ()))})
 
 
-def run_process(python: str | Path, script: str, *arguments: str, setup: Setup) -> Figures:
+def run_process(
+    python: str | Path, script: str, *arguments: str, setup: Setup, variables: Mapping[str, str] | None = None
+) -> Figures:
     """Run a script of this folder in a fresh process and return the figures on the last line of its output.
 
     Args:
@@ -148,13 +152,15 @@ def run_process(python: str | Path, script: str, *arguments: str, setup: Setup) 
         script: The file's name.
         arguments: Before the setup.
         setup: Told as JSON.
+        variables: Further ones of its environment.
 
     Raises:
         RuntimeError: The process failed; says its last lines.
     """
     path = os.pathsep.join(filter(None, [str(ROOT), os.environ.get("PYTHONPATH")]))
     command = [str(python), str(HERE / script), *arguments, json.dumps(asdict(setup))]
-    environment = os.environ | {"PYTHONPATH": path, "CUDA_VISIBLE_DEVICES": "", STARTED: repr(time.time())}
+    environment = {"PYTHONPATH": path, "CUDA_VISIBLE_DEVICES": "", STARTED: repr(time.time())}
+    environment = os.environ | environment | dict(variables or {})
     finished = subprocess.run(command, env=environment, capture_output=True, text=True, check=False)
     lines = finished.stdout.splitlines()
     if finished.returncode or not lines:

@@ -10,6 +10,7 @@ collector leaves; in the second half the memory should stay the same. Each run i
 
 import argparse
 import json
+import os
 import subprocess
 import sys
 import tempfile
@@ -17,7 +18,7 @@ from typing import Any
 
 import pytorch_lightning as pl
 from bench_ours import compose_run, train_watched
-from bench_process import memory_mb
+from bench_process import AS_MAKE, memory_mb
 from bench_statistics import markdown_table
 from pytorch_lightning.callbacks import Callback
 
@@ -83,7 +84,9 @@ def main() -> int:
         return 0
     for name in filter(lengths.get, RUNS):
         command = [sys.executable, __file__, "--here", name, f"--{name}", str(lengths[name])]
-        output = subprocess.run(command, stdout=subprocess.PIPE, text=True, check=True).stdout
+        output = subprocess.run(
+            command, env=os.environ | AS_MAKE, stdout=subprocess.PIPE, text=True, check=True
+        ).stdout
         points = json.loads(output.splitlines()[-1])
         print(markdown_table([f"{name}: iterations", "MB"], [[f"{at:,}", f"{mb:,.0f}"] for at, mb in points]))
         print(f"\nin the second half: {growth_mb(points):+,.1f} MB\n", flush=True)

@@ -24,7 +24,7 @@ def test_two_runs(run_module: RunModule, tmp_path: Path) -> None:
         (("a",), "1 run(s) given: a comparison needs at least two"),
         (("a", "nope"), "nope does not exist"),
         (("a", "a/samples"), "a/samples holds no run and no sweep"),
-        ((), "runs must be a list of folders; give them as in outputs/a outputs/b"),
+        ((), "runs must be a list of folders, given as in outputs/a outputs/b; got []"),
         (("a", "outputdir=x"), "unknown key 'outputdir'; did you mean 'output_dir'?"),
         (("a", "output_dir=[1"), "no viable alternative"),
     ],

@@ -20,7 +20,7 @@ def test_a_run_is_exported(run_module: RunModule, compose_cfg: Compose, tmp_path
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        ((), "ckpt_path must be a run's folder or a checkpoint file; got None"),
+        ((), "ckpt_path must be a run's folder or a checkpoint file, as in ckpt_path=outputs/first"),
         (("ckpt_path=x", "format=pth"), "format must be one of safetensors, onnx, torch_export"),
         (("ckpt_path=x", "formt=onnx"), "unknown key 'formt'; did you mean 'format'?"),
     ],

@@ -20,7 +20,7 @@ def test_a_run_gets_its_report_again(run_module: RunModule, tmp_path: Path) -> N
 @pytest.mark.parametrize(
     ("override", "message"),
     [
-        ("", "run is missing; give the folder of a run"),
+        ("", "run must be the folder of a run, as in run=outputs/first; got None"),
         ("run=outputs/nope", "run=outputs/nope does not exist"),
         ("run=.", "run=. holds no run: there is no config.yaml"),
         ("rum=x", "unknown key 'rum'; did you mean 'run'?"),
