@@ -35,44 +35,14 @@ Source:
 
 import functools
 import math
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import torch
 from torch import Tensor
-from torch.autograd.function import once_differentiable
 from torch.nn import functional as F
 
+from dcgan_lightning.kernels.convolution import Way
 from dcgan_lightning.kernels.products import correlate, multiply
-
-
-def conv2d_same(images: Tensor, weight: Tensor, stride: int) -> Tensor:
-    """Convolve with padding "same" and without bias.
-
-    Args:
-        images: (N, C_in, S * stride, S * stride), float32 or float64.
-        weight: (C_out, C_in, k, k), of the same type, as ``nn.Conv2d`` has it; k >= stride.
-        stride: Pixels from one output to the next.
-
-    Returns:
-        (N, C_out, S, S), channels last in memory.
-    """
-    result: Tensor = _Convolution.apply(images, weight, stride)
-    return result
-
-
-def conv_transpose2d_same(images: Tensor, weight: Tensor, stride: int) -> Tensor:
-    """Convolve transposed, with padding "same" and without bias.
-
-    Args:
-        images: (N, C_in, S, S), float32 or float64.
-        weight: (C_in, C_out, k, k), of the same type, as ``nn.ConvTranspose2d`` has it; k >= stride.
-        stride: Pixels of the result for each pixel of the images.
-
-    Returns:
-        (N, C_out, S * stride, S * stride), channels last in memory.
-    """
-    result: Tensor = _TransposedConvolution.apply(images, weight, stride)
-    return result
 
 
 class Blocks(NamedTuple):
@@ -185,21 +155,18 @@ def transforms(side: int, taps: int, before: int, dtype: torch.dtype, device: to
     return Transforms(*(matrix.to(device, dtype) for matrix in matrices))
 
 
-class _Domain:
-    """One convolution's way to the frequency domain and back.
-
-    Its two sides are those of the convolution; the transposed one goes from the result's to the images'.
-    """
+class Frequency(Way):
+    """Products in the frequency domain; what is prepared are spectra, (N, P, C)."""
 
     def __init__(self, side: int, weight: Tensor, stride: int) -> None:
-        self.stride = stride
-        self.blocks = Blocks.of(side, weight.shape[-1], stride)
+        super().__init__(side, weight, stride)
+        self.blocks = Blocks.of(side, self.size, stride)
         self.image_matrix, self.kernel_matrix, self.back_matrix = transforms(
             side, self.blocks.taps, self.blocks.before, weight.dtype, weight.device
         )
 
     def from_images(self, images: Tensor) -> Tensor:
-        """Return the spectrum of images, (N, P, C_in)."""
+        """Return the spectrum of images, (N, P, stride * stride * C_in)."""
         return torch.matmul(self.image_matrix, self.blocks.from_images(images, self.stride))
 
     def from_results(self, results: Tensor) -> Tensor:
@@ -212,57 +179,17 @@ class _Domain:
         return self.blocks.to_images(torch.matmul(self.back_matrix, spectrum), 1)
 
     def to_images(self, results: Tensor, weight: Tensor) -> Tensor:
-        """Convolve the spectrum of results, transposed."""
+        """Convolve the spectrum of results, transposed; the images are channels last in memory."""
         spectrum = multiply(results, self._spectrum(self.blocks.from_kernel(weight)).mT)
         blocks = torch.matmul(self.image_matrix.t(), spectrum)
         del spectrum  # before the next copy: it is the largest tensor of a training
         return self.blocks.to_images(blocks, self.stride)
 
-    def kernel_gradient(self, images: Tensor, results: Tensor, like: Tensor) -> Tensor:
+    def weight_gradient(self, images: Tensor, results: Tensor, weight: Tensor) -> Tensor:
         """Return the kernel's gradient of the spectra of images and of results' gradients."""
         spectrum = correlate(images, results)
-        return self.blocks.to_kernel(self.kernel_matrix.t() @ spectrum.flatten(1), like)
+        return self.blocks.to_kernel(self.kernel_matrix.t() @ spectrum.flatten(1), weight)
 
     def _spectrum(self, taps: Tensor) -> Tensor:
         """Turn a kernel's taps, (T * T, C, D), into (P, C, D), contiguous."""
         return (self.kernel_matrix @ taps.flatten(1)).unflatten(1, taps.shape[1:])
-
-
-class _Convolution(torch.autograd.Function):
-    @staticmethod
-    def forward(ctx: Any, images: Tensor, weight: Tensor, stride: int) -> Tensor:
-        ctx.domain = _Domain(images.shape[-1] // stride, weight, stride)
-        x = ctx.domain.from_images(images)
-        ctx.save_for_backward(x, weight)
-        result: Tensor = ctx.domain.to_results(x, weight)
-        return result
-
-    @staticmethod
-    @once_differentiable
-    def backward(ctx: Any, *gradients: Tensor) -> tuple[Tensor | None, ...]:
-        x, weight = ctx.saved_tensors
-        domain: _Domain = ctx.domain
-        dy = domain.from_results(gradients[0])
-        d_weight = domain.kernel_gradient(x, dy, weight) if ctx.needs_input_grad[1] else None
-        d_images = domain.to_images(dy, weight) if ctx.needs_input_grad[0] else None
-        return d_images, d_weight, None
-
-
-class _TransposedConvolution(torch.autograd.Function):
-    @staticmethod
-    def forward(ctx: Any, images: Tensor, weight: Tensor, stride: int) -> Tensor:
-        ctx.domain = _Domain(images.shape[-1], weight, stride)
-        x = ctx.domain.from_results(images)
-        ctx.save_for_backward(x, weight)
-        result: Tensor = ctx.domain.to_images(x, weight)
-        return result
-
-    @staticmethod
-    @once_differentiable
-    def backward(ctx: Any, *gradients: Tensor) -> tuple[Tensor | None, ...]:
-        x, weight = ctx.saved_tensors
-        domain: _Domain = ctx.domain
-        dy = domain.from_images(gradients[0])
-        d_weight = domain.kernel_gradient(dy, x, weight) if ctx.needs_input_grad[1] else None
-        d_images = domain.to_results(dy, weight) if ctx.needs_input_grad[0] else None
-        return d_images, d_weight, None

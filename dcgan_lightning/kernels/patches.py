@@ -7,24 +7,11 @@ innermost dimension while that is done, so whole rows are copied.
 The transposed convolution does the same backwards: a matrix product gives the patches, which are added up.
 """
 
-from typing import Any
-
 import torch
 from torch import Tensor
-from torch.autograd.function import once_differentiable
 from torch.nn import functional as F
 
-
-def conv2d_same(images: Tensor, weight: Tensor, stride: int) -> Tensor:
-    """Convolve with padding "same" and without bias (shapes: see `dcgan_lightning.kernels.frequency`)."""
-    result: Tensor = _Convolution.apply(images, weight, stride)
-    return result
-
-
-def conv_transpose2d_same(images: Tensor, weight: Tensor, stride: int) -> Tensor:
-    """Convolve transposed, with padding "same" and without bias (shapes: see the same)."""
-    result: Tensor = _TransposedConvolution.apply(images, weight, stride)
-    return result
+from dcgan_lightning.kernels.convolution import Way
 
 
 def gather(images: Tensor, size: int, stride: int) -> Tensor:
@@ -72,56 +59,26 @@ def scatter(patches: Tensor, count: int, size: int, stride: int) -> Tensor:
     return pixels[inside, inside].permute(3, 2, 0, 1).contiguous()
 
 
-def _rows(images: Tensor) -> Tensor:
-    """Return (N, C, S, S) as (N * S * S, C)."""
-    return images.permute(0, 2, 3, 1).reshape(-1, images.shape[1])
+class Patches(Way):
+    """Products of patches; what is prepared are the rows of matrices, one for each pixel of the results."""
 
+    def from_images(self, images: Tensor) -> Tensor:
+        """Return the patches, (N * S * S, C_in * k * k)."""
+        return gather(images, self.size, self.stride)
 
-def _images(rows: Tensor, count: int) -> Tensor:
-    """Undo `_rows`; channels last in memory."""
-    side = round((len(rows) / count) ** 0.5)
-    return rows.view(count, side, side, -1).permute(0, 3, 1, 2)
+    def from_results(self, results: Tensor) -> Tensor:
+        """Return (N * S * S, C_out)."""
+        return results.permute(0, 2, 3, 1).reshape(-1, results.shape[1])
 
+    def to_results(self, images: Tensor, weight: Tensor) -> Tensor:
+        """Multiply each patch by the kernel."""
+        rows = images @ weight.flatten(1).t()
+        return rows.view(-1, self.side, self.side, len(weight)).permute(0, 3, 1, 2)
 
-class _Convolution(torch.autograd.Function):
-    @staticmethod
-    def forward(ctx: Any, images: Tensor, weight: Tensor, stride: int) -> Tensor:
-        patches = gather(images, weight.shape[-1], stride)
-        ctx.stride, ctx.count = stride, len(images)
-        ctx.save_for_backward(patches, weight)
-        return _images(patches @ weight.reshape(len(weight), -1).t(), len(images))
+    def to_images(self, results: Tensor, weight: Tensor) -> Tensor:
+        """Add up the kernels at all pixels."""
+        return scatter(results @ weight.flatten(1), len(results) // self.side**2, self.size, self.stride)
 
-    @staticmethod
-    @once_differentiable
-    def backward(ctx: Any, *gradients: Tensor) -> tuple[Tensor | None, ...]:
-        patches, weight = ctx.saved_tensors
-        rows = _rows(gradients[0])
-        d_images = d_weight = None
-        if ctx.needs_input_grad[0]:
-            d_images = scatter(
-                rows @ weight.reshape(len(weight), -1), ctx.count, weight.shape[-1], ctx.stride
-            )
-        if ctx.needs_input_grad[1]:
-            d_weight = torch.empty_like(weight).copy_((rows.t() @ patches).view(weight.shape))
-        return d_images, d_weight, None
-
-
-class _TransposedConvolution(torch.autograd.Function):
-    @staticmethod
-    def forward(ctx: Any, images: Tensor, weight: Tensor, stride: int) -> Tensor:
-        rows = _rows(images)
-        ctx.stride, ctx.count = stride, len(images)
-        ctx.save_for_backward(rows, weight)
-        return scatter(rows @ weight.reshape(len(weight), -1), len(images), weight.shape[-1], stride)
-
-    @staticmethod
-    @once_differentiable
-    def backward(ctx: Any, *gradients: Tensor) -> tuple[Tensor | None, ...]:
-        rows, weight = ctx.saved_tensors
-        patches = gather(gradients[0], weight.shape[-1], ctx.stride)
-        d_images = d_weight = None
-        if ctx.needs_input_grad[0]:
-            d_images = _images(patches @ weight.reshape(len(weight), -1).t(), ctx.count)
-        if ctx.needs_input_grad[1]:
-            d_weight = torch.empty_like(weight).copy_((rows.t() @ patches).view(weight.shape))
-        return d_images, d_weight, None
+    def weight_gradient(self, images: Tensor, results: Tensor, weight: Tensor) -> Tensor:
+        """Multiply patches by gradients."""
+        return torch.empty_like(weight).copy_((results.t() @ images).view(weight.shape))

@@ -10,9 +10,13 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from dcgan_lightning.distributed import mean_over_processes, process_count
-from dcgan_lightning.kernels import choose, direct, frequency, patches
+from dcgan_lightning.kernels import choose
 from dcgan_lightning.kernels.choose import FastPaths
+from dcgan_lightning.kernels.convolution import Way, conv2d_same, conv_transpose2d_same
+from dcgan_lightning.kernels.direct import Direct
 from dcgan_lightning.kernels.dropout import dropout
+from dcgan_lightning.kernels.frequency import Frequency
+from dcgan_lightning.kernels.patches import Patches
 
 
 def same_padding(kernel_size: int, stride: int) -> tuple[int, int]:
@@ -31,6 +35,17 @@ def same_padding(kernel_size: int, stride: int) -> tuple[int, int]:
     if total < 0:
         raise ValueError(f"kernel_size ({kernel_size}) must be at least stride ({stride})")
     return total // 2, total - total // 2
+
+
+def _find_way(
+    setting: FastPaths, images: Tensor, weight: Tensor, stride: int, outer_channels: int
+) -> type[Way] | None:
+    """Return the fast path of a convolution, or None where PyTorch's own operation is to compute it."""
+    if choose.use_direct(setting, images, outer_channels):
+        return Direct
+    if choose.use_patches(setting, images, outer_channels):
+        return Patches
+    return Frequency if choose.use_frequency(setting, images, weight, stride) else None
 
 
 class SameConv2d(nn.Conv2d):
@@ -59,15 +74,10 @@ class SameConv2d(nn.Conv2d):
 
     def forward(self, input: Tensor) -> Tensor:
         """Pad unevenly where "same" asks for it, then convolve."""
-        stride = self.stride[0]
-        if choose.use_direct(self.fast_paths, input, self.in_channels):
-            output = direct.conv2d_same(input, self.weight, stride)
-        elif choose.use_patches(self.fast_paths, input, self.in_channels):
-            output = patches.conv2d_same(input, self.weight, stride)
-        elif choose.use_frequency(self.fast_paths, input, self.weight, stride):
-            output = frequency.conv2d_same(input, self.weight, stride)
-        else:
+        way = _find_way(self.fast_paths, input, self.weight, self.stride[0], self.in_channels)
+        if way is None:
             return super().forward(input if self._pad is None else F.pad(input, self._pad))
+        output = conv2d_same(input, self.weight, self.stride[0], way)
         return output if self.bias is None else output + self.bias.view(-1, 1, 1)
 
 
@@ -96,13 +106,9 @@ class SameConvTranspose2d(nn.ConvTranspose2d):
 
     def forward(self, input: Tensor, output_size: list[int] | None = None) -> Tensor:
         """Convolve, then drop the last rows and columns that "same" does not have."""
-        stride = self.stride[0]
-        if choose.use_direct(self.fast_paths, input, self.out_channels):
-            return direct.conv_transpose2d_same(input, self.weight, stride)
-        if choose.use_patches(self.fast_paths, input, self.out_channels):
-            return patches.conv_transpose2d_same(input, self.weight, stride)
-        if choose.use_frequency(self.fast_paths, input, self.weight, stride):
-            return frequency.conv_transpose2d_same(input, self.weight, stride)
+        way = _find_way(self.fast_paths, input, self.weight, self.stride[0], self.out_channels)
+        if way is not None:
+            return conv_transpose2d_same(input, self.weight, self.stride[0], way)
         output = super().forward(input, output_size)
         return output[..., : -self._crop, : -self._crop] if self._crop else output
 

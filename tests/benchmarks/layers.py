@@ -9,6 +9,7 @@ kernel is faster.
 """
 
 import argparse
+import functools
 import statistics
 import sys
 import time
@@ -20,8 +21,12 @@ from bench_statistics import markdown_table
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from dcgan_lightning.kernels import choose, direct, frequency, patches
+from dcgan_lightning.kernels import choose
+from dcgan_lightning.kernels.convolution import conv2d_same, conv_transpose2d_same
+from dcgan_lightning.kernels.direct import Direct
 from dcgan_lightning.kernels.dropout import dropout
+from dcgan_lightning.kernels.frequency import Frequency
+from dcgan_lightning.kernels.patches import Patches
 from dcgan_lightning.memory import keep_freed_memory
 from dcgan_lightning.networks.layers import SameConv2d, SameConvTranspose2d
 
@@ -118,10 +123,11 @@ def convolutions(
         return output
 
     own = [case(plain, layout) for layout in LAYOUTS]
-    kernels = {}
-    for name, module in (("frequency", frequency), ("patches", patches), ("direct", direct)):
-        function = module.conv_transpose2d_same if transposed else module.conv2d_same
-        kernels[name] = case(lambda pixels, kernel, f=function: f(pixels, kernel, stride), LAYOUTS[1])
+    convolve = conv_transpose2d_same if transposed else conv2d_same
+    kernels = {
+        way.__name__.lower(): case(functools.partial(convolve, stride=stride, way=way), LAYOUTS[1])
+        for way in (Frequency, Patches, Direct)
+    }
     return own, kernels
 
 
