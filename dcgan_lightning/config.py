@@ -193,11 +193,14 @@ def _check_combinations(values: Mapping[str, Any], flat: Mapping[str, Any]) -> N
     callbacks = values.get("callbacks") or {}
     if callbacks.get("film") and not callbacks.get("sample_grid"):
         raise ConfigError("callbacks.film needs callbacks.sample_grid; leave both out or neither")
-    if flat.get("callbacks.sample_grid.averaged") and not callbacks.get("averaged_generator"):
-        raise ConfigError(
-            "callbacks.sample_grid.averaged=true needs the averaged generator: "
-            "callbacks=[default,averaged_generator]"
-        )
+    for name, choice in (
+        ("sample_grid", "[default,averaged_generator]"),
+        ("scores", "[default,averaged_generator,scores]"),
+    ):
+        if flat.get(f"callbacks.{name}.averaged") and not callbacks.get("averaged_generator"):
+            raise ConfigError(
+                f"callbacks.{name}.averaged=true needs the averaged generator: callbacks={choice}"
+            )
     if flat.get("trainer.default_root_dir") != flat.get("paths.output_dir"):
         raise ConfigError("trainer.default_root_dir must be ${paths.output_dir}, the run's folder")
 

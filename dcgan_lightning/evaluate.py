@@ -15,7 +15,6 @@ from dcgan_lightning.commands import refuse, run_command
 from dcgan_lightning.config import CONF_DIR, build, check_command
 from dcgan_lightning.errors import ConfigError, DCGANError, ScoreError
 from dcgan_lightning.files import remove_if_empty, write_atomic
-from dcgan_lightning.resume import CONFIG_FILE
 
 if TYPE_CHECKING:  # PyTorch takes seconds to import, and a refusal needs none of it
     from torch import Tensor
@@ -47,7 +46,7 @@ def evaluate(cfg: DictConfig) -> dict[str, Any]:
     from dcgan_lightning.evaluation import score_images, shipped_anchors
     from dcgan_lightning.evaluation.report import summarize
     from dcgan_lightning.evaluation.scores import check_count
-    from dcgan_lightning.pretrained import load_trained
+    from dcgan_lightning.pretrained import load_trained, warn_of_other_images
     from dcgan_lightning.sampling import sample_images
 
     trained = load_trained(cfg.ckpt_path, None if cfg.averaged == "auto" else cfg.averaged)
@@ -55,6 +54,7 @@ def evaluate(cfg: DictConfig) -> dict[str, Any]:
     check_count(cfg.count, network, values["metrics"])
     if (channels := trained.settings["image_channels"]) != 1:
         raise ScoreError(f"{trained.path} makes images of {channels} channels; scores are for grey images")
+    warn_of_other_images(trained, values["data"])
     datamodule = build(cfg.data)
     real = real_images(datamodule)
     generator = trained.generator.to(network.device)
@@ -153,18 +153,13 @@ def check_anchors(cfg: DictConfig) -> dict[str, Any]:
 
 def _load_features(cfg: DictConfig) -> "FeatureNetwork":
     """Return the feature network on the chosen device."""
-    import torch
-
-    from dcgan_lightning.devices import set_tf32
+    from dcgan_lightning.devices import choose_device, set_tf32
     from dcgan_lightning.evaluation import load_features
     from dcgan_lightning.memory import keep_freed_memory
 
-    has_card = torch.cuda.is_available()
-    if cfg.device == "cuda" and not has_card:
-        raise ConfigError("device=cuda: PyTorch finds no CUDA device; use device=auto or device=cpu")
+    device = choose_device(cfg.device)
     set_tf32(False)
     keep_freed_memory()
-    device = "cuda" if has_card and cfg.device != "cpu" else "cpu"
     return load_features(cfg.features, cfg.weights, device)
 
 
@@ -205,9 +200,10 @@ def _target(trained: "TrainedGenerator", cfg: DictConfig) -> Path:
 
     The name says which features and which choice of the averaged generator it is about, if not the usual.
     """
-    run = trained.path.resolve().parent.parent
-    is_in_run = trained.path.resolve().parent.name == "checkpoints" and (run / CONFIG_FILE).is_file()
-    folder = run / "scores" if is_in_run else Path(cfg.paths.output_dir)
+    from dcgan_lightning.pretrained import run_folder
+
+    run = run_folder(trained.path)
+    folder = run / "scores" if run else Path(cfg.paths.output_dir)
     choices = [trained.path.stem]
     if cfg.averaged != "auto":
         choices.append("averaged" if cfg.averaged else "not_averaged")
@@ -246,7 +242,8 @@ def _write(report: Mapping[str, Any], target: Path, images: "Tensor", real: "Rea
     """Write the report, and the closest pairs of the first seed as a picture."""
     from dcgan_lightning.pictures import draw_pairs
 
-    path = target.with_name(f"{target.name}.json")
+    path, picture = (target.with_name(f"{target.name}{ending}") for ending in (".json", "_nearest.png"))
+    picture.unlink(missing_ok=True)  # rather none than one of other scores
     write_atomic(path, f"{json.dumps(report, indent=1)}\n".encode())
     log.info("\nscores: %s", path)
     if closest := report["runs"][0].get("closest"):
@@ -258,7 +255,6 @@ def _write(report: Mapping[str, Any], target: Path, images: "Tensor", real: "Rea
             ]
             for space, found in closest.items()
         }
-        picture = target.with_name(f"{target.name}_nearest.png")
         write_atomic(picture, draw_pairs(pairs))
         log.info("closest pairs: %s", picture)
 
@@ -268,9 +264,9 @@ def _command(cfg: DictConfig) -> None:
     try:
         check_anchors(cfg) if cfg.anchors else evaluate(cfg)
     except DCGANError as error:
-        remove_if_empty(Path(cfg.paths.output_dir))
         refuse(error, "evaluate")
-    remove_if_empty(Path(cfg.paths.output_dir))
+    finally:
+        remove_if_empty(Path(cfg.paths.output_dir))
 
 
 if __name__ == "__main__":

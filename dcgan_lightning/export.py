@@ -61,9 +61,9 @@ def export(cfg: DictConfig) -> ExportResult:
     check_packages(formats)
 
     from dcgan_lightning.formats import FORMATS
-    from dcgan_lightning.model_card import CARD_FILE, PICTURE_FILE, model_card, read_scores, run_folder
+    from dcgan_lightning.model_card import CARD_FILE, PICTURE_FILE, model_card, read_scores
     from dcgan_lightning.pictures import encode_png, make_grid
-    from dcgan_lightning.pretrained import load_trained
+    from dcgan_lightning.pretrained import load_trained, run_folder
     from dcgan_lightning.sampling import sample_images
 
     averaged = None if values["averaged"] == "auto" else values["averaged"]

@@ -120,8 +120,7 @@ def write_walk(
     tours = [path(tour, steps, is_closed=True, rests=True) for tour in points]
     frames = torch.stack([generate_images(generator, tour) for tour in tours], dim=1)
     _write_grid(folder / "points.png", frames[::steps].transpose(0, 1).flatten(0, 1), points.shape[1], scale)
-    columns = math.isqrt(len(tours) - 1) + 1
-    _write_film(folder, [make_grid(frame, columns, scale) for frame in frames], film)
+    _write_film(folder, [make_grid(frame, _columns(len(tours)), scale) for frame in frames], film)
 
 
 def write_neighbours(

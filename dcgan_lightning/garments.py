@@ -92,7 +92,11 @@ def nearest(queries: Tensor, rows: Tensor, count: int) -> tuple[Tensor, Tensor]:
     Returns:
         (M, count) and int64 (M, count).
     """
-    found = [torch.cdist(part, rows).topk(count, largest=False) for part in queries.split(100)]
+    found = [
+        # Not by a matrix product, whose rounding would put an image some way off its own copy.
+        torch.cdist(part, rows, compute_mode="donot_use_mm_for_euclid_dist").topk(count, largest=False)
+        for part in queries.split(100)
+    ]
     return torch.cat([part.values for part in found]), torch.cat([part.indices for part in found])
 
 

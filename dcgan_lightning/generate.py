@@ -25,7 +25,6 @@ from dcgan_lightning.config import CONF_DIR, build, check_command
 from dcgan_lightning.devices import choose_device, set_tf32
 from dcgan_lightning.errors import ConfigError, DCGANError, ScoreError
 from dcgan_lightning.files import check_is_new, fill_folder
-from dcgan_lightning.resume import CONFIG_FILE
 from dcgan_lightning.rules import CLASS_NAMES, GENERATE_COUNTS
 
 if TYPE_CHECKING:  # PyTorch takes seconds to import, and a refusal needs none of it
@@ -71,7 +70,7 @@ def generate(cfg: DictConfig, classifier: "FashionClassifier | None" = None) -> 
     if values["output_dir"]:
         check_is_new(Path(values["output_dir"]))
 
-    from dcgan_lightning.pretrained import load_trained
+    from dcgan_lightning.pretrained import load_trained, warn_of_other_images
 
     trained = load_trained(cfg.ckpt_path, None if cfg.averaged == "auto" else cfg.averaged)
     values["n"] = values["n"] or GENERATE_COUNTS["class" if values["class"] else cfg.mode][1]
@@ -86,6 +85,7 @@ def generate(cfg: DictConfig, classifier: "FashionClassifier | None" = None) -> 
     if values["mode"] == "atlas":
         fill = _atlas(values, generator, classifier)
     elif values["mode"] == "neighbours":
+        warn_of_other_images(trained, values["data"])
         fill = _neighbours(values, generator, classifier, cfg.data)
     else:
         fill = _from_noise(values, generator)
@@ -236,9 +236,9 @@ def _with_progress(parts: Iterable[Part], total: int) -> Iterator[Part]:
 
 def _default_folder(checkpoint: Path, values: Mapping[str, Any]) -> Path:
     """Return generated/<mode>_seed_<seed> in the run's folder, or in outputs/ for a checkpoint of no run."""
-    run = checkpoint.resolve().parent.parent
-    is_in_run = checkpoint.resolve().parent.name == "checkpoints" and (run / CONFIG_FILE).is_file()
-    folder = run if is_in_run else Path("outputs")
+    from dcgan_lightning.pretrained import run_folder
+
+    folder = run_folder(checkpoint) or Path("outputs")
     return folder / "generated" / f"{values['class'] or values['mode']}_seed_{values['seed']}"
 
 

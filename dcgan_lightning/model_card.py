@@ -11,7 +11,7 @@ import torch
 import dcgan_lightning
 from dcgan_lightning.formats import FORMATS
 from dcgan_lightning.networks.summary import count_parameters
-from dcgan_lightning.pretrained import TrainedGenerator
+from dcgan_lightning.pretrained import TrainedGenerator, run_folder
 
 CARD_FILE = "README.md"
 PICTURE_FILE = "samples.png"
@@ -79,12 +79,6 @@ def model_card(
         f"Made with dcgan_lightning {dcgan_lightning.__version__}, {_versions()}.",
     ]
     return "\n\n".join(parts) + "\n"
-
-
-def run_folder(checkpoint: Path) -> Path | None:
-    """Return the run's folder that a checkpoint lies in, or None if it lies elsewhere."""
-    folder = checkpoint.resolve().parent
-    return folder.parent if folder.name == "checkpoints" else None
 
 
 def read_scores(trained: TrainedGenerator) -> Mapping[str, Any] | None:

@@ -1,12 +1,19 @@
 """Trained generators: found in a run's folder or a checkpoint, ready to make images."""
 
+import logging
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import torch
+
 from dcgan_lightning.checkpoints import newest_checkpoint, progress, read_checkpoint
 from dcgan_lightning.errors import CheckpointError
+from dcgan_lightning.jobs import CONFIG_FILE
 from dcgan_lightning.networks import Generator
+
+log = logging.getLogger(__name__)
 
 _AVERAGE = "AveragedGenerator"  # the key under which Lightning keeps the callback's state
 
@@ -50,7 +57,10 @@ def find_trained(path: Path | str) -> Path:
         raise CheckpointError(
             f"ckpt_path={path} holds no checkpoint; give a run's folder or a checkpoint file"
         )
-    return newest_checkpoint(folder)[0]
+    newest, refusals = newest_checkpoint(folder)
+    for refusal in refusals:
+        log.warning("passed over: %s", refusal)
+    return newest
 
 
 def load_trained(path: Path | str, averaged: bool | None = None) -> TrainedGenerator:
@@ -86,14 +96,15 @@ def load_trained(path: Path | str, averaged: bool | None = None) -> TrainedGener
         }
     )
     try:
-        generator = Generator(
-            latent_dim=settings["latent_dim"],
-            channels=settings["generator_channels"],
-            image_channels=settings["image_channels"],
-            negative_slope=settings["negative_slope"],
-            fast_paths=settings["fast_paths"],
-        )
-        generator.load_state_dict(weights)
+        with torch.device("meta"):  # no weights yet: nothing is drawn, and no memory taken
+            generator = Generator(
+                latent_dim=settings["latent_dim"],
+                channels=settings["generator_channels"],
+                image_channels=settings["image_channels"],
+                negative_slope=settings["negative_slope"],
+                fast_paths=settings["fast_paths"],
+            )
+        generator.load_state_dict(weights, assign=True)
     except (KeyError, TypeError, ValueError, RuntimeError) as error:
         reason = " ".join(str(error).split())[:200]
         raise CheckpointError(
@@ -103,6 +114,37 @@ def load_trained(path: Path | str, averaged: bool | None = None) -> TrainedGener
     generator.eval().requires_grad_(False)
     fingerprint = dict(checkpoint["fingerprint"])
     return TrainedGenerator(generator, path, epochs, iterations, uses_average, dict(settings), fingerprint)
+
+
+def run_folder(checkpoint: Path) -> Path | None:
+    """Return the run's folder that a checkpoint lies in, or None if it lies elsewhere."""
+    folder = checkpoint.resolve().parent
+    is_in_run = folder.name == "checkpoints" and (folder.parent / CONFIG_FILE).is_file()
+    return folder.parent if is_in_run else None
+
+
+def warn_of_other_images(trained: TrainedGenerator, data: Mapping[str, Any]) -> None:
+    """Say so where a generator is to be compared with images that it was not trained on.
+
+    Args:
+        trained: The generator.
+        data: The configuration's group of this name; its ``root`` cannot be compared.
+    """
+    known = trained.fingerprint
+    keys = ["data.verify", "data.count"]
+    if "data.count" in known:
+        keys.append("data.seed")  # made-up images follow from it
+    differences = [
+        f"{key}={known.get(key)} (now {data.get(key[5:])})"
+        for key in keys
+        if known.get(key) != data.get(key[5:])
+    ]
+    if differences:
+        log.warning(
+            "%s was trained on other images than it is compared with: %s; choose the same ones with data=...",
+            trained.path,
+            ", ".join(differences),
+        )
 
 
 def load_generator(path: Path | str, averaged: bool | None = None) -> Generator:

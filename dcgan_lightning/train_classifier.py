@@ -41,6 +41,7 @@ def train_classifier(cfg: DictConfig) -> dict[str, Any]:
     from dcgan_lightning.data import LabelledBatches
     from dcgan_lightning.evaluation.cards import classifier_card
     from dcgan_lightning.evaluation.classifier import WEIGHTS_NAME, accuracy, encode_weights
+    from dcgan_lightning.evaluation.features import check_images
     from dcgan_lightning.loop import quieten_lightning
     from dcgan_lightning.systems import Classification
 
@@ -60,6 +61,7 @@ def train_classifier(cfg: DictConfig) -> dict[str, Any]:
         default_root_dir=cfg.paths.output_dir,
     )
     images, labels = datamodule.load_split("train")
+    check_images(images)
     batches = LabelledBatches(
         images, labels, cfg.data.batch_size, cfg.seed, lambda: trainer.current_epoch, cfg.shift
     )
@@ -98,8 +100,9 @@ def _command(cfg: DictConfig) -> None:
     try:
         train_classifier(cfg)
     except DCGANError as error:
-        remove_if_empty(Path(cfg.paths.output_dir))
         refuse(error, "train_classifier")
+    finally:
+        remove_if_empty(Path(cfg.paths.output_dir))
 
 
 if __name__ == "__main__":

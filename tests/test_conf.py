@@ -11,7 +11,7 @@ from conftest import Compose
 from hydra import compose, initialize_config_dir
 from hydra.core.override_parser.overrides_parser import OverridesParser
 from lightning_fabric.loggers import tensorboard as fabric_tensorboard
-from omegaconf import DictConfig
+from omegaconf import DictConfig, OmegaConf
 
 from dcgan_lightning.callbacks import AtomicCheckpointIO, GracefulStop
 from dcgan_lightning.config import (
@@ -209,7 +209,6 @@ def test_every_launcher_composes(name: str) -> None:
 
 def test_slurms_launcher_knows_all_its_settings() -> None:
     from hydra_plugins.hydra_submitit_launcher.config import SlurmQueueConf
-    from omegaconf import OmegaConf
 
     with initialize_config_dir(CONF_DIR, version_base="1.3"):
         cfg = compose("train", ["hydra/launcher=slurm"], return_hydra_config=True)
@@ -244,6 +243,14 @@ def test_trackers_stay_in_the_runs_folder_and_group_sweeps(
     assert mlflow._artifact_location == f"file:{tmp_path}/run/logs/mlflow/artifacts"
     assert mlflow._experiment_name == (tmp_path.name if is_sweep else "dcgan_lightning")
     assert mlflow._run_name == (f"{tmp_path.name}/run" if is_sweep else "run")
+
+
+@pytest.mark.parametrize("name", ["train", *COMMANDS])
+def test_no_command_makes_hydras_own_folders(name: str) -> None:
+    with initialize_config_dir(CONF_DIR, version_base="1.3"):
+        hydra = compose(name, return_hydra_config=True).hydra
+    for folder in (OmegaConf.to_container(part, resolve=False)["dir"] for part in (hydra.run, hydra.sweep)):
+        assert folder == "." or folder.startswith("outputs/")
 
 
 def test_the_data_commands_configuration(compose_cfg: Compose) -> None:

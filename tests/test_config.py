@@ -35,6 +35,8 @@ def test_the_defaults_are_valid(compose_cfg: Compose) -> None:
         ("data.batch_size=59999", "data.batch_size=59999 leaves a last batch of 1 image out of 60000"),
         ("report=1.5", "report must be one of True, False; got 1.5"),
         ("report=null", "report must be one of True, False; got None"),
+        ("callbacks.film.frame_ms=25", "callbacks.film.frame_ms must be a multiple of 10"),
+        ("tf32=1", "tf32 must be one of True, False; got 1"),
         ("trainer.max_epochs=0", "trainer.max_epochs must be a whole number of at least 1; got 0"),
         ("trainer.max_epochs=-1", "trainer.max_epochs must be a whole number of at least 1; got -1"),
         ("trainer.max_epochs='5'", "trainer.max_epochs must be a whole number of at least 1; got '5'"),
@@ -150,6 +152,19 @@ def test_bad_values_are_named_in_one_line(compose_cfg: Compose, override: str, m
 
 
 @pytest.mark.parametrize(
+    ("name", "choice"),
+    [("sample_grid", "[default,averaged_generator]"), ("scores", "[default,averaged_generator,scores]")],
+)
+def test_what_is_to_use_the_average_needs_it(compose_cfg: Compose, name: str, choice: str) -> None:
+    without = choice.replace("averaged_generator,", "").replace(",averaged_generator", "")
+    averaged = f"callbacks.{name}.averaged=true"
+    with pytest.raises(ConfigError) as caught:
+        validate(compose_cfg(f"callbacks={without}", averaged))
+    assert str(caught.value) == f"{averaged} needs the averaged generator: callbacks={choice}"
+    validate(compose_cfg(f"callbacks={choice}", averaged))
+
+
+@pytest.mark.parametrize(
     ("overrides", "message"),
     [
         ("ckpt_path=null", "ckpt_path must be a run's folder or a checkpoint file, as in ckpt_path="),
@@ -174,7 +189,7 @@ def test_bad_values_are_named_in_one_line(compose_cfg: Compose, override: str, m
             "mode=atlas class=bag n=10001",
             "n must be from 1 to 10,000 images with mode=atlas class=bag; got 10001",
         ),
-        ("mode=walk frame_ms=25", "frame_ms must be a multiple of 10, the unit of GIF files; got 25"),
+        ("mode=walk frame_ms=25", "frame_ms must be a multiple of 10, the unit of GIF files, from 20"),
         ("mode=walk steps=0", "steps must be a whole number from 1 to 240; got 0"),
         ("mode=walk tours=26", "tours must be a whole number from 1 to 25; got 26"),
         (

@@ -83,6 +83,13 @@ def test_scores_can_be_chosen(cfg_for, run: Path) -> None:
     assert {path.name for path in (run / "scores").iterdir()} == {"last_not_averaged_pixels.json"}
 
 
+def test_scores_without_newness_leave_no_picture_of_older_ones(cfg_for, run: Path) -> None:
+    evaluate(cfg_for("seeds=[0]"))
+    assert (run / "scores" / "last_nearest.png").exists()
+    evaluate(cfg_for("seeds=[0]", "metrics=[classes]"))
+    assert {path.name for path in (run / "scores").iterdir()} == {"last.json"}
+
+
 def test_a_checkpoint_outside_a_run_is_scored_into_the_output_folder(
     cfg_for, run: Path, tmp_path: Path
 ) -> None:

@@ -217,4 +217,5 @@ def test_real_garments_find_themselves(
     ]
     first = [row for row in rows if row[1] == "1"]
     assert [int(row[2]) for row in first] == [100, 101, 102, 103, 104]
+    assert [float(row[3]) for row in first] == [0.0] * 5
     assert [float(row[4]) for row in first] == [0.0] * 5

@@ -1,3 +1,4 @@
+import dataclasses
 import shutil
 from collections.abc import Callable
 from pathlib import Path
@@ -7,7 +8,14 @@ import pytest
 import torch
 
 from dcgan_lightning.errors import CheckpointError
-from dcgan_lightning.pretrained import find_trained, load_generator, load_trained
+from dcgan_lightning.evaluation.classifier import load_classifier
+from dcgan_lightning.pretrained import (
+    find_trained,
+    load_generator,
+    load_trained,
+    run_folder,
+    warn_of_other_images,
+)
 from dcgan_lightning.sampling import sample_images
 
 
@@ -36,14 +44,55 @@ def test_finds_the_furthest_checkpoint_of_a_run(trained_run: Path, last: Path) -
 
 
 def test_a_damaged_checkpoint_is_passed_over_in_a_folder_and_refused_as_a_file(
-    trained_run: Path, tmp_path: Path
+    trained_run: Path, tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
     folder = tmp_path / "checkpoints"
     shutil.copytree(trained_run / "checkpoints", folder)
     (folder / "last.ckpt").write_bytes(b"damaged")
     assert find_trained(tmp_path) == folder / "epoch_0002.ckpt"
+    assert "passed over: " in caplog.text
+    assert "last.ckpt cannot be read" in caplog.text
     with pytest.raises(CheckpointError, match=r"last\.ckpt cannot be read"):
         load_trained(folder / "last.ckpt")
+
+
+def test_loading_draws_no_random_numbers(last: Path) -> None:
+    before = torch.get_rng_state()
+    load_trained(last)
+    load_classifier()
+    assert torch.equal(torch.get_rng_state(), before)
+
+
+def test_the_run_of_a_checkpoint(last: Path, tmp_path: Path) -> None:
+    checkpoint = tmp_path / "checkpoints" / "last.ckpt"
+    checkpoint.parent.mkdir()
+    shutil.copy(last, checkpoint)
+    assert run_folder(checkpoint) is None
+    (tmp_path / "config.yaml").touch()
+    assert run_folder(checkpoint) == tmp_path
+    assert run_folder(tmp_path / "last.ckpt") is None
+
+
+@pytest.mark.parametrize(
+    ("known", "now", "said"),
+    [
+        ({"data.verify": True, "data.seed": 0}, {"verify": True, "seed": 5}, None),
+        ({"data.verify": False}, {"verify": True}, "data.verify=False (now True)"),
+        ({"data.count": 64, "data.seed": 0}, {"count": 64, "seed": 0}, None),
+        ({"data.count": 64, "data.seed": 0}, {"count": 64, "seed": 1}, "data.seed=0 (now 1)"),
+        (
+            {"data.count": 64, "data.seed": 0},
+            {"verify": True, "seed": 0},
+            "data.verify=None (now True), data.count=64 (now None)",
+        ),
+    ],
+)
+def test_other_images_are_said(
+    last: Path, caplog: pytest.LogCaptureFixture, known: dict, now: dict, said: str | None
+) -> None:
+    warn_of_other_images(dataclasses.replace(load_trained(last), fingerprint=known), now)
+    assert bool(caplog.text) == bool(said)
+    assert f"trained on other images than it is compared with: {said};" in caplog.text or said is None
 
 
 def test_the_weights_of_the_run(last: Path) -> None:

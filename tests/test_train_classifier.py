@@ -6,7 +6,7 @@ import pytest
 from conftest import Compose, files_below
 
 from dcgan_lightning.data import SyntheticDataModule
-from dcgan_lightning.errors import ConfigError
+from dcgan_lightning.errors import DCGANError
 from dcgan_lightning.evaluation.classifier import accuracy, load_classifier
 from dcgan_lightning.train_classifier import train_classifier
 
@@ -48,11 +48,12 @@ def test_the_same_seed_gives_the_same_weights(compose_cfg: Compose) -> None:
         ("classifier.dropout=1", "classifier.dropout must be a number from 0 up to"),
         ("shift=20", "shift must be a whole number from 0 to 14; got 20"),
         ("threads=0", "threads must be a whole number from 1 to 1024"),
+        ("data=synthetic data.image_channels=3", "scores are for grey images of 28 x 28 pixels"),
         ("threads=null", "threads must be a whole number from 1 to 1024; got None"),
         ("~classifier.lr", "classifier.lr is missing; set it with classifier.lr=..."),
     ],
 )
 def test_refusals(compose_cfg: Compose, tmp_path: Path, override: str, message: str) -> None:
-    with pytest.raises(ConfigError, match=message):
-        train_classifier(compose_cfg(override, config_name="train_classifier"))
+    with pytest.raises(DCGANError, match=message):
+        train_classifier(compose_cfg(*override.split(), config_name="train_classifier"))
     assert not (tmp_path / "run").exists()

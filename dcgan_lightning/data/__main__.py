@@ -52,8 +52,9 @@ def _command(cfg: DictConfig) -> None:
     try:
         describe(cfg)
     except DCGANError as error:
-        remove_if_empty(Path(cfg.paths.output_dir))
         refuse(error, "describe")
+    finally:
+        remove_if_empty(Path(cfg.paths.output_dir))
 
 
 if __name__ == "__main__":

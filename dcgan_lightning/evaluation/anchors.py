@@ -122,17 +122,17 @@ def check_deviations(
 
     A score may differ by 0.01 of its shipped value and besides by 0.002, the accuracy by 0.001. The two
     distances have no scale of their own: instead of 0.002 the kernel distance may differ by a tenth of its
-    spread, the Fréchet distance by nothing more.
+    spread, the Fréchet distance by nothing more. The class histogram is not compared; its divergence is.
 
     Raises:
         ScoreError: Names the first that differs by more.
     """
-    if abs(accuracy - shipped_accuracy) > ACCURACY_TOLERANCE:
+    if not abs(accuracy - shipped_accuracy) <= ACCURACY_TOLERANCE:  # also what is no number
         raise ScoreError(f"the classifier's test accuracy is {accuracy:.4f}, shipped: {shipped_accuracy:.4f}")
     for name, scores in anchors.items():
         for score, value in scores.items():
             wanted = shipped[name][score]
-            if isinstance(value, float) and abs(value - wanted) > _tolerance(score, shipped[name]):
+            if isinstance(value, float) and not abs(value - wanted) <= _tolerance(score, shipped[name]):
                 raise ScoreError(f"{score} of the anchor {name} is {value:.5g}, shipped: {wanted:.5g}")
 
 

@@ -71,12 +71,13 @@ def load_classifier(path: Path = WEIGHTS_FILE) -> FashionClassifier:
     content = _read_checked(path)
     load = _safetensors().load
     try:
-        network = FashionClassifier()
-        network.load_state_dict(load(content))
+        with torch.device("meta"):  # no weights yet: nothing is drawn
+            network = FashionClassifier()
+        network.load_state_dict(load(content), assign=True)
     except Exception as error:  # safetensors has its own errors, PyTorch raises RuntimeError
         reason = " ".join(str(error).split())
         raise WeightsError(f"{path} does not hold the classifier's weights ({reason[:200]})") from error
-    return network.eval().requires_grad_(False)
+    return network.to(memory_format=torch.channels_last).eval().requires_grad_(False)
 
 
 def normalize(images: Tensor) -> Tensor:

@@ -5,6 +5,8 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
+from dcgan_lightning.errors import ScoreError
+
 COPY_PERCENTILE = 1  # of the unseen real images' distances; what is closer is a near-copy
 
 
@@ -26,8 +28,8 @@ class Newness(NamedTuple):
     Attributes:
         ratio: Median distance to the nearest training image over the same of unseen real images; 1 where they
             are alike, 0 for copies.
-        copies: Share of near-copies: images closer to a training image than 99 % of the unseen real ones are.
-            0.01 where they are alike.
+        copies: Share of near-copies: images closer to a training image than 99 % of the unseen real ones are,
+            or equal to one. 0.01 where they are alike.
     """
 
     ratio: float
@@ -39,13 +41,21 @@ def newness(generated: Tensor, unseen: Tensor) -> Newness:
 
     Args:
         generated: (M,), the generated images'.
-        unseen: (N,), those of real images that nothing was trained on.
+        unseen: (N,), those of real images that nothing was trained on; a few may be 0, because data sets hold
+            images twice.
+
+    Raises:
+        ScoreError: Half of the unseen images or more are training images.
     """
+    median = float(unseen.median())
+    if median == 0:
+        raise ScoreError(
+            "newness needs unseen images, but half of the reference images or more are training images; "
+            "leave newness out"
+        )
     bound = torch.quantile(unseen, COPY_PERCENTILE / 100)
-    return Newness(
-        ratio=float(generated.median() / unseen.median()),
-        copies=int((generated < bound).sum()) / len(generated),
-    )
+    is_copy = (generated < bound) | (generated == 0)
+    return Newness(ratio=float(generated.median()) / median, copies=int(is_copy.sum()) / len(generated))
 
 
 def closest(nearest: Nearest, count: int) -> list[tuple[int, int, float]]:

@@ -33,7 +33,13 @@ def number(text: str, is_good: Callable[[float], bool]) -> Check:
 def one_of(*choices: Any) -> Check:
     """Return a check for a closed list of values."""
     listed = ", ".join("null" if choice is None else str(choice) for choice in choices)
-    return lambda value: None if value in choices else f"one of {listed}"
+
+    def check(value: Any) -> str | None:
+        # By type too: True equals 1, and False 0.
+        good = any(type(value) is type(choice) and value == choice for choice in choices)
+        return None if good else f"one of {listed}"
+
+    return check
 
 
 def optional(check: Check) -> Check:
@@ -74,6 +80,16 @@ def list_of(check: Check, length: int) -> Check:
         return f"a list of {length}, each {wanted or check(None)}"
 
     return checked
+
+
+def frame_ms(minimum: int) -> Check:
+    """Return a check for how long a frame of a film is shown, in milliseconds."""
+
+    def check(value: Any) -> str | None:
+        good = whole(minimum, 60_000)(value) is None and value % 10 == 0
+        return None if good else f"a multiple of 10, the unit of GIF files, from {minimum} to 60000"
+
+    return check
 
 
 def share_or_count(value: Any) -> str | None:

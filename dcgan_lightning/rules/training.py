@@ -7,6 +7,7 @@ from dcgan_lightning.rules.checks import (
     Check,
     below_one,
     flag,
+    frame_ms,
     gif_name,
     list_of,
     not_negative,
@@ -96,7 +97,7 @@ TRAINING_RULES: dict[str, Check] = {
     "callbacks.checkpoint.every_n_epochs": whole(1),
     "callbacks.checkpoint.every_n_iterations": optional(whole(1)),
     "callbacks.film.file_name": gif_name,
-    "callbacks.film.frame_ms": whole(10, 60_000),
+    "callbacks.film.frame_ms": frame_ms(10),
     "callbacks.progress.refresh_seconds": not_negative,
 }
 TOP_LEVEL = {

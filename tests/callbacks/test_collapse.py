@@ -4,8 +4,9 @@ import pytest
 import torch
 from callback_training import train
 
-from dcgan_lightning.callbacks import Collapse
+from dcgan_lightning.callbacks import Collapse, collapse
 from dcgan_lightning.callbacks.collapse import generated_variety, variety
+from dcgan_lightning.data.images import normalize
 from dcgan_lightning.errors import CollapsedError
 from dcgan_lightning.systems import DCGAN
 
@@ -35,3 +36,20 @@ def test_looking_changes_nothing(tmp_path: Path) -> None:
     _, without = train(tmp_path / "without", [], epochs=2)
     _, watched = train(tmp_path / "with", [Collapse(least_variety=0.0, after_epochs=1)], epochs=2)
     assert all(torch.equal(watched.state_dict()[name], value) for name, value in without.state_dict().items())
+
+
+def test_the_share_is_that_of_the_real_images_variety(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    real: list[float] = []
+
+    def half_of_the_real_one(system: DCGAN) -> float:
+        images = system.trainer.datamodule.images[:256]
+        real.append(variety(normalize(images)))
+        return real[-1] / 2
+
+    monkeypatch.setattr(collapse, "generated_variety", half_of_the_real_one)
+    train(tmp_path / "on", [Collapse(least_variety=0.499, after_epochs=1)], epochs=1)
+    with pytest.raises(CollapsedError, match=r"after epoch 1 generated images differ 0\.500 times as much"):
+        train(tmp_path / "ended", [Collapse(least_variety=0.501, after_epochs=1)], epochs=1)
+    assert min(real) > 0.1

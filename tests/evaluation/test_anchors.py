@@ -1,5 +1,6 @@
 import copy
 import json
+import math
 from pathlib import Path
 
 import pytest
@@ -120,6 +121,8 @@ def test_deviations_are_refused() -> None:
     check_deviations(shipped, shipped, 0.93, 0.9305)
     with pytest.raises(ScoreError, match=r"test accuracy is 0\.9280, shipped: 0\.9300"):
         check_deviations(shipped, shipped, 0.928, 0.93)
+    with pytest.raises(ScoreError, match="test accuracy is nan"):
+        check_deviations(shipped, shipped, math.nan, 0.93)
     found = copy.deepcopy(shipped)
     found["blur"]["recall"] += 0.9 * SHARE_TOLERANCE
     found["real"]["kernel_distance"] += 0.09 * shipped["real"]["kernel_spread"]
@@ -134,6 +137,7 @@ def test_deviations_are_refused() -> None:
         ("real", "frechet_distance", 0.0019),
         ("real", "kernel_distance", 0.0025),
         ("blur", "recall", 0.0021),
+        ("real", "recall", math.nan),
     ],
 )
 def test_each_score_has_its_tolerance(anchor: str, score: str, deviation: float) -> None:

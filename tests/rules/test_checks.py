@@ -14,7 +14,7 @@ SMALL = number("a number below 1", lambda value: value < 1)
         (whole(2), [2, 10**9], [1, 2.0, "2", True, None], "a whole number of at least 2"),
         (whole(1, 3), [1, 3], [0, 4, False], "a whole number from 1 to 3"),
         (SMALL, [0, -2.5], [1, True, "0", math.nan, -math.inf, None], "a number below 1"),
-        (one_of(None, "a", True), [None, "a", True], ["b", 0], "one of null, a, True"),
+        (one_of(None, "a", True), [None, "a", True], ["b", 0, 1, False], "one of null, a, True"),
         (optional(whole(1)), [None, 1], [0], "a whole number of at least 1, or null"),
         (
             some_of(one_of("a", "b", "c"), 2),
@@ -35,7 +35,13 @@ SMALL = number("a number below 1", lambda value: value < 1)
             "a whole number of at least 1 or a share above 0.0 and up to 1.0",
         ),
         (checks.text, ["a b"], ["", " ", 1, None], "a text"),
-        (checks.flag, [True, False], ["yes", None], "one of True, False"),
+        (checks.flag, [True, False], ["yes", None, 1, 0, 1.0], "one of True, False"),
+        (
+            checks.frame_ms(20),
+            [20, 60_000],
+            [10, 25, 60_010, 20.0, True],
+            "a multiple of 10, the unit of GIF files, from 20 to 60000",
+        ),
         (checks.below_one, [0, 0.999], [1, -0.1], "a number from 0 up to, but not including, 1"),
         (checks.seed, [0, 2**32 - 1], [-1, 2**32], "a whole number from 0 to 4294967295"),
     ],
