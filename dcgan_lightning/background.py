@@ -3,6 +3,7 @@
 import signal
 from collections.abc import Callable
 from concurrent.futures import Future, ProcessPoolExecutor
+from concurrent.futures.process import BrokenProcessPool
 from multiprocessing import get_context
 from pathlib import Path
 from typing import Any
@@ -12,7 +13,7 @@ from dcgan_lightning.processes import end_with_parent
 
 
 class Background:
-    """One other process, which draws one file at a time.
+    """One other process, which draws one file at a time; if it is killed, this one draws.
 
     Before a file is begun the one before it is whole, so a process that is killed lacks the last one at most.
     The other process starts with the first file and ends with this one, however that ends.
@@ -21,6 +22,7 @@ class Background:
     def __init__(self) -> None:
         self._executor: ProcessPoolExecutor | None = None
         self._unfinished: Future[None] | None = None
+        self._job: tuple[Path, Callable[..., bytes], tuple[Any, ...]] | None = None
 
     def write(self, path: Path, draw: Callable[..., bytes], *arguments: Any) -> None:
         """Have ``draw(*arguments)`` written to a file, after the one before it.
@@ -36,7 +38,11 @@ class Background:
         self.wait()
         if self._executor is None:
             self._executor = ProcessPoolExecutor(1, get_context("spawn"), initializer=_prepare)
-        self._unfinished = self._executor.submit(_write, path, draw, arguments)
+        self._job = (path, draw, arguments)
+        try:
+            self._unfinished = self._executor.submit(_write, *self._job)
+        except BrokenProcessPool:
+            self._draw_here()
 
     def wait(self) -> None:
         """Wait until nothing is left to draw.
@@ -46,7 +52,10 @@ class Background:
         """
         unfinished, self._unfinished = self._unfinished, None
         if unfinished is not None:
-            unfinished.result()
+            try:
+                unfinished.result()
+            except BrokenProcessPool:
+                self._draw_here()
 
     def close(self) -> None:
         """Finish the last file and end the other process.
@@ -60,6 +69,14 @@ class Background:
             executor, self._executor = self._executor, None
             if executor is not None:
                 executor.shutdown()
+
+    def _draw_here(self) -> None:
+        """Draw what a process that is gone has not; the next file gets a new one."""
+        executor, self._executor = self._executor, None
+        if executor is not None:
+            executor.shutdown()
+        if self._job is not None:
+            _write(*self._job)
 
 
 def _prepare() -> None:

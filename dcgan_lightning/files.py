@@ -160,6 +160,8 @@ def _remove_stale_folders(parent: Path) -> None:
 def renewed_folder(folder: Path) -> Iterator[Path]:
     """Yield a new folder that takes the place of another one if the block ends well.
 
+    What a killed process left of such folders is removed by the next call.
+
     Args:
         folder: Replaced as a whole, or made. After an error it is as it was.
 
@@ -169,7 +171,9 @@ def renewed_folder(folder: Path) -> Iterator[Path]:
     folder = folder.resolve()
     try:
         folder.parent.mkdir(parents=True, exist_ok=True)
+        _remove_stale_folders(folder.parent)
         new = Path(tempfile.mkdtemp(prefix=f"{TEMPORARY_PREFIX}{folder.name}-", dir=folder.parent))
+        handles = [_claim(new)]
     except OSError as error:
         raise _not_writable(folder, error) from error
     old = new.with_name(f"{new.name}-old")
@@ -178,6 +182,7 @@ def renewed_folder(folder: Path) -> Iterator[Path]:
         try:
             new.chmod(0o777 & ~_umask())  # mkdtemp's folders are private
             if folder.exists():
+                handles.append(_claim(folder))  # it keeps the lock under its other name
                 folder.rename(old)
             new.rename(folder)
         except OSError as error:
@@ -188,6 +193,9 @@ def renewed_folder(folder: Path) -> Iterator[Path]:
             old.rename(folder)
         for left in (new, old):
             shutil.rmtree(left, ignore_errors=True)
+        for handle in handles:
+            if handle is not None:
+                os.close(handle)
         remove_if_empty(folder.parent)
 
 

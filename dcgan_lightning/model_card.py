@@ -35,7 +35,7 @@ def model_card(
     statistics = sum(count_parameters(generator)) - weights
     kind = "averaged over its training" if trained.averaged else "as its training left it"
     parts = [
-        "---\nlicense: mit\nlibrary_name: dcgan-lightning\ntags: [gan, dcgan, fashion-mnist]\n---",
+        _front_matter(trained),
         f"# DCGAN generator, {kind}",
         f"![16 images]({PICTURE_FILE})",
         f"It makes {_subject(trained)}: {_progress(trained)} with batches of "
@@ -73,9 +73,8 @@ def model_card(
         "## Training",
         _table(("setting", "value"), {f"`{key}`": f"`{value}`" for key, value in sorted(settings.items())}),
         "## Limits and licence",
-        "It draws images of 28 x 28 pixels like those it was trained on, which it may repeat or blur. The "
-        "code and Fashion-MNIST (Xiao et al. 2017, https://arxiv.org/abs/1708.07747) are under the MIT "
-        "licence, and so is this generator.",
+        f"It draws images of 28 x 28 pixels like those it was trained on, which it may repeat or blur. "
+        f"{_licence(trained)}",
         f"Made with dcgan_lightning {dcgan_lightning.__version__}, {_versions()}.",
     ]
     return "\n\n".join(parts) + "\n"
@@ -120,11 +119,38 @@ def _number(value: Any) -> str:
     return f"{value:.4g}" if isinstance(value, (int, float)) else ""
 
 
+def _is_of_fashion_mnist(trained: TrainedGenerator) -> bool:
+    return bool(trained.fingerprint.get("data.verify"))
+
+
+def _is_of_made_up_data(trained: TrainedGenerator) -> bool:
+    return trained.fingerprint.get("data.count") is not None
+
+
+def _front_matter(trained: TrainedGenerator) -> str:
+    """Return what model hubs read: the licence only where it is known."""
+    is_known = _is_of_fashion_mnist(trained) or _is_of_made_up_data(trained)
+    tags = ["gan", "dcgan", *(["fashion-mnist"] if _is_of_fashion_mnist(trained) else [])]
+    lines = ["license: mit"] if is_known else []
+    return "\n".join(["---", *lines, "library_name: dcgan-lightning", f"tags: [{', '.join(tags)}]", "---"])
+
+
+def _licence(trained: TrainedGenerator) -> str:
+    if _is_of_fashion_mnist(trained):
+        return (
+            "The code and Fashion-MNIST (Xiao et al. 2017, https://arxiv.org/abs/1708.07747) are under the "
+            "MIT licence, and so is this generator."
+        )
+    if _is_of_made_up_data(trained):
+        return "The code is under the MIT licence, and so is this generator."
+    return "The code is under the MIT licence; that of the images it was trained on is not known here."
+
+
 def _subject(trained: TrainedGenerator) -> str:
-    if trained.fingerprint.get("data.count") is not None:
+    if _is_of_made_up_data(trained):
         return "rectangles and ellipses, from made-up data"
-    verified = trained.fingerprint.get("data.verify")
-    return "garments that never existed, from Fashion-MNIST" if verified else "images of 28 x 28 pixels"
+    is_fashion = _is_of_fashion_mnist(trained)
+    return "garments that never existed, from Fashion-MNIST" if is_fashion else "images of 28 x 28 pixels"
 
 
 def _progress(trained: TrainedGenerator) -> str:

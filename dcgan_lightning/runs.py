@@ -17,6 +17,7 @@ from dcgan_lightning.errors import RunFolderError
 from dcgan_lightning.files import is_locked
 from dcgan_lightning.jobs import CONFIG_FILE, JobRecord, own_overrides, read_records
 from dcgan_lightning.rules import FASHION_MNIST_COUNT, flatten
+from dcgan_lightning.samples import sample_grids
 
 FIGURES = ("gen_loss", "disc_loss", "real_accuracy", "fake_accuracy")
 SCORE = "frechet_distance"  # ranks runs; 0 is best
@@ -27,7 +28,6 @@ _NO_SETTINGS = re.compile(
     r"|trainer\.(default_root_dir|log_every_n_steps|profiler|enable_\w+)"
 )
 _FOLLOWERS = {"data.seed": "seed", "model.seed": "seed", "model.batch_size": "data.batch_size"}
-_GRID = re.compile(r"sample_epoch_(\d+)_iter_(\d+)\.png")
 
 
 @dataclass(frozen=True, eq=False)
@@ -140,7 +140,7 @@ def read_run(folder: Path, name: str | None = None, record: JobRecord | None = N
         scores=_read_scores(folder / "scores"),
         score_history=_score_history(folder, history),
         objective=record.objective if record else None,
-        grid=_last_grid(folder / "samples"),
+        grid=grids[-1].path if (grids := sample_grids(folder)) else None,
     )
 
 
@@ -264,14 +264,3 @@ def _score_history(
         return {}
     is_there = np.isfinite(table[SCORE])
     return {name: table[name][is_there] for name in ("epoch", SCORE)} if is_there.any() else {}
-
-
-def _last_grid(folder: Path) -> Path | None:
-    found = [(int(match[1]), int(match[2]), path) for path, match in _grids(folder)]
-    return max(found)[2] if found else None
-
-
-def _grids(folder: Path) -> Iterator[tuple[Path, re.Match[str]]]:
-    for path in folder.glob("sample_epoch_*.png"):
-        if match := _GRID.fullmatch(path.name):
-            yield path, match

@@ -25,7 +25,13 @@ from dcgan_lightning.devices import (
     threads_of_job,
 )
 from dcgan_lightning.durations import format_duration
-from dcgan_lightning.errors import DCGANError, MemoryLackError, is_out_of_memory
+from dcgan_lightning.errors import (
+    CollapsedError,
+    DCGANError,
+    DivergedError,
+    MemoryLackError,
+    is_out_of_memory,
+)
 from dcgan_lightning.files import locked, remove_if_empty, remove_stale_temporaries, write_atomic
 from dcgan_lightning.jobs import JobRecord, begin_job
 from dcgan_lightning.memory import keep_freed_memory
@@ -149,6 +155,9 @@ def _train(cfg: DictConfig, folder: Path, ckpt_path: Path | None) -> RunResult:
     except (KeyboardInterrupt, SystemExit):
         if stop.is_graceful:
             _try_to_report(cfg, folder)
+        raise
+    except (CollapsedError, DivergedError):
+        _try_to_report(cfg, folder)  # such a run in particular is one to look at
         raise
     _try_to_report(cfg, folder)
     scores = find_scores(trainer)

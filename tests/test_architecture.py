@@ -15,7 +15,7 @@ NEITHER |= {"distributed.py", "durations.py", "processes.py", "devices.py", "pre
 NEITHER |= {"background.py", "memory.py"}
 NEITHER |= {"latent.py", "garments.py", "gallery.py"}
 NEITHER |= {"formats.py", "model_card.py"}
-NEITHER |= {"jobs.py", "runs.py", "ranking.py"}
+NEITHER |= {"jobs.py", "runs.py", "ranking.py", "samples.py"}
 NO_HYDRA = {"data", "systems", "callbacks"}
 MODULES = sorted(PACKAGE.rglob("*.py"))
 

@@ -7,6 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+import yaml
 from conftest import Compose, files_below
 from hydra import compose, initialize_config_dir
 
@@ -21,9 +22,10 @@ from dcgan_lightning.errors import (
 )
 from dcgan_lightning.export import ExportResult, export
 from dcgan_lightning.formats import FORMATS
+from dcgan_lightning.model_card import model_card
 from dcgan_lightning.networks import Generator
 from dcgan_lightning.pictures import decode_png, make_grid
-from dcgan_lightning.pretrained import load_generator
+from dcgan_lightning.pretrained import load_generator, load_trained
 from dcgan_lightning.sampling import sample_images
 from dcgan_lightning.train import train
 
@@ -166,6 +168,35 @@ def report_on(**changes: object) -> str:
         "anchors": {"real": {"frechet_distance": 1.25}},
     }
     return json.dumps(report | changes)
+
+
+@pytest.mark.parametrize(
+    ("data", "tags", "licence", "said"),
+    [
+        (
+            {"data.verify": True},
+            "[gan, dcgan, fashion-mnist]",
+            "mit",
+            "The code and Fashion-MNIST (Xiao et al. 2017, https://arxiv.org/abs/1708.07747) are under",
+        ),
+        ({"data.count": 64}, "[gan, dcgan]", "mit", "The code is under the MIT licence, and so is this"),
+        (
+            {"data.verify": False},
+            "[gan, dcgan]",
+            None,
+            "that of the images it was trained on is not known",
+        ),
+    ],
+)
+def test_the_card_names_a_licence_only_where_it_is_known(
+    run: Path, data: dict, tags: str, licence: str | None, said: str
+) -> None:
+    card = model_card(replace(load_trained(run), fingerprint=data), {}, None)
+    front = yaml.safe_load(card.split("---")[1])
+    assert front == {"library_name": "dcgan-lightning", "tags": tags.strip("[]").split(", ")} | (
+        {"license": licence} if licence else {}
+    )
+    assert said in card
 
 
 def test_scores_are_in_the_card_if_they_are_of_this_generator(export_with, run: Path) -> None:

@@ -205,6 +205,22 @@ def test_what_a_killed_process_left_is_removed_and_a_living_ones_stays(tmp_path:
     assert sorted(os.listdir(tmp_path)) == ["made", "other"]
 
 
+def test_renewed_folders_clear_up_and_are_spared_in_the_same_way(tmp_path: Path) -> None:
+    stale = tmp_path / ".tmp-mine-old"
+    stale.mkdir()
+    two_files(stale)
+    for _ in range(2):  # made, then replaced
+        with renewed_folder(tmp_path / "mine") as new:
+            assert not stale.exists()
+            (new / "first").write_text("1")
+            fill_folder(tmp_path / "others", two_files, is_numbered=True)
+            with renewed_folder(tmp_path / "beside") as beside:
+                (beside / "third").write_text("3")
+            (new / "second").write_text("2")
+        assert files_below(tmp_path / "mine") == {"first", "second"}
+    assert sorted(os.listdir(tmp_path)) == ["beside", "mine", "others", "others_2"]
+
+
 def test_a_folder_is_renewed_as_a_whole_or_not_at_all(tmp_path: Path) -> None:
     folder = tmp_path / "a" / "mine"
     with renewed_folder(folder) as new:

@@ -5,6 +5,7 @@ import pytest
 import torch
 from conftest import Compose
 
+from dcgan_lightning.errors import CollapsedError
 from dcgan_lightning.pictures import decode_png
 from dcgan_lightning.systems import DCGAN
 from dcgan_lightning.train import describe_iteration, tidy_up, train
@@ -48,6 +49,13 @@ def test_a_report_that_cannot_be_written_costs_a_line_and_no_training(
     assert result.epochs == 1
     warnings = [record.message for record in caplog.records if record.levelname == "WARNING"]
     assert warnings == ["the report was not written: two lines"]
+
+
+def test_a_run_that_collapsed_leaves_a_report_too(compose_cfg: Compose, tmp_path: Path) -> None:
+    collapse = ("callbacks=[history,collapse]", "callbacks.collapse.least_variety=1.0")
+    with pytest.raises(CollapsedError):
+        train(compose_cfg("experiment=smoke", *collapse, "callbacks.collapse.after_epochs=1", "logger=none"))
+    assert "<h1>" in (tmp_path / "run" / "report.html").read_text()
 
 
 @pytest.mark.parametrize("wanted", [True, False])

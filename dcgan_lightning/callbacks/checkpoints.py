@@ -3,13 +3,12 @@
 import io
 import re
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import pytorch_lightning as pl
 import torch
 from pytorch_lightning.callbacks import Checkpoint
 from pytorch_lightning.plugins.io import CheckpointIO
-from pytorch_lightning.utilities.exceptions import SIGTERMException
 
 from dcgan_lightning.checkpoints import first_not_finite, read_checkpoint
 from dcgan_lightning.errors import DivergedError
@@ -42,12 +41,18 @@ class Checkpoints(Checkpoint):
         batch: object,
         batch_idx: int,
     ) -> None:
-        """Save within the epoch where asked to."""
+        """Save within the epoch, every few iterations and where the run is asked to stop.
+
+        A stop is known between two iterations only (see `GracefulStop`, which stands before this callback),
+        when the state is whole. It is saved here and not when Lightning ends the loop: then other callbacks
+        come first, and one that fails would lose it.
+        """
         iteration = batch_idx + 1
         # Not at the epoch's last iteration: Lightning would then skip the end of this epoch on resuming,
         # and the epoch's own checkpoint comes anyway.
         is_last = iteration == trainer.num_training_batches
-        if self.every_n_iterations and iteration % self.every_n_iterations == 0 and not is_last:
+        is_due = bool(self.every_n_iterations) and iteration % cast(int, self.every_n_iterations) == 0
+        if (is_due or trainer.received_sigterm) and not is_last:
             trainer.save_checkpoint(checkpoints_folder(trainer) / "last.ckpt")
 
     def on_train_epoch_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
@@ -57,18 +62,6 @@ class Checkpoints(Checkpoint):
         if epoch % self.every_n_epochs == 0:
             trainer.save_checkpoint(folder / f"epoch_{epoch:04d}.ckpt")
         trainer.save_checkpoint(folder / "last.ckpt")
-
-    def on_exception(
-        self, trainer: pl.Trainer, pl_module: pl.LightningModule, exception: BaseException
-    ) -> None:
-        """Save where training was asked to stop.
-
-        Lightning heeds SIGTERM between iterations only, so the state is whole then. After any other exception
-        one network may have been updated and the other not: nothing is saved.
-        """
-        batches = trainer.fit_loop.epoch_loop.batch_progress
-        if isinstance(exception, SIGTERMException) and not batches.is_last_batch:
-            trainer.save_checkpoint(checkpoints_folder(trainer) / "last.ckpt")
 
 
 def checkpoints_folder(trainer: pl.Trainer) -> Path:

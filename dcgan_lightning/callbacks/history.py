@@ -1,6 +1,5 @@
 """All four figures of every iteration, as a table and as curves."""
 
-import io
 import time
 from pathlib import Path
 from typing import Any
@@ -11,6 +10,7 @@ import torch
 from pytorch_lightning.callbacks import Callback
 
 from dcgan_lightning.background import Background
+from dcgan_lightning.callbacks.tables import FIGURE, write_table
 from dcgan_lightning.errors import DivergedError
 from dcgan_lightning.files import write_atomic
 from dcgan_lightning.pictures import draw_curves
@@ -130,17 +130,8 @@ class History(Callback):
             raise DivergedError(divergence(COLUMNS[column], float(self._rows[row, column]), epoch, iteration))
 
     def _write_table(self, trainer: pl.Trainer) -> None:
-        text = io.StringIO()
-        # Nine digits tell all float32 numbers apart.
-        np.savetxt(
-            text,
-            self._rows.numpy(),
-            fmt=["%d", "%d", "%.3f", *["%.9g"] * len(METRIC_NAMES)],
-            delimiter=",",
-            header=",".join(COLUMNS),
-            comments="",
-        )
-        write_atomic(_history_folder(trainer) / "history.csv", text.getvalue().encode())
+        formats = ["%d", "%d", "%.3f", *[FIGURE] * len(METRIC_NAMES)]
+        write_table(_history_folder(trainer) / "history.csv", COLUMNS, formats, self._rows)
 
     def _is_due(self, epoch: int) -> bool:
         return bool(self.plot_every_n_epochs) and epoch % self.plot_every_n_epochs == 0

@@ -16,6 +16,7 @@ from dcgan_lightning.networks import Generator
 from dcgan_lightning.networks.modes import inference
 from dcgan_lightning.pictures import decode_png, encode_png, make_grid, to_uint8
 from dcgan_lightning.randomness import stream_generator
+from dcgan_lightning.samples import grid_name
 from dcgan_lightning.systems import DCGAN
 
 
@@ -104,7 +105,7 @@ class SampleGrid(Callback):
             return
         average = find_average(trainer) if self.averaged else None
         png = self.draw(pl_module, average.generator if average else None)
-        name = f"sample_epoch_{trainer.current_epoch + 1:04d}_iter_{batch_idx + 1:03d}.png"
+        name = grid_name(trainer.current_epoch + 1, batch_idx + 1)
         write_atomic(_samples_folder(trainer) / name, png)
         for callback in trainer.callbacks:  # type: ignore[attr-defined]
             if isinstance(callback, GridListener):

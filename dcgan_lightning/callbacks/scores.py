@@ -1,6 +1,5 @@
 """How good and how varied the images are, while the generator learns."""
 
-import io
 import logging
 import math
 import time
@@ -15,6 +14,7 @@ from torch import Tensor
 
 from dcgan_lightning.callbacks.averaged_generator import find_average
 from dcgan_lightning.callbacks.checkpoints import checkpoints_folder
+from dcgan_lightning.callbacks.tables import FIGURE, write_table
 from dcgan_lightning.data import InMemoryDataModule
 from dcgan_lightning.evaluation.features import FeatureNetwork, load_features
 from dcgan_lightning.evaluation.scores import CHEAP_METRICS, RealImages, check_count, score_images
@@ -155,17 +155,9 @@ class Scores(Callback):
         return scores
 
     def _write(self, trainer: pl.Trainer) -> None:
-        text = io.StringIO()
-        np.savetxt(
-            text,
-            self._rows.numpy(),
-            fmt=["%d", "%.3f", *["%.9g"] * len(SCORE_NAMES)],
-            delimiter=",",
-            header=",".join(COLUMNS),
-            comments="",
-        )
         folder = Path(trainer.default_root_dir) / "history"
-        write_atomic(folder / "scores.csv", text.getvalue().encode())
+        formats = ["%d", "%.3f", *[FIGURE] * len(SCORE_NAMES)]
+        write_table(folder / "scores.csv", COLUMNS, formats, self._rows)
         curves = {name: self.column(name) for name in SCORE_NAMES}
         write_atomic(folder / "scores.png", draw_scores(self.column("epoch"), curves))
 

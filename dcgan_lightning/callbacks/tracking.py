@@ -1,5 +1,6 @@
 """What loggers beside the CSV file get: pictures, and a run's files when it ends."""
 
+import logging
 import os
 from collections.abc import Iterator
 from pathlib import Path
@@ -11,10 +12,13 @@ from numpy.typing import NDArray
 from pytorch_lightning.callbacks import Callback
 from pytorch_lightning.loggers import Logger, MLFlowLogger, TensorBoardLogger, WandbLogger
 
+from dcgan_lightning.samples import sample_grids
+
+log = logging.getLogger(__name__)
+
 _CHOSEN = frozenset(os.environ)  # by the user, when this process began
-# What a run leaves that is worth keeping with its figures; of curves and grids the last one.
+# What a run leaves that is worth keeping with its figures, beside the last curves and the last grid.
 ALL_OF = ("config.yaml", "networks.txt", "*.gif", "history/history.csv")
-LAST_OF = ("history/train_history_*.png", "samples/sample_epoch_*.png")
 
 
 def log_picture(logger: Logger, name: str, picture: NDArray[np.uint8], step: int) -> None:
@@ -69,8 +73,8 @@ def final_files(folder: Path) -> Iterator[Path]:
     """Yield the files of a run that trackers keep: settings, film, history, the last curves and grid."""
     for pattern in ALL_OF:
         yield from sorted(folder.glob(pattern))
-    for pattern in LAST_OF:
-        yield from sorted(folder.glob(pattern))[-1:]
+    yield from sorted(folder.glob("history/train_history_*.png"))[-1:]
+    yield from (grid.path for grid in sample_grids(folder)[-1:])
 
 
 class TrackedFiles(Callback):
@@ -94,12 +98,30 @@ class TrackedFiles(Callback):
             return
         folder = Path(trainer.default_root_dir)
         for logger in trainer.loggers:
-            for path in final_files(folder):
-                if isinstance(logger, WandbLogger):
-                    logger.experiment.save(str(path), base_path=str(folder), policy="now")
-                elif isinstance(logger, MLFlowLogger):
-                    below = path.parent.relative_to(folder).as_posix()
-                    logger.experiment.log_artifact(logger.run_id, str(path), None if below == "." else below)
+            try:
+                for path in final_files(folder):
+                    keep_file(logger, path, folder)
+            except Exception as error:  # of a server or the network; a trained run is not lost for want of it
+                log.warning(
+                    "%s did not take the run's files: %s",
+                    type(logger).__name__,
+                    " ".join(str(error).split()),
+                )
+
+
+def keep_file(logger: Logger, path: Path, folder: Path) -> None:
+    """Hand a file to a logger, if it is of a kind that takes files.
+
+    Args:
+        logger: One of the trainer's.
+        path: The file.
+        folder: The run's folder; the tracker gets the path below it.
+    """
+    if isinstance(logger, WandbLogger):
+        logger.experiment.save(str(path), base_path=str(folder), policy="now")
+    elif isinstance(logger, MLFlowLogger):
+        below = path.parent.relative_to(folder).as_posix()
+        logger.experiment.log_artifact(logger.run_id, str(path), None if below == "." else below)
 
 
 def close_trackers(trainer: pl.Trainer) -> None:

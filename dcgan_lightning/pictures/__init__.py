@@ -8,6 +8,7 @@ from dcgan_lightning.pictures.grids import (
     encode_png,
     make_grid,
     shrink,
+    square_side,
     to_uint8,
 )
 from dcgan_lightning.pictures.labels import draw_labelled_grid
@@ -32,5 +33,6 @@ __all__ = [
     "is_film_frame",
     "make_grid",
     "shrink",
+    "square_side",
     "to_uint8",
 ]

@@ -39,7 +39,9 @@ def encode_gif(frames: Sequence[NDArray[np.uint8]], frame_ms: int | Sequence[int
     """
     if not frames:
         raise ValueError("a film needs at least one frame")
-    data: bytes = imageio.imwrite("<bytes>", list(frames), extension=".gif", duration=frame_ms, loop=0)
+    # As RGB: of grey frames, Pillow reads some back with another one's palette.
+    pictures = [np.stack([frame] * 3, axis=-1) if frame.ndim == 2 else frame for frame in frames]
+    data: bytes = imageio.imwrite("<bytes>", pictures, extension=".gif", duration=frame_ms, loop=0)
     return data
 
 

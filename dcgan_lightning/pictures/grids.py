@@ -38,9 +38,12 @@ def make_grid(images: "Tensor", columns: int, scale: int = 1, padding: int = 2) 
 
     Raises:
         TypeError: The images are not uint8.
+        ValueError: They have neither 1 channel nor 3.
     """
     if str(images.dtype) != "torch.uint8":
         raise TypeError(f"expected uint8 images (see to_uint8), got {images.dtype}")
+    if images.shape[1] not in (1, 3):
+        raise ValueError(f"expected images of 1 or 3 channels, got {images.shape[1]}")
     import torchvision
 
     grid = torchvision.utils.make_grid(images.cpu(), nrow=columns, padding=padding, pad_value=128)
@@ -59,12 +62,18 @@ def shrink(picture: NDArray[np.uint8], largest: int = 64) -> NDArray[np.uint8]:
     Returns:
         The picture itself if it has no such squares.
     """
+    side = square_side(picture, largest)
+    return picture[::side, ::side] if side > 1 else picture
+
+
+def square_side(picture: NDArray[np.uint8], largest: int = 64) -> int:
+    """Return the side of the largest squares of equal pixels that make up a picture (see `shrink`), or 1."""
     common = math.gcd(*picture.shape[:2])
     for side in range(min(common, largest), 1, -1):
-        small = picture[::side, ::side]
-        if common % side == 0 and np.array_equal(small.repeat(side, 0).repeat(side, 1), picture):
-            return small
-    return picture
+        squares = picture[::side, ::side].repeat(side, 0).repeat(side, 1)
+        if common % side == 0 and np.array_equal(squares, picture):
+            return side
+    return 1
 
 
 def encode_png(array: NDArray[np.uint8]) -> bytes:

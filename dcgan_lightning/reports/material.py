@@ -1,8 +1,9 @@
 """What a report shows, gathered from a run's folder; what is missing or damaged is left out."""
 
+import contextlib
 import logging
-import re
-from collections.abc import Mapping
+import math
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
@@ -15,18 +16,18 @@ from numpy.typing import NDArray
 from dcgan_lightning.checkpoints import read_checkpoint
 from dcgan_lightning.errors import CheckpointError, RunFolderError
 from dcgan_lightning.files import LOCK_FILE, TEMPORARY_PREFIX
-from dcgan_lightning.pictures import decode_gif, decode_png, encode_gif, encode_png, shrink
+from dcgan_lightning.jobs import CONFIG_FILE
+from dcgan_lightning.pictures import decode_gif, decode_png, encode_gif, encode_png, shrink, square_side
 from dcgan_lightning.reports.elements import Picture, png_size
 from dcgan_lightning.reports.scores import Scores, read_scores
+from dcgan_lightning.samples import sample_grids
 
 log = logging.getLogger(__name__)
 
 REPORT_FILE = "report.html"
-CONFIG_FILE = "config.yaml"
 HISTORY_COLUMNS = {"epoch", "iteration", "seconds"}
 HISTORY_COLUMNS |= {"gen_loss", "disc_loss", "real_accuracy", "fake_accuracy"}
 FRAME_LIMIT = 60
-_GRID_NAME = re.compile(r"sample_epoch_(\d+)_iter_(\d+)\.png")
 
 
 @dataclass(frozen=True)
@@ -99,7 +100,7 @@ def gather(folder: Path) -> Material:
         raise RunFolderError(f"{folder / CONFIG_FILE} cannot be read ({reason}); mend this file") from error
     if not isinstance(settings, dict):
         raise RunFolderError(f"{folder / CONFIG_FILE} holds no settings; mend this file")
-    grids = _grids(folder / "samples")
+    grids = sample_grids(folder)
     scores = read_scores(folder / "scores")
     return Material(
         name=str(settings.get("run_name") or folder.resolve().name),
@@ -112,7 +113,7 @@ def gather(folder: Path) -> Material:
             for epoch, iteration, path in choose_frames(grids)
             if (png := _picture(path))
         ],
-        drawn=datetime.fromtimestamp(grids[-1][2].stat().st_mtime) if grids else None,
+        drawn=datetime.fromtimestamp(grids[-1].path.stat().st_mtime) if grids else None,
         untrained=_picture(folder / "samples" / "untrained.png"),
         real=_picture(folder / "samples" / "real.png"),
         film=_film(folder, settings),
@@ -134,12 +135,6 @@ def choose_frames(grids: list[Any], limit: int = FRAME_LIMIT) -> list[Any]:
         return grids
     steps = range(limit)
     return [grids[index] for index in sorted({round((len(grids) - 1) * (k / steps[-1]) ** 2) for k in steps})]
-
-
-def _grids(folder: Path) -> list[tuple[int, int, Path]]:
-    """Return (epoch, iteration, file) of all sample grids in the order of training."""
-    named = [(match, path) for path in folder.glob("*.png") if (match := _GRID_NAME.fullmatch(path.name))]
-    return sorted((int(match[1]), int(match[2]), path) for match, path in named)
 
 
 def _atlas(folder: Path) -> list[Path]:
@@ -179,7 +174,8 @@ def _film(folder: Path, settings: Mapping[str, Any]) -> bytes | None:
         return None
     try:
         frames, durations = decode_gif(path.read_bytes())
-        return encode_gif([shrink(frame) for frame in frames], durations)
+        side = math.gcd(*map(square_side, frames))  # one for all: flat frames have larger squares
+        return encode_gif([frame[::side, ::side] for frame in frames], durations)
     except Exception as error:  # see above
         log.warning("left out of the report: %s is damaged (%s)", path, type(error).__name__)
         return None
@@ -219,7 +215,15 @@ def _files(folder: Path) -> list[tuple[str, int, int]]:
     for path in sorted(folder.iterdir(), key=lambda path: (path.is_file(), path.name)):
         if path.name.startswith((LOCK_FILE, TEMPORARY_PREFIX)) or path.name == REPORT_FILE:
             continue
-        files = [path] if path.is_file() else [file for file in path.rglob("*") if file.is_file()]
+        sizes = [*_sizes([path] if path.is_file() else path.rglob("*"))]
         name = path.name if path.is_file() else f"{path.name}/"
-        entries.append((name, len(files), sum(file.stat().st_size for file in files)))
+        entries.append((name, len(sizes), sum(sizes)))
     return entries
+
+
+def _sizes(paths: Iterable[Path]) -> Iterator[int]:
+    """Yield the bytes of each file that is no temporary one; a run that still trains renames those."""
+    for path in paths:
+        with contextlib.suppress(FileNotFoundError):
+            if path.is_file() and not path.name.startswith(TEMPORARY_PREFIX):
+                yield path.stat().st_size

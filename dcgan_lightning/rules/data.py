@@ -1,6 +1,6 @@
 """What is known of the images before they are there."""
 
-from dcgan_lightning.rules.checks import Check, flag, optional, seed, text, whole
+from dcgan_lightning.rules.checks import Check, flag, one_of, optional, seed, text, whole
 
 FASHION_MNIST_COUNT = 60_000
 # In the data set's order.
@@ -21,7 +21,7 @@ DATA_RULES: dict[str, Check] = {
     "data.seed": seed,
     "data.batch_size": whole(2),
     "data.count": whole(2, 1_000_000),
-    "data.image_channels": whole(1, 1024),
+    "data.image_channels": one_of(1, 3),
     "data.root": optional(text),
     "data.cache_dir": optional(text),
     "data.verify": flag,

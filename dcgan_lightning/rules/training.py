@@ -52,7 +52,7 @@ TRAINING_RULES: dict[str, Check] = {
     "model.latent_dim": whole(1, 65_536),
     "model.generator_channels": list_of(whole(1, 4096), 3),
     "model.discriminator_channels": list_of(whole(1, 4096), 2),
-    "model.image_channels": whole(1, 1024),
+    "model.image_channels": one_of(1, 3),
     "model.negative_slope": not_negative,
     "model.dropout": below_one,
     "model.initialization": one_of("glorot_uniform", "normal"),

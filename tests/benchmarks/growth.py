@@ -16,7 +16,7 @@ import sys
 from pathlib import Path
 from typing import Any
 
-from bench_process import HERE, Setup, run_process
+from bench_process import AS_MAKE, HERE, Setup, run_process
 from bench_statistics import describe, markdown_table, spread
 
 WAYS = ("ours", "ours-plain")
@@ -44,13 +44,16 @@ def whole_epoch(way: str, count: int) -> float:
     """Return the seconds of an epoch on made-up images; its first iteration counts as a median one."""
     iterations = iterations_of_an_epoch(count, BATCH_SIZE)
     setup = Setup(iterations - 1, 1, BATCH_SIZE, overrides=("data=synthetic", f"data.count={count}"))
-    seconds = run_process(sys.executable, "bench_contender.py", way, setup=setup)["seconds"]
+    seconds = run_process(sys.executable, "bench_contender.py", way, setup=setup, variables=AS_MAKE)[
+        "seconds"
+    ]
     return sum(seconds) + statistics.median(seconds)
 
 
 def seconds_of(way: str, setup: Setup) -> float:
     """Return the median seconds of an iteration on Fashion-MNIST."""
-    return statistics.median(run_process(sys.executable, "bench_contender.py", way, setup=setup)["seconds"])
+    figures = run_process(sys.executable, "bench_contender.py", way, setup=setup, variables=AS_MAKE)
+    return statistics.median(figures["seconds"])
 
 
 def plan(batch_sizes: tuple[int, ...], widths: tuple[float, ...], setup: Setup) -> list[Setup]:

@@ -20,7 +20,7 @@ import tempfile
 from collections.abc import Sequence
 from pathlib import Path
 
-from bench_process import ROOT
+from bench_process import AS_MAKE, ROOT
 from bench_statistics import describe, markdown_table, spread
 
 BATCH_SIZE = 256
@@ -73,7 +73,7 @@ def measure(threads: int, iterations: int, *overrides: str) -> float:
             "logger=none", f"trainer.limit_train_batches={WARMUP + iterations}",
             f"data.batch_size={BATCH_SIZE}", f"threads={threads}", "callbacks=[history]", *overrides,
         ]  # fmt: skip
-        environment = os.environ | {"PYTHONPATH": str(ROOT)}
+        environment = os.environ | AS_MAKE | {"PYTHONPATH": str(ROOT)}
         subprocess.run(command, cwd=folder, env=environment, check=True, stdout=subprocess.DEVNULL)
         with open(Path(folder, "outputs", "run", "history", "history.csv")) as file:
             ends = [float(row["seconds"]) for row in csv.DictReader(file)][WARMUP - 1 :]

@@ -8,7 +8,8 @@ from callback_training import make_trainer
 from pytorch_lightning.callbacks import Callback
 from pytorch_lightning.utilities.exceptions import SIGTERMException
 
-from dcgan_lightning.callbacks import GracefulStop
+from dcgan_lightning.callbacks import Checkpoints, GracefulStop
+from dcgan_lightning.checkpoints import progress, read_checkpoint
 from dcgan_lightning.data import SyntheticDataModule
 from dcgan_lightning.systems import DCGAN
 
@@ -29,8 +30,8 @@ class SignalAt(Callback):
                 signal.raise_signal(number)
 
 
-def fit(folder: Path, stop: GracefulStop, sender: SignalAt) -> pl.Trainer:
-    trainer = make_trainer(folder, [sender, stop], epochs=2)
+def fit(folder: Path, stop: GracefulStop, sender: SignalAt, *others: Callback) -> pl.Trainer:
+    trainer = make_trainer(folder, [sender, stop, *others], epochs=2)
     system = DCGAN(batch_size=8, latent_dim=6, generator_channels=(8, 6, 4), discriminator_channels=(4, 6))
     with stop.armed(trainer):
         trainer.fit(system, datamodule=SyntheticDataModule(8, count=36))
@@ -45,6 +46,17 @@ def test_the_iteration_is_finished(tmp_path: Path, number: signal.Signals) -> No
     assert sender.iterations == 3
     assert stop.signal == number
     assert stop.is_graceful
+
+
+@pytest.mark.parametrize("number", BOTH)
+def test_the_state_is_saved_before_anything_can_fail(tmp_path: Path, number: signal.Signals) -> None:
+    class Unreachable(Callback):
+        def on_exception(self, trainer, pl_module, exception) -> None:
+            raise ConnectionError("no route to the tracker")
+
+    with pytest.raises(ConnectionError):
+        fit(tmp_path, GracefulStop(), SignalAt(number), Unreachable(), Checkpoints())
+    assert progress(read_checkpoint(tmp_path / "checkpoints" / "last.ckpt")) == (0, 3)
 
 
 def test_a_second_ctrl_c_ends_at_once(tmp_path: Path) -> None:

@@ -141,6 +141,17 @@ def test_files_arrive_once_a_run_ends(tmp_path: Path, was_stopped: bool) -> None
     ]
 
 
+def test_a_tracker_that_fails_loses_no_run(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    class Unreachable(FakeMLFlowLogger):
+        def log_artifact(self, run_id: str, local_path: str, artifact_path: str | None) -> None:
+            raise ConnectionError("no\n  route")
+
+    wandb = FakeWandbLogger()
+    TrackedFiles().teardown(ended_run(tmp_path, Unreachable(), wandb), None, "fit")
+    assert "Unreachable did not take the run's files: no route" in caplog.text
+    assert len(wandb.run.saved) == 2
+
+
 def test_one_process_hands_over_and_closes(tmp_path: Path) -> None:
     logger = FakeWandbLogger()
     other = ended_run(tmp_path, logger, is_global_zero=False)

@@ -76,3 +76,17 @@ def test_decoding_undoes_encoding(shape: tuple[int, ...]) -> None:
     frames, durations = decode_gif(encode_gif(list(pictures), [50, 100, 200]))
     assert durations == [50, 100, 200]
     np.testing.assert_array_equal(frames, pictures)
+
+
+@pytest.mark.parametrize("greys", [(21, 256, 256), (256, 21, 256), (256, 256, 3), (1, 256, 1)])
+def test_grey_frames_of_any_number_of_greys_come_back(greys: tuple[int, ...]) -> None:
+    noise = np.random.default_rng(0)
+    frames = [
+        (noise.permutation(np.arange(1024) % count) * (255 // max(count - 1, 1))).astype(np.uint8)
+        for count in greys
+    ]
+    frames = [frame.reshape(32, 32) for frame in frames]
+    decoded, durations = decode_gif(encode_gif(frames, 50))
+    assert durations == [50] * 3
+    for frame, expected in zip(decoded, frames, strict=True):
+        assert np.array_equal(frame, expected)

@@ -2,7 +2,15 @@ import numpy as np
 import pytest
 import torch
 
-from dcgan_lightning.pictures import decode_png, encode_each_png, encode_png, make_grid, shrink, to_uint8
+from dcgan_lightning.pictures import (
+    decode_png,
+    encode_each_png,
+    encode_png,
+    make_grid,
+    shrink,
+    square_side,
+    to_uint8,
+)
 
 
 def test_to_uint8_has_one_fixed_range() -> None:
@@ -32,6 +40,11 @@ def test_grid_scale_repeats_pixels() -> None:
     assert np.array_equal(make_grid(images, 2, scale=3)[::3, ::3], make_grid(images, 2))
 
 
+def test_other_numbers_of_channels_are_refused() -> None:
+    with pytest.raises(ValueError, match="expected images of 1 or 3 channels, got 2"):
+        make_grid(torch.zeros(1, 2, 4, 4, dtype=torch.uint8), columns=1)
+
+
 @pytest.mark.parametrize("channels", [1, 3])
 def test_shrinking_undoes_the_scale(channels: int) -> None:
     images = torch.randint(0, 256, (4, channels, 28, 28), dtype=torch.uint8)
@@ -42,6 +55,8 @@ def test_shrinking_undoes_the_scale(channels: int) -> None:
 def test_what_has_no_squares_is_not_shrunk() -> None:
     picture = np.random.default_rng(0).integers(0, 256, (12, 12), dtype=np.uint8)
     assert shrink(picture) is picture
+    assert square_side(picture) == 1
+    assert square_side(picture.repeat(3, 0).repeat(3, 1)) == 3
     assert shrink(picture[:7]).shape == (7, 12)
     assert shrink(np.zeros((12, 18), dtype=np.uint8)).shape == (2, 3)  # the largest square
 

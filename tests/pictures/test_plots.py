@@ -2,20 +2,65 @@ import numpy as np
 import pytest
 import torch
 from matplotlib import _pylab_helpers
+from matplotlib.figure import Figure
 
-from dcgan_lightning.pictures import decode_png, draw_curves, draw_examples, draw_pairs, draw_search
-from dcgan_lightning.pictures.plots import running_mean
+from dcgan_lightning.pictures import (
+    decode_png,
+    draw_curves,
+    draw_examples,
+    draw_pairs,
+    draw_scores,
+    draw_search,
+    plots,
+)
+from dcgan_lightning.pictures.plots import png_of, running_mean
 
 
 def history(level: float) -> dict[str, np.ndarray]:
     return {name: np.full(20, level) for name in ("gen_loss", "disc_loss", "real_accuracy", "fake_accuracy")}
 
 
-def test_curves_show_the_values() -> None:
-    low, high = (decode_png(draw_curves(history(level), iterations_per_epoch=10)) for level in (0.1, 0.9))
-    assert low.shape == (640, 1200, 4)
-    assert not np.array_equal(low, high)
-    assert draw_curves(history(0.1), 10) == draw_curves(history(0.1), 10)
+@pytest.fixture
+def drawn(monkeypatch: pytest.MonkeyPatch) -> list[Figure]:
+    """Keep the figures that are made to pictures."""
+    figures: list[Figure] = []
+    monkeypatch.setattr(plots, "png_of", lambda figure: figures.append(figure) or png_of(figure))
+    return figures
+
+
+def curves_of(figure: Figure) -> list[dict[str, list[float]]]:
+    """Return the curves of each panel: label to values."""
+    return [{line.get_label(): [*line.get_ydata()] for line in axes.lines} for axes in figure.axes]
+
+
+def test_curves_show_the_values(drawn: list[Figure]) -> None:
+    names = ("gen_loss", "disc_loss", "real_accuracy", "fake_accuracy")
+    values = {name: np.array([index, index + 0.5]) for index, name in enumerate(names)}
+    picture = draw_curves(values, iterations_per_epoch=10)
+    assert decode_png(picture).shape == (640, 1200, 4)
+    losses, accuracies = curves_of(drawn[0])[:2]
+    assert losses == {"gen_loss": [0, 0.5], "disc_loss": [1, 1.5]}
+    assert accuracies == {"real_accuracy": [2, 2.5], "fake_accuracy": [3, 3.5]}
+    assert draw_curves(values, 10) == picture
+
+
+def test_long_curves_get_their_running_mean(drawn: list[Figure]) -> None:
+    values = {name: np.arange(400.0) for name in history(0.0)}
+    draw_curves(values, iterations_per_epoch=100)
+    panel = curves_of(drawn[0])[0]
+    assert panel["gen_loss (mean of 2)"] == [*np.arange(0.5, 399)]
+    assert len(panel) == 4  # two faint ones beside the means
+
+
+def test_scores_stand_in_their_panels(drawn: list[Figure]) -> None:
+    names = ("frechet_distance", "precision", "recall", "density", "coverage", "class_divergence")
+    values = {name: np.array([index, index + 0.5]) for index, name in enumerate(names)}
+    assert decode_png(draw_scores(np.array([1, 4]), values)).shape == (360, 1200, 4)
+    distance, fidelity, classes = curves_of(drawn[0])
+    assert distance == {"frechet_distance": [0, 0.5]}
+    assert fidelity == {name: [*values[name]] for name in ("precision", "recall", "density", "coverage")}
+    assert classes == {"class_divergence": [5, 5.5]}
+    assert [*drawn[0].axes[0].lines[0].get_xdata()] == [1, 4]
 
 
 def test_curves_of_a_single_iteration() -> None:

@@ -8,7 +8,7 @@ import pytest
 from report_runs import NAME, grid, make_bare_run, make_run
 
 from dcgan_lightning.errors import RunFolderError
-from dcgan_lightning.pictures import decode_gif, decode_png
+from dcgan_lightning.pictures import decode_gif, decode_png, encode_gif
 from dcgan_lightning.reports.elements import png_size
 from dcgan_lightning.reports.material import choose_frames, gather
 
@@ -48,11 +48,27 @@ def test_pictures_are_kept_to_the_pixel_in_less_room(tmp_path: Path) -> None:
     np.testing.assert_array_equal(frames, [grid(0, scale=1), grid(1, scale=1)])
 
 
+def test_a_flat_grid_does_not_spoil_the_film(tmp_path: Path) -> None:
+    """A black picture could be shrunk further than the others."""
+    folder = make_run(tmp_path / "run")
+    frames = [grid(0), np.zeros_like(grid(0)), grid(1)]
+    (folder / "film.gif").write_bytes(encode_gif(frames, 200))
+    material = gather(folder)
+    assert material.film is not None
+    shown, durations = decode_gif(material.film)
+    assert durations == [200] * 3
+    side = grid(0).shape[0] // shown[0].shape[0]
+    assert side > 1
+    for frame, original in zip(shown, frames, strict=True):
+        assert np.array_equal(frame.repeat(side, 0).repeat(side, 1), original)
+
+
 def test_files_are_counted_without_the_report(tmp_path: Path) -> None:
     folder = make_run(tmp_path / "run")
     (folder / "report.html").write_text("x")
     (folder / ".lock").write_text("1")
-    (folder / ".tmp-x").write_text("1")
+    for temporary in (folder / ".tmp-x", folder / "samples" / ".tmp-x"):
+        temporary.write_text("1")
     files = {name: (count, size) for name, count, size in gather(folder).files}
     assert list(files) == [
         "checkpoints/", "generated/", "history/", "samples/", "scores/",

@@ -1,0 +1,31 @@
+"""The files of a run's sample grids."""
+
+import re
+from pathlib import Path
+from typing import NamedTuple
+
+_NAME = re.compile(r"sample_epoch_(\d+)_iter_(\d+)\.png")
+
+
+class SampleGridFile(NamedTuple):
+    """A sample grid; epoch and iteration count from 1. Such tuples sort in the order of training."""
+
+    epoch: int
+    iteration: int
+    path: Path
+
+
+def grid_name(epoch: int, iteration: int) -> str:
+    """Return a sample grid's file name, the notebook's."""
+    return f"sample_epoch_{epoch:04d}_iter_{iteration:03d}.png"
+
+
+def sample_grids(folder: Path) -> list[SampleGridFile]:
+    """Return the sample grids of a run in the order of training.
+
+    Args:
+        folder: The run's folder; it need not have any.
+    """
+    paths = (folder / "samples").glob("sample_epoch_*.png")
+    named = [(match, path) for path in paths if (match := _NAME.fullmatch(path.name))]
+    return sorted(SampleGridFile(int(match[1]), int(match[2]), path) for match, path in named)
