@@ -87,15 +87,15 @@ def summarized(command: Callable[[], Any]) -> None:
 
 
 def _summarize(sweep: Sweep) -> None:
-    """Write the summary into the sweep's folder and print it; a full disk must not hide why jobs failed."""
+    """Write the summary into the sweep's folder and print it; nothing here may hide why jobs failed."""
     from dcgan_lightning.compare import write_comparison
     from dcgan_lightning.runs import read_runs
 
     try:
         runs = read_runs([sweep.folder])
         text = write_comparison(runs, sweep.folder)
-    except DCGANError as error:
-        print(f"no summary of the sweep: {error}", file=sys.stderr)
+    except Exception as error:
+        print(f"no summary of the sweep: {one_line(error)}", file=sys.stderr)
         return
     states = [run.status for run in runs]
     counts = [f"{states.count(state)} {state}" for state in dict.fromkeys(states)]

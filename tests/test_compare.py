@@ -60,6 +60,16 @@ def test_only_what_there_is_is_drawn(tmp_path: Path) -> None:
     assert sorted(path.name for path in tmp_path.iterdir()) == ["jobs", "summary.csv"]
 
 
+def test_the_table_is_there_even_if_drawing_fails(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def fail(*arguments: object) -> bytes:
+        raise ValueError("bottom cannot be >= top")
+
+    monkeypatch.setattr("dcgan_lightning.compare.draw_setting_curves", fail)
+    with pytest.raises(ValueError, match="bottom"):
+        compare([make_sweep(tmp_path / "sweep")])
+    assert (tmp_path / "sweep" / "summary.csv").read_text().count("\n") == 5
+
+
 def test_seeds_stand_side_by_side(tmp_path: Path) -> None:
     assert titles([make_sweep(tmp_path / "s")]) == [
         ["0: generator_lr=0.0001 seed=0", "1: generator_lr=0.0001 seed=1"],

@@ -146,3 +146,19 @@ def test_a_summary_that_cannot_be_written_hides_nothing(
     with pytest.raises(SweepError, match="1 of 4 jobs failed"):
         summarized(command)
     assert f"no summary of the sweep: cannot write {folder}/summary.csv" in capsys.readouterr().err
+
+
+def test_an_error_of_the_summary_is_a_line_and_hides_nothing(
+    started: Callable[..., Path], capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail(*arguments: object) -> str:
+        raise ValueError("bottom cannot\nbe >= top")
+
+    monkeypatch.setattr("dcgan_lightning.compare.write_comparison", fail)
+    folder = started()
+    with pytest.raises(SweepError, match="1 of 4 jobs failed"):
+        summarized(raising(ConfigError("data.count must be more"), lambda: make_sweep(folder, grid=False)))
+    assert capsys.readouterr().err == "no summary of the sweep: bottom cannot be >= top\n"
+    with pytest.raises(KeyboardInterrupt):
+        summarized(raising(KeyboardInterrupt(), lambda: write_record(folder, JOB)))
+    assert "go on with: python -m dcgan_lightning.train" in capsys.readouterr().out
