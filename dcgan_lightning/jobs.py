@@ -109,8 +109,10 @@ def begin_job(sweep: Path, job: JobRecord, ckpt_path: str | None) -> JobRecord:
 
     Raises:
         ConfigError: A run of other settings has this number, or has more epochs already.
-        RunFolderError: There is such a run, and it shall not go on.
+        RunFolderError: There is such a run, and it shall not go on; or the sweep's folder is that of a run.
     """
+    if (sweep / CONFIG_FILE).is_file():
+        raise RunFolderError(f"{sweep} already holds a run; choose another run_name for the sweep")
     old = read_record(sweep, job.folder)
     folder = sweep / job.folder
     if old is None or not (folder / CONFIG_FILE).is_file():

@@ -70,6 +70,17 @@ def test_a_new_sweep_does_not_write_into_an_old_one(tmp_path: Path) -> None:
         begin_job(tmp_path, JOB, None)
 
 
+@pytest.mark.parametrize("ckpt_path", [None, "auto"])
+def test_a_sweep_does_not_begin_in_the_folder_of_a_run(tmp_path: Path, ckpt_path: str | None) -> None:
+    run = make_run(tmp_path / "run")
+    before = sorted(run.rglob("*"))
+    with pytest.raises(
+        RunFolderError, match=r"run already holds a run; choose another run_name for the sweep"
+    ):
+        begin_job(run, JOB, ckpt_path)
+    assert sorted(run.rglob("*")) == before
+
+
 def test_a_job_that_left_nothing_may_be_mended(tmp_path: Path) -> None:
     write_record(tmp_path, dataclasses.replace(JOB, status="failed", overrides=("seed=-1",)))
     assert begin_job(tmp_path, JOB, None) == JOB
