@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Literal
 
 from dcgan_lightning.errors import ConfigError, RunFolderError
-from dcgan_lightning.files import write_atomic
+from dcgan_lightning.files import is_locked, write_atomic
 
 Status = Literal["running", "finished", "failed", "stopped"]
 
@@ -109,12 +109,17 @@ def begin_job(sweep: Path, job: JobRecord, ckpt_path: str | None) -> JobRecord:
 
     Raises:
         ConfigError: A run of other settings has this number, or has more epochs already.
-        RunFolderError: There is such a run, and it shall not go on; or the sweep's folder is that of a run.
+        RunFolderError: There is such a run, and it shall not go on, or another process is at it; or the
+            sweep's folder is that of a run.
     """
     if (sweep / CONFIG_FILE).is_file():
         raise RunFolderError(f"{sweep} already holds a run; choose another run_name for the sweep")
     old = read_record(sweep, job.folder)
     folder = sweep / job.folder
+    if is_locked(folder):  # else its record would be overwritten
+        raise RunFolderError(
+            f"{folder} is in use by another process; wait for it, or choose another run_name for the sweep"
+        )
     if old is None or not (folder / CONFIG_FILE).is_file():
         return job
     if ckpt_path not in _GOES_ON:

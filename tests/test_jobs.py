@@ -5,7 +5,16 @@ import pytest
 from made_runs import make_run
 
 from dcgan_lightning.errors import ConfigError, RunFolderError
-from dcgan_lightning.jobs import JobRecord, begin_job, describe_job, read_record, read_records, write_record
+from dcgan_lightning.files import locked
+from dcgan_lightning.jobs import (
+    JobRecord,
+    begin_job,
+    describe_job,
+    read_record,
+    read_records,
+    record_files,
+    write_record,
+)
 
 JOB = JobRecord(number=1, folder="1", overrides=("seed=1", "experiment=smoke"), epochs=2)
 FINISHED = dataclasses.replace(JOB, status="finished", seconds=5.0, objective=0.25)
@@ -79,6 +88,19 @@ def test_a_sweep_does_not_begin_in_the_folder_of_a_run(tmp_path: Path, ckpt_path
     ):
         begin_job(run, JOB, ckpt_path)
     assert sorted(run.rglob("*")) == before
+
+
+@pytest.mark.parametrize("ckpt_path", [None, "auto"])
+def test_a_job_that_another_process_runs_is_left_alone(tmp_path: Path, ckpt_path: str | None) -> None:
+    make_run(tmp_path / "1")
+    write_record(tmp_path, JOB)
+    before = record_files(tmp_path)
+    with (
+        locked(tmp_path / "1"),
+        pytest.raises(RunFolderError, match="1 is in use by another process; wait for it, or choose another"),
+    ):
+        begin_job(tmp_path, JOB, ckpt_path)
+    assert record_files(tmp_path) == before
 
 
 def test_a_job_that_left_nothing_may_be_mended(tmp_path: Path) -> None:
