@@ -14,6 +14,7 @@ from typing import Literal
 
 from dcgan_lightning.errors import ConfigError, RunFolderError
 from dcgan_lightning.files import is_locked, write_atomic
+from dcgan_lightning.processes import is_first_process
 
 Status = Literal["running", "finished", "failed", "stopped"]
 
@@ -100,7 +101,8 @@ def record_files(sweep: Path) -> dict[str, bytes]:
 def begin_job(sweep: Path, job: JobRecord, ckpt_path: str | None) -> JobRecord:
     """Return the record to go on with: the old one if the job is finished already, else the new one.
 
-    Needs no PyTorch and changes nothing.
+    Needs no PyTorch and changes nothing. Of a job's processes only the first one asks whether the folder is
+    free: when the others look, it may have begun.
 
     Args:
         sweep: The sweep's folder.
@@ -116,13 +118,13 @@ def begin_job(sweep: Path, job: JobRecord, ckpt_path: str | None) -> JobRecord:
         raise RunFolderError(f"{sweep} already holds a run; choose another run_name for the sweep")
     old = read_record(sweep, job.folder)
     folder = sweep / job.folder
-    if is_locked(folder):  # else its record would be overwritten
+    if is_first_process() and is_locked(folder):  # else its record would be overwritten
         raise RunFolderError(
             f"{folder} is in use by another process; wait for it, or choose another run_name for the sweep"
         )
     if old is None or not (folder / CONFIG_FILE).is_file():
         return job
-    if ckpt_path not in _GOES_ON:
+    if is_first_process() and ckpt_path not in _GOES_ON:
         raise RunFolderError(
             f"{folder} already holds a run; choose another run_name, or go on with this sweep: ckpt_path=auto"
         )

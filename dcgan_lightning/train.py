@@ -246,7 +246,8 @@ def _command(cfg: DictConfig) -> float | None:
                     return job.objective
                 if hydra_cfg.launcher._target_.endswith(_LOCAL_LAUNCHERS):
                     stack.enter_context(ending_with_sweep())  # around the record, which it must not cut off
-                outcome = stack.enter_context(note_job(sweep, job))
+                if is_first_process():
+                    outcome = stack.enter_context(note_job(sweep, job))
             result = train(cfg)
             outcome.objective = result.score  # what a search looks for the smallest of
     except DCGANError as error:

@@ -103,6 +103,20 @@ def test_a_job_that_another_process_runs_is_left_alone(tmp_path: Path, ckpt_path
     assert record_files(tmp_path) == before
 
 
+def test_the_other_processes_of_a_job_do_not_ask_for_a_free_folder(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    make_run(tmp_path / "1")
+    write_record(tmp_path, JOB)
+    monkeypatch.setenv("LOCAL_RANK", "1")
+    with locked(tmp_path / "1"):  # by the first one, which has begun
+        assert begin_job(tmp_path, JOB, None) == JOB
+    write_record(tmp_path, FINISHED)
+    assert begin_job(tmp_path, JOB, None) == FINISHED  # all pass it over
+    with pytest.raises(ConfigError, match=r"seed=1 \(now 2\)"):
+        begin_job(tmp_path, dataclasses.replace(JOB, overrides=("seed=2", "experiment=smoke")), None)
+
+
 def test_a_job_that_left_nothing_may_be_mended(tmp_path: Path) -> None:
     write_record(tmp_path, dataclasses.replace(JOB, status="failed", overrides=("seed=-1",)))
     assert begin_job(tmp_path, JOB, None) == JOB

@@ -1,5 +1,7 @@
 import dataclasses
 import os
+import subprocess
+import sys
 from collections.abc import Callable
 from pathlib import Path
 
@@ -162,3 +164,34 @@ def test_an_error_of_the_summary_is_a_line_and_hides_nothing(
     with pytest.raises(KeyboardInterrupt):
         summarized(raising(KeyboardInterrupt(), lambda: write_record(folder, JOB)))
     assert "go on with: python -m dcgan_lightning.train" in capsys.readouterr().out
+
+
+OTHER_PROCESS = """
+import pathlib
+from dcgan_lightning import train as command
+
+def train(cfg):
+    print("trains", cfg.seed)
+    folder = pathlib.Path(cfg.paths.output_dir)
+    return command.RunResult(folder=folder, epochs=2, seconds=0.0, metrics={}, system=None, score=None)
+
+command.train = train
+command._command()
+"""
+
+
+def test_only_the_first_process_of_a_job_writes_its_record(tmp_path: Path) -> None:
+    folder = tmp_path / "outputs" / "sweep"
+    jobs = ("experiment=smoke", "run_name=sweep", "seed=0"), ("experiment=smoke", "run_name=sweep", "seed=1")
+    for number, status in enumerate(("finished", "running")):
+        (folder / str(number)).mkdir(parents=True)
+        (folder / str(number) / "config.yaml").touch()
+        write_record(folder, JobRecord(number, str(number), jobs[number], 2, status))  # type: ignore[arg-type]
+    before = record_files(folder)
+    result = subprocess.run(
+        [sys.executable, "-c", OTHER_PROCESS, "-m", *jobs[0][:2], "seed=0,1"],
+        cwd=tmp_path, env=os.environ | {"LOCAL_RANK": "1"}, capture_output=True, text=True, timeout=120,
+    )  # fmt: skip
+    assert result.returncode == 0, result.stderr
+    assert [line for line in result.stdout.splitlines() if "trains" in line] == ["trains 1"]
+    assert record_files(folder) == before
