@@ -7,6 +7,7 @@ import re
 import signal
 import sys
 import time
+import traceback
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -135,6 +136,24 @@ def note_job(sweep: Path, job: JobRecord) -> Iterator[Outcome]:
                 note("stopped", "Ctrl-C" if isinstance(error, KeyboardInterrupt) else "SIGTERM")
         raise
     note("finished", objective=outcome.objective)
+
+
+@contextlib.contextmanager
+def forgetting_locals() -> Iterator[None]:
+    """Run a job; an error that ends it keeps its traceback's lines, and nothing of what its frames hold.
+
+    Hydra keeps the errors of a sweep's jobs until the sweep ends: a step that ran out of memory would keep
+    its activations from all jobs after it.
+    """
+    try:
+        yield
+    except Exception as error:
+        found: list[BaseException | None] = [error]
+        for one in found:  # grows on the way
+            if one is not None:
+                traceback.clear_frames(one.__traceback__)
+                found += [other for other in (one.__cause__, one.__context__) if other not in found]
+        raise
 
 
 def run_command(command: Callable[[], Any], config_name: str = "train") -> NoReturn:

@@ -14,7 +14,7 @@ from hydra.core.hydra_config import HydraConfig
 from hydra.types import RunMode
 from omegaconf import DictConfig, OmegaConf
 
-from dcgan_lightning.commands import Outcome, note_job, refuse, run_command
+from dcgan_lightning.commands import Outcome, forgetting_locals, note_job, refuse, run_command
 from dcgan_lightning.config import CONF_DIR, build, fingerprint, plain, validate
 from dcgan_lightning.devices import (
     check_processes,
@@ -239,6 +239,7 @@ def _command(cfg: DictConfig) -> float | None:
     try:
         with contextlib.ExitStack() as stack:
             if is_sweep:
+                stack.enter_context(forgetting_locals())
                 sweep = Path(hydra_cfg.runtime.cwd, hydra_cfg.sweep.dir)
                 job = _begin(cfg, sweep, folder)
                 if job.status == "finished":

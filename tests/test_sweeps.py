@@ -195,3 +195,32 @@ def test_only_the_first_process_of_a_job_writes_its_record(tmp_path: Path) -> No
     assert result.returncode == 0, result.stderr
     assert [line for line in result.stdout.splitlines() if "trains" in line] == ["trains 1"]
     assert record_files(folder) == before
+
+
+FAILING_STEP = """
+import gc, weakref
+import torch
+from dcgan_lightning import train as command
+from dcgan_lightning.systems import DCGAN
+
+held = []
+
+def step(self, batch, batch_idx):
+    gc.collect()
+    print("alive:", sum(reference() is not None for reference in held), flush=True)
+    activations = torch.zeros(3)
+    held.append(weakref.ref(activations))
+    raise RuntimeError("out of memory")
+
+DCGAN.training_step = step
+command.main()
+"""
+
+
+def test_a_failed_job_leaves_no_activations_to_the_next_one(tmp_path: Path) -> None:
+    result = subprocess.run(
+        [sys.executable, "-c", FAILING_STEP, "-m", "experiment=smoke", "logger=none", "seed=0,1"],
+        cwd=tmp_path, env=os.environ | {"OMP_NUM_THREADS": "1"}, capture_output=True, text=True, timeout=120,
+    )  # fmt: skip
+    assert "2 of 2 jobs failed" in result.stderr
+    assert [line for line in result.stdout.splitlines() if "alive" in line] == ["alive: 0", "alive: 0"]
