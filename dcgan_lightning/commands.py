@@ -30,6 +30,8 @@ from dcgan_lightning.rules import flatten
 
 # run_command sets HYDRA_FULL_ERROR for Hydra and hands the user's choice down to the job's other processes.
 _USERS_CHOICE = "DCGAN_FULL_ERROR"
+# Optuna's, of a search that goes on.
+_OTHER_CHOICES = ("does not support dynamic value space", "Cannot set different distribution kind")
 SHOW_TRACEBACKS = os.environ.get(_USERS_CHOICE, os.environ.get("HYDRA_FULL_ERROR")) == "1"
 
 
@@ -178,6 +180,11 @@ def run_command(command: Callable[[], Any], config_name: str = "train") -> NoRet
     except ValueError as error:
         if str(error) in ("Record does not exist.", "No trials are completed yet."):  # Optuna's, of its best
             refuse(ConfigError("no job of this search gave a score; see above what ended them"), config_name)
+        if any(text in str(error) for text in _OTHER_CHOICES):
+            remedy = "give the same ones, or another run_name"
+            refuse(
+                ConfigError(f"this study was begun with other choices for a setting; {remedy}"), config_name
+            )
         if "Config group override" not in str(error):  # Hydra's answer to group=null
             raise
         refuse(ConfigError("a group such as data cannot be null; choose one of its options"), config_name)

@@ -146,8 +146,16 @@ def test_only_the_first_process_says_that_all_diverged(
             ValueError("Record does not exist."),
             "no job of this search gave a score; see above what ended them",
         ),
+        (
+            ValueError("CategoricalDistribution does not support dynamic value space."),
+            "this study was begun with other choices for a setting; give the same ones, or another run_name",
+        ),
+        (
+            ValueError("Cannot set different distribution kind to the same parameter name."),
+            "this study was begun with other choices for a setting; give the same ones, or another run_name",
+        ),
     ],
-    ids=["launcher", "sweeper", "search"],
+    ids=["launcher", "sweeper", "search", "choices", "kind"],
 )
 def test_what_plugins_say_is_one_line(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], error: Exception, line: str

@@ -6,14 +6,16 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+from joblib.externals.loky.process_executor import TerminatedWorkerError
 from made_runs import make_sweep
 
 from dcgan_lightning import sweeps
-from dcgan_lightning.errors import ConfigError, SweepError
+from dcgan_lightning.errors import ConfigError, ProcessError, SweepError
 from dcgan_lightning.jobs import JobRecord, record_files, write_record
 from dcgan_lightning.sweeps import Sweep, summarized
 
 JOB = JobRecord(number=0, folder="0", overrides=("seed=0",), epochs=2)
+FAILED = dataclasses.replace(JOB, status="failed", reason="noted")
 
 
 @pytest.fixture
@@ -71,10 +73,9 @@ def test_a_search_bears_failed_jobs(started: Callable[..., Path], capsys: pytest
 
 def test_what_a_job_did_not_note_is_said_too(started: Callable[..., Path]) -> None:
     folder = started()
-    note = dataclasses.replace(JOB, status="failed", reason="noted")
     for error, lines in ((ConfigError("noted"), 2), (ConfigError("not noted"), 3)):
         with pytest.raises(SweepError) as caught:
-            summarized(raising(error, lambda: write_record(folder, note)))
+            summarized(raising(error, lambda: write_record(folder, FAILED)))
         assert str(caught.value).count("\n") == lines - 1
 
 
@@ -133,6 +134,24 @@ def test_a_stopped_sweep_is_summarised_and_says_how_to_go_on(
         "ckpt_path=auto\n"
     )
     assert (command in capsys.readouterr().out) == can_go_on
+
+
+@pytest.mark.parametrize("can_go_on", [True, False])
+def test_a_killed_worker_is_a_line_and_the_sweep_goes_on(
+    started: Callable[..., Path], capsys: pytest.CaptureFixture[str], can_go_on: bool
+) -> None:
+    folder = started(can_go_on)
+    killed = raising(TerminatedWorkerError("A worker process ..."), lambda: write_record(folder, JOB))
+    with pytest.raises(ProcessError) as caught:
+        summarized(killed)
+    assert str(caught.value) == (
+        "a job's process was killed, perhaps for lack of memory; use a smaller hydra.launcher.n_jobs"
+    )
+    printed = capsys.readouterr().out
+    assert "jobs: 1 stopped" in printed
+    assert ("go on with: python -m dcgan_lightning.train -m seed=0,1" in printed) == can_go_on
+    with pytest.raises(SweepError, match=r"(?s)1 of 1 jobs failed.*\na job's process was killed"):
+        summarized(raising(TerminatedWorkerError(), lambda: write_record(folder, FAILED)))
 
 
 def test_a_summary_that_cannot_be_written_hides_nothing(
