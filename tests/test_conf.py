@@ -245,6 +245,17 @@ def test_trackers_stay_in_the_runs_folder_and_group_sweeps(
     assert mlflow._run_name == (f"{tmp_path.name}/run" if is_sweep else "run")
 
 
+@pytest.mark.usefixtures("_trackers")
+def test_trackers_keep_the_names_that_they_are_given(compose_cfg: Compose, tmp_path: Path) -> None:
+    names = ("wandb.name=a", "wandb.group=b", "mlflow.experiment_name=c", "mlflow.tags={d: e}")
+    cfg = compose_cfg("logger=[wandb,mlflow]", *(f"+logger.{name}" for name in names))
+    trainer = build_trainer(cfg, "cpu", 1, GracefulStop(), AtomicCheckpointIO(), is_sweep=True)
+    wandb, mlflow = trainer.loggers
+    assert (wandb._wandb_init["name"], wandb._wandb_init["group"]) == ("a", "b")
+    assert (mlflow._experiment_name, mlflow.tags["d"]) == ("c", "e")
+    assert mlflow._run_name == f"{tmp_path.name}/run"  # not given
+
+
 @pytest.mark.parametrize("name", ["train", *COMMANDS])
 def test_no_command_makes_hydras_own_folders(name: str) -> None:
     with initialize_config_dir(CONF_DIR, version_base="1.3"):
