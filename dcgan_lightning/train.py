@@ -243,7 +243,7 @@ def _command(cfg: DictConfig) -> float | None:
                 sweep = Path(hydra_cfg.runtime.cwd, hydra_cfg.sweep.dir)
                 job = _begin(cfg, sweep, folder)
                 if job.status == "finished":
-                    log.info("job %d is finished already: %s", job.number, folder)
+                    log.info("job %s is finished already: %s", job.folder, folder)
                     return job.objective
                 if hydra_cfg.launcher._target_.endswith(_LOCAL_LAUNCHERS):
                     stack.enter_context(ending_with_sweep())  # around the record, which it must not cut off
@@ -271,7 +271,6 @@ def _begin(cfg: DictConfig, sweep: Path, folder: Path) -> JobRecord:
     """Return this job of a sweep as it begins, or as it was if it is finished already."""
     hydra_cfg = HydraConfig.get()
     job = JobRecord(
-        number=int(hydra_cfg.job.num),
         folder=os.path.relpath(folder, sweep),
         overrides=tuple(hydra_cfg.overrides.task),
         epochs=cfg.trainer.max_epochs,

@@ -43,7 +43,7 @@ def test_a_broken_interpolation_is_named() -> None:
     assert one_line(caught.value).startswith("latent_dim: ")
 
 
-JOB = JobRecord(number=3, folder="3", overrides=("seed=3",), epochs=2)
+JOB = JobRecord(folder="3", overrides=("seed=3",), epochs=2)
 
 
 def test_a_job_is_noted_while_it_runs_and_when_it_has_finished(tmp_path: Path) -> None:

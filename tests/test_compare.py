@@ -53,7 +53,7 @@ def test_one_run_has_nothing_to_compare_with(tmp_path: Path) -> None:
 
 
 def test_only_what_there_is_is_drawn(tmp_path: Path) -> None:
-    record = JobRecord(0, "0", ("seed=-1",), 2, "failed", "seed must be ...")
+    record = JobRecord("0", ("seed=-1",), 2, "failed", "seed must be ...")
     write_record(tmp_path, record)
     text = write_comparison(read_runs([tmp_path]), tmp_path)
     assert text == f"There are no figures yet.\nsummary.csv is in {tmp_path}"

@@ -16,7 +16,7 @@ from dcgan_lightning.jobs import (
     write_record,
 )
 
-JOB = JobRecord(number=1, folder="1", overrides=("seed=1", "experiment=smoke"), epochs=2)
+JOB = JobRecord(folder="1", overrides=("seed=1", "experiment=smoke"), epochs=2)
 FINISHED = dataclasses.replace(JOB, status="finished", seconds=5.0, objective=0.25)
 
 
@@ -50,6 +50,27 @@ def test_a_finished_job_is_not_repeated(tmp_path: Path) -> None:
     assert begin_job(tmp_path, longer, "auto") == dataclasses.replace(longer, seconds=5.0)
     elsewhere = dataclasses.replace(again, folder="gone")
     assert begin_job(tmp_path, elsewhere, "auto") == elsewhere
+
+
+def test_a_record_that_has_a_number_is_read(tmp_path: Path) -> None:
+    write_record(tmp_path, JOB)
+    path = tmp_path / "jobs" / "1.json"
+    path.write_text(path.read_text().replace("{", '{"number": 7,'))
+    assert read_record(tmp_path, "1") == JOB
+
+
+def test_what_makes_no_other_run_may_change(tmp_path: Path) -> None:
+    make_run(tmp_path / "1")
+    write_record(tmp_path, FINISHED)
+    changed = (
+        "threads=2",
+        "report=false",
+        "data.root=elsewhere",
+        "data.cache_dir=/x",
+        "trainer.max_epochs=2",
+    )
+    again = dataclasses.replace(JOB, overrides=(*JOB.overrides, *changed))
+    assert begin_job(tmp_path, again, "auto") == FINISHED
 
 
 @pytest.mark.parametrize("status", ["running", "stopped", "failed"])

@@ -14,7 +14,7 @@ from dcgan_lightning.errors import ConfigError, ProcessError, SweepError
 from dcgan_lightning.jobs import JobRecord, record_files, write_record
 from dcgan_lightning.sweeps import Sweep, summarized
 
-JOB = JobRecord(number=0, folder="0", overrides=("seed=0",), epochs=2)
+JOB = JobRecord(folder="0", overrides=("seed=0",), epochs=2)
 FAILED = dataclasses.replace(JOB, status="failed", reason="noted")
 
 
@@ -205,7 +205,7 @@ def test_only_the_first_process_of_a_job_writes_its_record(tmp_path: Path) -> No
     for number, status in enumerate(("finished", "running")):
         (folder / str(number)).mkdir(parents=True)
         (folder / str(number) / "config.yaml").touch()
-        write_record(folder, JobRecord(number, str(number), jobs[number], 2, status))  # type: ignore[arg-type]
+        write_record(folder, JobRecord(str(number), jobs[number], 2, status))  # type: ignore[arg-type]
     before = record_files(folder)
     result = subprocess.run(
         [sys.executable, "-c", OTHER_PROCESS, "-m", *jobs[0][:2], "seed=0,1"],
