@@ -28,6 +28,7 @@ def build_trainer(
     checkpoint_io: AtomicCheckpointIO,
     log_figures: bool = True,
     is_sweep: bool = False,
+    card: int | None = None,
 ) -> pl.Trainer:
     """Return Lightning's trainer with the configured callbacks and, if figures are logged, loggers."""
     quieten_lightning(show_profile=cfg.trainer.profiler is not None)
@@ -46,6 +47,7 @@ def build_trainer(
     trainer: pl.Trainer = build(
         cfg.trainer,
         accelerator=accelerator,
+        devices=cfg.trainer.devices if card is None else [card],
         strategy=ManualDDPStrategy() if processes > 1 else "auto",
         callbacks=[*callbacks, TrackedFiles(), stop],
         logger=loggers if log_figures else [],

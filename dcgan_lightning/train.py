@@ -17,6 +17,7 @@ from omegaconf import DictConfig, OmegaConf
 from dcgan_lightning.commands import Outcome, forgetting_locals, note_job, refuse, run_command
 from dcgan_lightning.config import CONF_DIR, build, fingerprint, plain, validate
 from dcgan_lightning.devices import (
+    card_of_job,
     check_processes,
     choose_accelerator,
     describe_environment,
@@ -112,6 +113,7 @@ def _train(cfg: DictConfig, folder: Path, ckpt_path: Path | None) -> RunResult:
     is_sweep = HydraConfig.initialized() and HydraConfig.get().mode == RunMode.MULTIRUN
     processes = check_processes(plain(cfg.trainer), is_sweep)
     accelerator = choose_accelerator(cfg.trainer.accelerator)
+    card = card_of_job(plain(cfg.trainer), accelerator, int(HydraConfig.get().job.num)) if is_sweep else None
     threads = cfg.threads or (threads_of_job(HydraConfig.get().launcher) if is_sweep else None)
     set_threads(threads, accelerator, processes // int(cfg.trainer.get("num_nodes", 1)))
     set_tf32(cfg.tf32)
@@ -137,7 +139,14 @@ def _train(cfg: DictConfig, folder: Path, ckpt_path: Path | None) -> RunResult:
     datamodule.setup()
     stop = GracefulStop()
     trainer = build_trainer(
-        cfg, accelerator, processes, stop, checkpoint_io, log_figures=not is_finished, is_sweep=is_sweep
+        cfg,
+        accelerator,
+        processes,
+        stop,
+        checkpoint_io,
+        log_figures=not is_finished,
+        is_sweep=is_sweep,
+        card=card,
     )
     if is_first_process():
         describe_run(cfg, folder, trainer, system, datamodule.source)
