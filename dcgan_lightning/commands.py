@@ -7,6 +7,7 @@ import re
 import signal
 import sys
 import time
+import traceback
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -29,6 +30,8 @@ from dcgan_lightning.rules import flatten
 
 # run_command sets HYDRA_FULL_ERROR for Hydra and hands the user's choice down to the job's other processes.
 _USERS_CHOICE = "DCGAN_FULL_ERROR"
+# Optuna's, of a search that goes on.
+_OTHER_CHOICES = ("does not support dynamic value space", "Cannot set different distribution kind")
 SHOW_TRACEBACKS = os.environ.get(_USERS_CHOICE, os.environ.get("HYDRA_FULL_ERROR")) == "1"
 
 
@@ -137,6 +140,24 @@ def note_job(sweep: Path, job: JobRecord) -> Iterator[Outcome]:
     note("finished", objective=outcome.objective)
 
 
+@contextlib.contextmanager
+def forgetting_locals() -> Iterator[None]:
+    """Run a job; an error that ends it keeps its traceback's lines, and nothing of what its frames hold.
+
+    Hydra keeps the errors of a sweep's jobs until the sweep ends: a step that ran out of memory would keep
+    its activations from all jobs after it.
+    """
+    try:
+        yield
+    except Exception as error:
+        found: list[BaseException | None] = [error]
+        for one in found:  # grows on the way
+            if one is not None:
+                traceback.clear_frames(one.__traceback__)
+                found += [other for other in (one.__cause__, one.__context__) if other not in found]
+        raise
+
+
 def run_command(command: Callable[[], Any], config_name: str = "train") -> NoReturn:
     """Run a Hydra command and end the process: a user's mistake is one line on stderr and exit code 1.
 
@@ -159,6 +180,11 @@ def run_command(command: Callable[[], Any], config_name: str = "train") -> NoRet
     except ValueError as error:
         if str(error) in ("Record does not exist.", "No trials are completed yet."):  # Optuna's, of its best
             refuse(ConfigError("no job of this search gave a score; see above what ended them"), config_name)
+        if any(text in str(error) for text in _OTHER_CHOICES):
+            remedy = "give the same ones, or another run_name"
+            refuse(
+                ConfigError(f"this study was begun with other choices for a setting; {remedy}"), config_name
+            )
         if "Config group override" not in str(error):  # Hydra's answer to group=null
             raise
         refuse(ConfigError("a group such as data cannot be null; choose one of its options"), config_name)

@@ -72,7 +72,8 @@ def write_comparison(runs: Sequence[Run], folder: Path) -> str:
     """
     settings = group_by_setting(runs)
     ranking = rank(settings)
-    files = {"summary.csv": summary_csv(runs).encode()}
+    write_atomic(folder / "summary.csv", summary_csv(runs).encode())  # first: drawing may fail
+    files = {}
     if any(run.grid for run in runs):
         files["grids.png"] = draw_side_by_side(lay_out(settings))
     curves = [(setting.label, [_curves(run) for run in setting.runs if run.history]) for setting in settings]
@@ -80,7 +81,7 @@ def write_comparison(runs: Sequence[Run], folder: Path) -> str:
         files["curves.png"] = draw_setting_curves([curve for curve in curves if curve[1]])
     for name, data in files.items():
         write_atomic(folder / name, data)
-    *others, last = files
+    *others, last = ["summary.csv", *files]
     names = f"{', '.join(others)} and {last} are" if others else f"{last} is"
     table = f"{format_ranking(ranking)}\n\n" if ranking.places else ""
     return f"{table}{verdict(ranking)}\n{names} in {folder}"

@@ -6,6 +6,7 @@ from typing import Any
 
 from dcgan_lightning.config import count_processes
 from dcgan_lightning.errors import ConfigError
+from dcgan_lightning.processes import is_parallel_job
 
 
 def check_processes(trainer: Mapping[str, Any], is_sweep: bool) -> int:
@@ -57,6 +58,28 @@ def choose_device(device: str) -> str:
     if device == "cuda" and not torch.cuda.is_available():
         raise ConfigError("device=cuda: PyTorch finds no CUDA device; use device=auto or device=cpu")
     return device
+
+
+def card_of_job(trainer: Mapping[str, Any], accelerator: str, job: int) -> int | None:
+    """Return the CUDA card of one of several jobs at once on this machine, which share its cards in turn.
+
+    Each of them would take the first card. Where SLURM or Ray gives a job a card, it sees no other one.
+
+    Args:
+        trainer: The configuration's group of this name.
+        accelerator: From `choose_accelerator`.
+        job: Its number in the sweep.
+
+    Returns:
+        Its number, which is now PyTorch's current card; None leaves the choice to Lightning.
+    """
+    if accelerator != "cuda" or trainer["devices"] != 1 or not is_parallel_job():
+        return None
+    import torch
+
+    card = job % torch.cuda.device_count()
+    torch.cuda.set_device(card)
+    return card
 
 
 def threads_of_job(launcher: Mapping[str, Any]) -> int | None:

@@ -13,7 +13,8 @@ from pathlib import Path
 from typing import Literal
 
 from dcgan_lightning.errors import ConfigError, RunFolderError
-from dcgan_lightning.files import write_atomic
+from dcgan_lightning.files import is_locked, write_atomic
+from dcgan_lightning.processes import is_first_process
 
 Status = Literal["running", "finished", "failed", "stopped"]
 
@@ -21,7 +22,8 @@ CONFIG_FILE = "config.yaml"  # a run's settings; a folder that holds this file h
 _FOLDER = "jobs"
 _GOES_ON = ("last", "auto")  # values of ckpt_path
 _NO_SETTINGS = ("run_name=", "ckpt_path=", "sweep=")
-_MAY_CHANGE = ("threads=", "trainer.max_epochs=")  # when a job goes on
+# When a job goes on, as for a run alone.
+_MAY_CHANGE = ("threads=", "report=", "trainer.max_epochs=", "data.root=", "data.cache_dir=")
 
 
 @dataclass(frozen=True)
@@ -29,8 +31,8 @@ class JobRecord:
     """What is known about a job.
 
     Attributes:
-        number: Counted from 0, as the sweep does.
-        folder: The job's run, relative to the sweep's folder.
+        folder: The job's run, relative to the sweep's folder; names the job, as a search that goes on counts
+            its jobs from 0 again.
         overrides: Its settings as ``key=value``.
         epochs: How many it was told to train.
         status: "running" may also mean that it was killed.
@@ -39,7 +41,6 @@ class JobRecord:
         objective: What the command returned, for sweepers that search.
     """
 
-    number: int
     folder: str
     overrides: tuple[str, ...]
     epochs: int
@@ -71,10 +72,11 @@ def read_record(sweep: Path, folder: str) -> JobRecord | None:
 def _read(path: Path) -> JobRecord | None:
     try:
         values = json.loads(path.read_bytes())
+        values.pop("number", None)  # records had one once
         record = JobRecord(**values | {"overrides": tuple(values["overrides"])})
     except FileNotFoundError:
         return None
-    except (KeyError, TypeError, ValueError) as error:
+    except (AttributeError, KeyError, TypeError, ValueError) as error:
         raise RunFolderError(
             f"{path} is not the record of a job ({error}); delete it, and its job starts anew"
         ) from error
@@ -100,7 +102,8 @@ def record_files(sweep: Path) -> dict[str, bytes]:
 def begin_job(sweep: Path, job: JobRecord, ckpt_path: str | None) -> JobRecord:
     """Return the record to go on with: the old one if the job is finished already, else the new one.
 
-    Needs no PyTorch and changes nothing.
+    Needs no PyTorch and changes nothing. Of a job's processes only the first one asks whether the folder is
+    free: when the others look, it may have begun.
 
     Args:
         sweep: The sweep's folder.
@@ -108,14 +111,21 @@ def begin_job(sweep: Path, job: JobRecord, ckpt_path: str | None) -> JobRecord:
         ckpt_path: What the user gave.
 
     Raises:
-        ConfigError: A run of other settings has this number, or has more epochs already.
-        RunFolderError: There is such a run, and it shall not go on.
+        ConfigError: A run of other settings has this folder, or has more epochs already.
+        RunFolderError: There is such a run, and it shall not go on, or another process is at it; or the
+            sweep's folder is that of a run.
     """
+    if (sweep / CONFIG_FILE).is_file():
+        raise RunFolderError(f"{sweep} already holds a run; choose another run_name for the sweep")
     old = read_record(sweep, job.folder)
     folder = sweep / job.folder
+    if is_first_process() and is_locked(folder):  # else its record would be overwritten
+        raise RunFolderError(
+            f"{folder} is in use by another process; wait for it, or choose another run_name for the sweep"
+        )
     if old is None or not (folder / CONFIG_FILE).is_file():
         return job
-    if ckpt_path not in _GOES_ON:
+    if is_first_process() and ckpt_path not in _GOES_ON:
         raise RunFolderError(
             f"{folder} already holds a run; choose another run_name, or go on with this sweep: ckpt_path=auto"
         )
@@ -140,9 +150,9 @@ def own_overrides(overrides: Sequence[str]) -> list[str]:
 
 
 def describe_job(job: JobRecord) -> str:
-    """Return number, settings and reason in one line."""
+    """Return folder, settings and reason in one line."""
     settings = " ".join(own_overrides(job.overrides))
-    return f"job {job.number} ({settings}): {job.reason}"
+    return f"job {job.folder} ({settings}): {job.reason}"
 
 
 def _difference(old: Sequence[str], new: Sequence[str]) -> str:

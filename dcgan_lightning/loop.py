@@ -28,6 +28,7 @@ def build_trainer(
     checkpoint_io: AtomicCheckpointIO,
     log_figures: bool = True,
     is_sweep: bool = False,
+    card: int | None = None,
 ) -> pl.Trainer:
     """Return Lightning's trainer with the configured callbacks and, if figures are logged, loggers."""
     quieten_lightning(show_profile=cfg.trainer.profiler is not None)
@@ -35,7 +36,7 @@ def build_trainer(
     keep_trackers_at_home(folder)
     callbacks, loggers = (
         [
-            build(part, **names_in_trackers(part._target_, folder, is_sweep))
+            build(part, **_names_not_given(part, folder, is_sweep))
             for part in (group or {}).values()
             if part and "_target_" in part
         ]
@@ -46,6 +47,7 @@ def build_trainer(
     trainer: pl.Trainer = build(
         cfg.trainer,
         accelerator=accelerator,
+        devices=cfg.trainer.devices if card is None else [card],
         strategy=ManualDDPStrategy() if processes > 1 else "auto",
         callbacks=[*callbacks, TrackedFiles(), stop],
         logger=loggers if log_figures else [],
@@ -53,6 +55,12 @@ def build_trainer(
         enable_checkpointing=any(isinstance(callback, Checkpoint) for callback in callbacks),
     )
     return trainer
+
+
+def _names_not_given(part: DictConfig, folder: Path, is_sweep: bool) -> dict[str, Any]:
+    """Return a tracker's names of run and sweep (see `names_in_trackers`) that the user did not choose."""
+    names = names_in_trackers(part._target_, folder, is_sweep)
+    return {key: value for key, value in names.items() if key not in part}
 
 
 def quieten_lightning(show_profile: bool) -> None:

@@ -131,9 +131,11 @@ def take_over(ckpt_path: Path, folder: Path) -> None:
 
 def continue_command(folder: Path, overrides: list[str], max_epochs: int) -> str:
     """Return the command that goes on with a run: its own settings, and what has to be different."""
-    own = ("run_name=", "ckpt_path=", "trainer.max_epochs=", "sweep=")
+    own = ("run_name=", "ckpt_path=", "trainer.max_epochs=")
     kept = [shlex.quote(override) for override in overrides if not override.startswith(own)]
     go_on = [*kept, _where(folder, "hydra.run.dir"), "ckpt_path=last", f"trainer.max_epochs={max_epochs}"]
+    if any(override.startswith("sweep=") for override in overrides):
+        go_on.append("hydra.mode=RUN")  # the sweep's file holds settings of its jobs too
     return " ".join(["python -m dcgan_lightning.train", *go_on])
 
 

@@ -24,7 +24,7 @@ SCORE = "frechet_distance"  # ranks runs; 0 is best
 
 # Where a run is and what it shows on the way make no other run of it.
 _NO_SETTINGS = re.compile(
-    r"paths\..*|run_name|ckpt_path|threads|logger(\..*)?|callbacks\.(progress|film)(\..*)?"
+    r"paths\..*|run_name|ckpt_path|threads|report|data\.cache_dir|logger(\..*)?|callbacks\.(progress|film)(\..*)?"
     r"|trainer\.(default_root_dir|log_every_n_steps|profiler|enable_\w+)"
 )
 _FOLLOWERS = {"data.seed": "seed", "model.seed": "seed", "model.batch_size": "data.batch_size"}
@@ -163,12 +163,15 @@ def _read_settings(folder: Path, record: JobRecord | None) -> dict[str, Any]:
         values = yaml.safe_load(path.read_text(encoding="utf-8"))
     except FileNotFoundError:
         given = [override.partition("=") for override in (own_overrides(record.overrides) if record else ())]
-        return {key.lstrip("+"): _parse(text) for key, _, text in given}
+        named = ((key.lstrip("+"), _parse(text)) for key, _, text in given)
+        return {key: value for key, value in named if not _NO_SETTINGS.fullmatch(key)}
     except (OSError, ValueError, yaml.YAMLError) as error:
         raise RunFolderError(f"{path} cannot be read: {' '.join(str(error).split())}") from error
     if not isinstance(values, Mapping):
         raise RunFolderError(f"{path} holds no settings; leave this run out")
     flat = {key: value for key, value in flatten(values) if not _NO_SETTINGS.fullmatch(key)}
+    if flat.get("data.verify"):  # the same images, wherever they are
+        flat.pop("data.root", None)
     return {
         key: value
         for key, value in flat.items()

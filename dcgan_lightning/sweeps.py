@@ -14,7 +14,7 @@ from hydra.experimental.callback import Callback
 from omegaconf import DictConfig, OmegaConf
 
 from dcgan_lightning.commands import one_line
-from dcgan_lightning.errors import DCGANError, SweepError
+from dcgan_lightning.errors import DCGANError, ProcessError, SweepError
 from dcgan_lightning.jobs import JobRecord, describe_job, read_records, record_files
 from dcgan_lightning.resume import continue_sweep_command
 
@@ -72,30 +72,40 @@ def summarized(command: Callable[[], Any]) -> None:
         command()
     except BaseException as caught:
         error = caught
+    was_killed = type(error).__name__ == "TerminatedWorkerError"  # joblib's, which need not be installed
+    if was_killed:
+        killed = "a job's process was killed, perhaps for lack of memory; use a smaller hydra.launcher.n_jobs"
+        error = ProcessError(killed)
     if _started is None:
         if error is not None:
             raise error
         return
     if error is None or record_files(_started.folder) != _started.records:  # else it was refused at once
         _summarize(_started)
+    if (was_killed or _was_stopped(error)) and _started.can_go_on:
+        print(f"\ngo on with: {continue_sweep_command(_started.folder, sys.argv[1:])}", flush=True)
     if isinstance(error, (KeyboardInterrupt, SystemExit)):
-        was_stopped = isinstance(error, KeyboardInterrupt) or error.code == 128 + signal.SIGTERM
-        if was_stopped and _started.can_go_on:
-            print(f"\ngo on with: {continue_sweep_command(_started.folder, sys.argv[1:])}", flush=True)
         raise error
     _name_failed(read_records(_started.folder), error)
 
 
+def _was_stopped(error: BaseException | None) -> bool:
+    """Tell whether Ctrl-C or SIGTERM ended the sweep."""
+    if isinstance(error, SystemExit):
+        return error.code == 128 + signal.SIGTERM
+    return isinstance(error, KeyboardInterrupt)
+
+
 def _summarize(sweep: Sweep) -> None:
-    """Write the summary into the sweep's folder and print it; a full disk must not hide why jobs failed."""
+    """Write the summary into the sweep's folder and print it; nothing here may hide why jobs failed."""
     from dcgan_lightning.compare import write_comparison
     from dcgan_lightning.runs import read_runs
 
     try:
         runs = read_runs([sweep.folder])
         text = write_comparison(runs, sweep.folder)
-    except DCGANError as error:
-        print(f"no summary of the sweep: {error}", file=sys.stderr)
+    except Exception as error:
+        print(f"no summary of the sweep: {one_line(error)}", file=sys.stderr)
         return
     states = [run.status for run in runs]
     counts = [f"{states.count(state)} {state}" for state in dict.fromkeys(states)]

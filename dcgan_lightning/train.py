@@ -14,9 +14,10 @@ from hydra.core.hydra_config import HydraConfig
 from hydra.types import RunMode
 from omegaconf import DictConfig, OmegaConf
 
-from dcgan_lightning.commands import Outcome, note_job, refuse, run_command
+from dcgan_lightning.commands import Outcome, forgetting_locals, note_job, refuse, run_command
 from dcgan_lightning.config import CONF_DIR, build, fingerprint, plain, validate
 from dcgan_lightning.devices import (
+    card_of_job,
     check_processes,
     choose_accelerator,
     describe_environment,
@@ -118,6 +119,7 @@ def _train(cfg: DictConfig, folder: Path, ckpt_path: Path | None) -> RunResult:
     is_sweep = HydraConfig.initialized() and HydraConfig.get().mode == RunMode.MULTIRUN
     processes = check_processes(plain(cfg.trainer), is_sweep)
     accelerator = choose_accelerator(cfg.trainer.accelerator)
+    card = card_of_job(plain(cfg.trainer), accelerator, int(HydraConfig.get().job.num)) if is_sweep else None
     threads = cfg.threads or (threads_of_job(HydraConfig.get().launcher) if is_sweep else None)
     set_threads(threads, accelerator, processes // int(cfg.trainer.get("num_nodes", 1)))
     set_tf32(cfg.tf32)
@@ -143,7 +145,14 @@ def _train(cfg: DictConfig, folder: Path, ckpt_path: Path | None) -> RunResult:
     datamodule.setup()
     stop = GracefulStop()
     trainer = build_trainer(
-        cfg, accelerator, processes, stop, checkpoint_io, log_figures=not is_finished, is_sweep=is_sweep
+        cfg,
+        accelerator,
+        processes,
+        stop,
+        checkpoint_io,
+        log_figures=not is_finished,
+        is_sweep=is_sweep,
+        card=card,
     )
     if is_first_process():
         describe_run(cfg, folder, trainer, system, datamodule.source)
@@ -248,14 +257,16 @@ def _command(cfg: DictConfig) -> float | None:
     try:
         with contextlib.ExitStack() as stack:
             if is_sweep:
+                stack.enter_context(forgetting_locals())
                 sweep = Path(hydra_cfg.runtime.cwd, hydra_cfg.sweep.dir)
                 job = _begin(cfg, sweep, folder)
                 if job.status == "finished":
-                    log.info("job %d is finished already: %s", job.number, folder)
+                    log.info("job %s is finished already: %s", job.folder, folder)
                     return job.objective
                 if hydra_cfg.launcher._target_.endswith(_LOCAL_LAUNCHERS):
                     stack.enter_context(ending_with_sweep())  # around the record, which it must not cut off
-                outcome = stack.enter_context(note_job(sweep, job))
+                if is_first_process():
+                    outcome = stack.enter_context(note_job(sweep, job))
             result = train(cfg)
             outcome.objective = result.score  # what a search looks for the smallest of
     except DCGANError as error:
@@ -278,7 +289,6 @@ def _begin(cfg: DictConfig, sweep: Path, folder: Path) -> JobRecord:
     """Return this job of a sweep as it begins, or as it was if it is finished already."""
     hydra_cfg = HydraConfig.get()
     job = JobRecord(
-        number=int(hydra_cfg.job.num),
         folder=os.path.relpath(folder, sweep),
         overrides=tuple(hydra_cfg.overrides.task),
         epochs=cfg.trainer.max_epochs,

@@ -95,6 +95,6 @@ def make_sweep(folder: Path, grid: bool = True, scores: bool = False) -> Path:
     for number, (status, reason) in enumerate(zip(ends, reasons, strict=True)):
         rate = "1e-4" if number < 2 else "2e-4"
         overrides = (f"model.generator_lr={rate}", f"seed={number % 2}", "run_name=sweep", "ckpt_path=auto")
-        record = JobRecord(number, str(number), overrides, 2, status, reason, seconds=9.0)  # type: ignore[arg-type]
+        record = JobRecord(str(number), overrides, 2, status, reason, seconds=9.0)  # type: ignore[arg-type]
         write_record(folder, record)
     return folder

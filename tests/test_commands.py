@@ -2,15 +2,18 @@
 
 import dataclasses
 import sys
+import traceback
+import weakref
 from pathlib import Path
 
 import pytest
+import torch
 import yaml
 from omegaconf import OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
 from dcgan_lightning import commands
-from dcgan_lightning.commands import note_job, one_line, run_command
+from dcgan_lightning.commands import forgetting_locals, note_job, one_line, run_command
 from dcgan_lightning.errors import ConfigError, DivergedError, RunFolderError, SweepError
 from dcgan_lightning.jobs import JobRecord, read_record
 
@@ -40,7 +43,7 @@ def test_a_broken_interpolation_is_named() -> None:
     assert one_line(caught.value).startswith("latent_dim: ")
 
 
-JOB = JobRecord(number=3, folder="3", overrides=("seed=3",), epochs=2)
+JOB = JobRecord(folder="3", overrides=("seed=3",), epochs=2)
 
 
 def test_a_job_is_noted_while_it_runs_and_when_it_has_finished(tmp_path: Path) -> None:
@@ -67,6 +70,31 @@ def test_how_a_job_ended_is_noted(tmp_path: Path, error: BaseException, status: 
         raise error
     record = read_record(tmp_path, "3")
     assert (record.status, record.reason, record.objective) == (status, reason, None)
+
+
+@pytest.mark.parametrize("has_cause", [True, False])
+def test_an_error_keeps_its_lines_and_nothing_of_its_frames(has_cause: bool) -> None:
+    held = []
+
+    def step() -> None:
+        activations = torch.zeros(3)
+        held.append(weakref.ref(activations))
+        raise RuntimeError("out of memory")
+
+    def job() -> None:
+        batch = torch.zeros(3)
+        held.append(weakref.ref(batch))
+        try:
+            step()
+        except RuntimeError as error:
+            raise ConfigError("too large") from (error if has_cause else None)
+
+    with pytest.raises(ConfigError) as caught, forgetting_locals():
+        job()
+    assert [reference() for reference in held] == [None, None]
+    lines = traceback.format_exception(caught.value)
+    assert any("in job" in line for line in lines)
+    assert any("in step" in line for line in lines) == has_cause
 
 
 def test_a_full_disk_does_not_hide_why_a_job_fails(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -118,8 +146,16 @@ def test_only_the_first_process_says_that_all_diverged(
             ValueError("Record does not exist."),
             "no job of this search gave a score; see above what ended them",
         ),
+        (
+            ValueError("CategoricalDistribution does not support dynamic value space."),
+            "this study was begun with other choices for a setting; give the same ones, or another run_name",
+        ),
+        (
+            ValueError("Cannot set different distribution kind to the same parameter name."),
+            "this study was begun with other choices for a setting; give the same ones, or another run_name",
+        ),
     ],
-    ids=["launcher", "sweeper", "search"],
+    ids=["launcher", "sweeper", "search", "choices", "kind"],
 )
 def test_what_plugins_say_is_one_line(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], error: Exception, line: str

@@ -53,11 +53,21 @@ def test_one_run_has_nothing_to_compare_with(tmp_path: Path) -> None:
 
 
 def test_only_what_there_is_is_drawn(tmp_path: Path) -> None:
-    record = JobRecord(0, "0", ("seed=-1",), 2, "failed", "seed must be ...")
+    record = JobRecord("0", ("seed=-1",), 2, "failed", "seed must be ...")
     write_record(tmp_path, record)
     text = write_comparison(read_runs([tmp_path]), tmp_path)
     assert text == f"There are no figures yet.\nsummary.csv is in {tmp_path}"
     assert sorted(path.name for path in tmp_path.iterdir()) == ["jobs", "summary.csv"]
+
+
+def test_the_table_is_there_even_if_drawing_fails(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def fail(*arguments: object) -> bytes:
+        raise ValueError("bottom cannot be >= top")
+
+    monkeypatch.setattr("dcgan_lightning.compare.draw_setting_curves", fail)
+    with pytest.raises(ValueError, match="bottom"):
+        compare([make_sweep(tmp_path / "sweep")])
+    assert (tmp_path / "sweep" / "summary.csv").read_text().count("\n") == 5
 
 
 def test_seeds_stand_side_by_side(tmp_path: Path) -> None:

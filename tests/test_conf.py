@@ -7,6 +7,7 @@ from types import ModuleType
 import pytest
 import pytorch_lightning as pl
 import pytorch_lightning.loggers as loggers
+import torch
 from conftest import Compose
 from hydra import compose, initialize_config_dir
 from hydra.core.override_parser.overrides_parser import OverridesParser
@@ -243,6 +244,26 @@ def test_trackers_stay_in_the_runs_folder_and_group_sweeps(
     assert mlflow._artifact_location == f"file:{tmp_path}/run/logs/mlflow/artifacts"
     assert mlflow._experiment_name == (tmp_path.name if is_sweep else "dcgan_lightning")
     assert mlflow._run_name == (f"{tmp_path.name}/run" if is_sweep else "run")
+
+
+def test_the_trainer_takes_the_jobs_card(compose_cfg: Compose, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(torch.cuda, "device_count", lambda: 3)
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
+    cfg = compose_cfg("logger=none", "callbacks=none")
+    for card, device in ((2, "cuda:2"), (None, "cuda:0")):
+        trainer = build_trainer(cfg, "cuda", 1, GracefulStop(), AtomicCheckpointIO(), card=card)
+        assert str(trainer.strategy.root_device) == device
+
+
+@pytest.mark.usefixtures("_trackers")
+def test_trackers_keep_the_names_that_they_are_given(compose_cfg: Compose, tmp_path: Path) -> None:
+    names = ("wandb.name=a", "wandb.group=b", "mlflow.experiment_name=c", "mlflow.tags={d: e}")
+    cfg = compose_cfg("logger=[wandb,mlflow]", *(f"+logger.{name}" for name in names))
+    trainer = build_trainer(cfg, "cpu", 1, GracefulStop(), AtomicCheckpointIO(), is_sweep=True)
+    wandb, mlflow = trainer.loggers
+    assert (wandb._wandb_init["name"], wandb._wandb_init["group"]) == ("a", "b")
+    assert (mlflow._experiment_name, mlflow.tags["d"]) == ("c", "e")
+    assert mlflow._run_name == f"{tmp_path.name}/run"  # not given
 
 
 @pytest.mark.parametrize("name", ["train", *COMMANDS])

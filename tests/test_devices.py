@@ -5,6 +5,7 @@ import pytest
 import torch
 
 from dcgan_lightning.devices import (
+    card_of_job,
     check_processes,
     choose_accelerator,
     describe_environment,
@@ -108,3 +109,27 @@ def test_tf32(monkeypatch: pytest.MonkeyPatch, is_on: bool, matmul: str) -> None
     finally:
         torch.set_float32_matmul_precision(before[0])
         torch.backends.cudnn.allow_tf32 = before[1]
+
+
+@pytest.mark.parametrize(
+    ("command", "accelerator", "devices", "cards"),
+    [
+        ("1", "cuda", 1, [0, 1, 2, 0]),
+        ("1", "cpu", 1, [None] * 4),
+        ("1", "cuda", [2], [None] * 4),  # the user has chosen
+        (None, "cuda", 1, [None] * 4),  # jobs in turn
+    ],
+)
+def test_jobs_at_once_take_the_cards_in_turn(
+    monkeypatch: pytest.MonkeyPatch,
+    command: str | None,
+    accelerator: str,
+    devices: object,
+    cards: list[int | None],
+) -> None:
+    current: list[int] = []
+    monkeypatch.setattr(torch.cuda, "device_count", lambda: 3)
+    monkeypatch.setattr(torch.cuda, "set_device", current.append)
+    monkeypatch.setenv("DCGAN_COMMAND_PROCESS", command or str(os.getpid()))
+    assert [card_of_job({"devices": devices}, accelerator, job) for job in range(4)] == cards
+    assert current == [card for card in cards if card is not None]

@@ -5,9 +5,18 @@ import pytest
 from made_runs import make_run
 
 from dcgan_lightning.errors import ConfigError, RunFolderError
-from dcgan_lightning.jobs import JobRecord, begin_job, describe_job, read_record, read_records, write_record
+from dcgan_lightning.files import locked
+from dcgan_lightning.jobs import (
+    JobRecord,
+    begin_job,
+    describe_job,
+    read_record,
+    read_records,
+    record_files,
+    write_record,
+)
 
-JOB = JobRecord(number=1, folder="1", overrides=("seed=1", "experiment=smoke"), epochs=2)
+JOB = JobRecord(folder="1", overrides=("seed=1", "experiment=smoke"), epochs=2)
 FINISHED = dataclasses.replace(JOB, status="finished", seconds=5.0, objective=0.25)
 
 
@@ -43,6 +52,27 @@ def test_a_finished_job_is_not_repeated(tmp_path: Path) -> None:
     assert begin_job(tmp_path, elsewhere, "auto") == elsewhere
 
 
+def test_a_record_that_has_a_number_is_read(tmp_path: Path) -> None:
+    write_record(tmp_path, JOB)
+    path = tmp_path / "jobs" / "1.json"
+    path.write_text(path.read_text().replace("{", '{"number": 7,'))
+    assert read_record(tmp_path, "1") == JOB
+
+
+def test_what_makes_no_other_run_may_change(tmp_path: Path) -> None:
+    make_run(tmp_path / "1")
+    write_record(tmp_path, FINISHED)
+    changed = (
+        "threads=2",
+        "report=false",
+        "data.root=elsewhere",
+        "data.cache_dir=/x",
+        "trainer.max_epochs=2",
+    )
+    again = dataclasses.replace(JOB, overrides=(*JOB.overrides, *changed))
+    assert begin_job(tmp_path, again, "auto") == FINISHED
+
+
 @pytest.mark.parametrize("status", ["running", "stopped", "failed"])
 def test_an_unfinished_job_goes_on(tmp_path: Path, status: str) -> None:
     make_run(tmp_path / "1")
@@ -68,6 +98,44 @@ def test_a_new_sweep_does_not_write_into_an_old_one(tmp_path: Path) -> None:
     write_record(tmp_path, FINISHED)
     with pytest.raises(RunFolderError, match=r"already holds a run; .*ckpt_path=auto"):
         begin_job(tmp_path, JOB, None)
+
+
+@pytest.mark.parametrize("ckpt_path", [None, "auto"])
+def test_a_sweep_does_not_begin_in_the_folder_of_a_run(tmp_path: Path, ckpt_path: str | None) -> None:
+    run = make_run(tmp_path / "run")
+    before = sorted(run.rglob("*"))
+    with pytest.raises(
+        RunFolderError, match=r"run already holds a run; choose another run_name for the sweep"
+    ):
+        begin_job(run, JOB, ckpt_path)
+    assert sorted(run.rglob("*")) == before
+
+
+@pytest.mark.parametrize("ckpt_path", [None, "auto"])
+def test_a_job_that_another_process_runs_is_left_alone(tmp_path: Path, ckpt_path: str | None) -> None:
+    make_run(tmp_path / "1")
+    write_record(tmp_path, JOB)
+    before = record_files(tmp_path)
+    with (
+        locked(tmp_path / "1"),
+        pytest.raises(RunFolderError, match="1 is in use by another process; wait for it, or choose another"),
+    ):
+        begin_job(tmp_path, JOB, ckpt_path)
+    assert record_files(tmp_path) == before
+
+
+def test_the_other_processes_of_a_job_do_not_ask_for_a_free_folder(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    make_run(tmp_path / "1")
+    write_record(tmp_path, JOB)
+    monkeypatch.setenv("LOCAL_RANK", "1")
+    with locked(tmp_path / "1"):  # by the first one, which has begun
+        assert begin_job(tmp_path, JOB, None) == JOB
+    write_record(tmp_path, FINISHED)
+    assert begin_job(tmp_path, JOB, None) == FINISHED  # all pass it over
+    with pytest.raises(ConfigError, match=r"seed=1 \(now 2\)"):
+        begin_job(tmp_path, dataclasses.replace(JOB, overrides=("seed=2", "experiment=smoke")), None)
 
 
 def test_a_job_that_left_nothing_may_be_mended(tmp_path: Path) -> None:

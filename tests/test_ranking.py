@@ -3,10 +3,12 @@ import dataclasses
 import io
 from pathlib import Path
 
+import numpy as np
 import pytest
 from made_runs import make_run, make_sweep
 
 from dcgan_lightning.ranking import (
+    TRAINING_SCORE,
     describe,
     differing_settings,
     format_ranking,
@@ -16,7 +18,7 @@ from dcgan_lightning.ranking import (
     summary_csv,
     verdict,
 )
-from dcgan_lightning.runs import Run, read_runs
+from dcgan_lightning.runs import SCORE, Run, read_runs
 
 
 def make_runs(folder: Path, *runs: dict) -> list[Run]:
@@ -92,7 +94,7 @@ def test_the_score_ranks_where_all_have_it(tmp_path: Path) -> None:
     ]
     assert verdict(ranking) == (
         "The best two settings differ by 2 in frechet_distance, which is more than the spread between seeds "
-        "(0.5)."
+        "(0.5); with two seeds a setting chance alone would say so about one time in five."
     )
 
 
@@ -101,6 +103,45 @@ def test_a_difference_within_the_spread_may_be_chance(tmp_path: Path) -> None:
     assert verdict(ranking) == (
         "The best two settings differ by 0.25 in frechet_distance, which is not more than the spread between "
         "seeds (2): it may be chance."
+    )
+
+
+@pytest.mark.parametrize(
+    ("seeds", "clause"),
+    [
+        (1, "; with a single seed in one of them chance alone would say so up to one time in two"),
+        (2, "; with two seeds a setting chance alone would say so about one time in five"),
+        (3, ""),
+    ],
+)
+def test_how_often_chance_would_say_so(tmp_path: Path, seeds: int, clause: str) -> None:
+    scores = (2.0, 2.25, 2.5)
+    ranking = rank(
+        group_by_setting(scored(tmp_path, first=scores[:seeds], second=tuple(s + 7 for s in scores)))
+    )
+    assert verdict(ranking).endswith(f"which is more than the spread between seeds (0.5){clause}.")
+
+
+def test_chance_as_simulated() -> None:
+    draws = np.random.default_rng(0).standard_normal((20_000, 2, 5))
+    for seeds, share in ((2, 0.22), (3, 0.06), (5, 0.004)):
+        some = draws[..., :seeds]
+        gap = abs(np.diff(np.median(some, axis=2), axis=1)[:, 0])
+        assert (gap > np.ptp(some, axis=2).max(axis=1)).mean() == pytest.approx(share, abs=0.006)
+
+
+def test_a_setting_whose_other_seeds_failed_claims_nothing(tmp_path: Path) -> None:
+    runs = scored(tmp_path, lucky=(1.0, 9.0, 9.0), steady=(3.0, 3.5, 4.0))
+    runs = [dataclasses.replace(run, status="failed") if run.scores[SCORE] == 9 else run for run in runs]
+    ranking = rank(group_by_setting(runs))
+    assert format_ranking(ranking).splitlines() == [
+        "place  setting                runs  frechet_distance: median   range",
+        "1      generator_lr=0.0001  1 of 3                         1       -",
+        "2      generator_lr=0.0002       3                       3.5  3 to 4",
+    ]
+    assert verdict(ranking) == (
+        "The best two settings differ by 2.5 in frechet_distance, the spread between the seeds that are left "
+        "is 1; 2 of the 3 runs of generator_lr=0.0001 failed and are not counted."
     )
 
 
@@ -122,13 +163,14 @@ def test_losses_do_not_rank(tmp_path: Path) -> None:
     ranking = rank(group_by_setting(runs))
     assert not ranking.has_score
     assert format_ranking(ranking).splitlines() == [
-        "setting              runs  gen_loss: median        range  disc_loss: median     range",
-        "generator_lr=0.0002     2             0.625  0.5 to 0.75               1.25  1 to 1.5",
-        "generator_lr=0.0001     2              1.25     1 to 1.5                2.5    2 to 3",
+        "setting                runs  gen_loss: median        range  disc_loss: median     range",
+        "generator_lr=0.0002  2 of 3             0.625  0.5 to 0.75               1.25  1 to 1.5",
+        "generator_lr=0.0001       2              1.25     1 to 1.5                2.5    2 to 3",
     ]
     assert verdict(ranking) == (
         "Losses do not rank GANs: a low one may only mean that the other network is bad. The first two "
-        "settings differ by 0.625 in gen_loss, which is more than the spread between seeds (0.5)."
+        "settings differ by 0.625 in gen_loss, which is more than the spread between seeds (0.5); with two "
+        "seeds a setting chance alone would say so about one time in five."
     )
 
 
@@ -143,6 +185,19 @@ def test_scores_of_other_numbers_of_images_are_not_compared(tmp_path: Path) -> N
     path.write_text(path.read_text().replace("10000", "500"))
     again = read_runs([run.folder for run in runs])
     assert rank(group_by_setting(again)).measures == ("gen_loss", "disc_loss")
+
+
+@pytest.mark.parametrize(("counts", "measure"), [((1000, 5000), "gen_loss"), ((5000, 5000), TRAINING_SCORE)])
+def test_training_scores_of_other_numbers_of_images_are_not_compared(
+    tmp_path: Path, counts: tuple[int, int], measure: str
+) -> None:
+    runs = []
+    for run, count in zip(make_runs(tmp_path, {}, {"rate": 2e-4}), counts, strict=True):
+        (run.folder / "history" / "scores.csv").write_text("epoch,frechet_distance\n1,9\n")
+        with open(run.folder / "config.yaml", "a") as file:
+            file.write(f"callbacks: {{scores: {{count: {count}}}}}\n")
+        runs.append(run.folder)
+    assert rank(group_by_setting(read_runs(runs))).measures[0] == measure
 
 
 def test_training_scores_rank_where_there_are_no_others(tmp_path: Path) -> None:

@@ -1,5 +1,6 @@
 """A run that was stopped and goes on is the run that never stopped, to the last bit."""
 
+import shlex
 import shutil
 import signal
 from pathlib import Path
@@ -9,6 +10,7 @@ import pytest
 import torch
 from conftest import Compose, files_below
 
+from dcgan_lightning.config import fingerprint
 from dcgan_lightning.errors import CheckpointError, ConfigError, RunFolderError
 from dcgan_lightning.resume import continue_command
 from dcgan_lightning.train import train
@@ -250,8 +252,33 @@ def test_stopped_by_a_signal_repeats_nothing(
 def test_continue_command(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
     overrides = ["seed=1", "logger=[csv,tensorboard]", "run_name=x", "trainer.max_epochs=2", "ckpt_path=last"]
-    assert continue_command(tmp_path / "outputs/sweep/0", [*overrides, "sweep=seeds"], 9) == (
+    assert continue_command(tmp_path / "outputs/sweep/0", overrides, 9) == (
         "python -m dcgan_lightning.train seed=1 'logger=[csv,tensorboard]' run_name=sweep/0 ckpt_path=last "
         "trainer.max_epochs=9"
     )
     assert f"hydra.run.dir={tmp_path}/other" in continue_command(tmp_path / "other", [], 9)
+
+
+@pytest.mark.parametrize(
+    ("sweep", "own"),
+    [
+        ("seeds", "seed=1"),
+        ("learning_rates", "model.generator_lr=0.0002"),
+        ("widths", "model.generator_channels=[64,32,16]"),
+        ("optuna", "model.dropout=0.25"),
+    ],
+)
+def test_the_command_goes_on_with_one_job_of_a_sweep(
+    compose_cfg: Compose, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, sweep: str, own: str
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    overrides = [f"sweep={sweep}", own, "run_name=x", "trainer.max_epochs=2"]
+    text = continue_command(tmp_path / "outputs/x/0", overrides, 9)
+    arguments = shlex.split(text)[3:]
+    assert arguments == [
+        *(f"sweep={sweep}", own, "run_name=x/0", "ckpt_path=last", "trainer.max_epochs=9", "hydra.mode=RUN")
+    ]
+    job, again = compose_cfg(*overrides), compose_cfg(*arguments)
+    assert fingerprint(again, 1) == fingerprint(job, 1)
+    assert again.callbacks.keys() == job.callbacks.keys()
+    assert again.run_name == "x/0"

@@ -38,6 +38,25 @@ def test_a_seed_that_does_not_follow_is_a_setting(tmp_path: Path) -> None:
     assert read_run(folder).settings["data.seed"] == 5
 
 
+@pytest.mark.parametrize("verify", [True, False])
+def test_where_the_images_are_makes_another_run_only_if_they_are_not_known(
+    tmp_path: Path, verify: bool
+) -> None:
+    folder = make_run(tmp_path / "run")
+    text = (folder / "config.yaml").read_text()
+    data = f"data:\n  root: elsewhere\n  cache_dir: /x\n  verify: {str(verify).lower()}\n"
+    (folder / "config.yaml").write_text(text.replace("data:\n", data) + "report: false\n")
+    settings = read_run(folder).settings
+    assert settings.get("data.root") == (None if verify else "elsewhere")
+    assert "data.cache_dir" not in settings
+    assert "report" not in settings
+
+
+def test_what_makes_no_other_run_is_no_setting_of_a_failed_job_either(tmp_path: Path) -> None:
+    record = JobRecord("0", ("seed=-1", "report=false", "threads=1"), epochs=2, status="failed")
+    assert read_run(tmp_path / "0", record=record).settings == {"seed": -1}
+
+
 @pytest.mark.parametrize(("last", "epochs"), [("2,1,5,1,1,1,1", 1), ("2,2,5,1,1,1,1", 2)])
 def test_an_epoch_counts_when_it_is_whole(tmp_path: Path, last: str, epochs: int) -> None:
     folder = make_run(tmp_path / "run", trained=1, epochs=3)
@@ -122,7 +141,7 @@ def test_a_sweep_without_records(tmp_path: Path) -> None:
 
 
 def test_a_job_runs_while_its_folder_is_owned(tmp_path: Path) -> None:
-    record = JobRecord(number=0, folder="0", overrides=(), epochs=2)
+    record = JobRecord(folder="0", overrides=(), epochs=2)
     write_record(tmp_path, record)
     folder = make_run(tmp_path / "0", trained=1)
     with locked(folder):
@@ -135,7 +154,7 @@ def test_a_job_runs_while_its_folder_is_owned(tmp_path: Path) -> None:
 def test_a_run_without_history(tmp_path: Path) -> None:
     folder = make_run(tmp_path / "0")
     (folder / "history" / "history.csv").unlink()
-    run = read_run(folder, record=JobRecord(0, "0", (), epochs=2, status="finished", seconds=3.0))
+    run = read_run(folder, record=JobRecord("0", (), epochs=2, status="finished", seconds=3.0))
     assert (run.finals, run.epochs, run.seconds) == ({}, 2, 3.0)
 
 

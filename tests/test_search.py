@@ -64,3 +64,9 @@ def test_a_search_learns_survives_failures_and_goes_on(tmp_path: Path) -> None:
     assert len(set(rates)) == 4  # none is tried twice
     scored = [trial for trial, value in enumerate(values) if value is not None]
     assert {path.name for path in folder.iterdir() if path.is_dir()} >= set(map(str, scored))
+
+    other = search(tmp_path, "hydra.sweeper.n_trials=5", "data.batch_size=choice(16,64)")
+    assert other.returncode == 1
+    refusal = "this study was begun with other choices for a setting; give the same ones, or another run_name"
+    assert other.stderr.endswith(f"error: {refusal}\n")
+    assert "Traceback" not in other.stderr

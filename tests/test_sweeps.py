@@ -1,17 +1,21 @@
 import dataclasses
 import os
+import subprocess
+import sys
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+from joblib.externals.loky.process_executor import TerminatedWorkerError
 from made_runs import make_sweep
 
 from dcgan_lightning import sweeps
-from dcgan_lightning.errors import ConfigError, SweepError
+from dcgan_lightning.errors import ConfigError, ProcessError, SweepError
 from dcgan_lightning.jobs import JobRecord, record_files, write_record
 from dcgan_lightning.sweeps import Sweep, summarized
 
-JOB = JobRecord(number=0, folder="0", overrides=("seed=0",), epochs=2)
+JOB = JobRecord(folder="0", overrides=("seed=0",), epochs=2)
+FAILED = dataclasses.replace(JOB, status="failed", reason="noted")
 
 
 @pytest.fixture
@@ -69,10 +73,9 @@ def test_a_search_bears_failed_jobs(started: Callable[..., Path], capsys: pytest
 
 def test_what_a_job_did_not_note_is_said_too(started: Callable[..., Path]) -> None:
     folder = started()
-    note = dataclasses.replace(JOB, status="failed", reason="noted")
     for error, lines in ((ConfigError("noted"), 2), (ConfigError("not noted"), 3)):
         with pytest.raises(SweepError) as caught:
-            summarized(raising(error, lambda: write_record(folder, note)))
+            summarized(raising(error, lambda: write_record(folder, FAILED)))
         assert str(caught.value).count("\n") == lines - 1
 
 
@@ -133,6 +136,24 @@ def test_a_stopped_sweep_is_summarised_and_says_how_to_go_on(
     assert (command in capsys.readouterr().out) == can_go_on
 
 
+@pytest.mark.parametrize("can_go_on", [True, False])
+def test_a_killed_worker_is_a_line_and_the_sweep_goes_on(
+    started: Callable[..., Path], capsys: pytest.CaptureFixture[str], can_go_on: bool
+) -> None:
+    folder = started(can_go_on)
+    killed = raising(TerminatedWorkerError("A worker process ..."), lambda: write_record(folder, JOB))
+    with pytest.raises(ProcessError) as caught:
+        summarized(killed)
+    assert str(caught.value) == (
+        "a job's process was killed, perhaps for lack of memory; use a smaller hydra.launcher.n_jobs"
+    )
+    printed = capsys.readouterr().out
+    assert "jobs: 1 stopped" in printed
+    assert ("go on with: python -m dcgan_lightning.train -m seed=0,1" in printed) == can_go_on
+    with pytest.raises(SweepError, match=r"(?s)1 of 1 jobs failed.*\na job's process was killed"):
+        summarized(raising(TerminatedWorkerError(), lambda: write_record(folder, FAILED)))
+
+
 def test_a_summary_that_cannot_be_written_hides_nothing(
     started: Callable[..., Path], capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -146,3 +167,79 @@ def test_a_summary_that_cannot_be_written_hides_nothing(
     with pytest.raises(SweepError, match="1 of 4 jobs failed"):
         summarized(command)
     assert f"no summary of the sweep: cannot write {folder}/summary.csv" in capsys.readouterr().err
+
+
+def test_an_error_of_the_summary_is_a_line_and_hides_nothing(
+    started: Callable[..., Path], capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail(*arguments: object) -> str:
+        raise ValueError("bottom cannot\nbe >= top")
+
+    monkeypatch.setattr("dcgan_lightning.compare.write_comparison", fail)
+    folder = started()
+    with pytest.raises(SweepError, match="1 of 4 jobs failed"):
+        summarized(raising(ConfigError("data.count must be more"), lambda: make_sweep(folder, grid=False)))
+    assert capsys.readouterr().err == "no summary of the sweep: bottom cannot be >= top\n"
+    with pytest.raises(KeyboardInterrupt):
+        summarized(raising(KeyboardInterrupt(), lambda: write_record(folder, JOB)))
+    assert "go on with: python -m dcgan_lightning.train" in capsys.readouterr().out
+
+
+OTHER_PROCESS = """
+import pathlib
+from dcgan_lightning import train as command
+
+def train(cfg):
+    print("trains", cfg.seed)
+    folder = pathlib.Path(cfg.paths.output_dir)
+    return command.RunResult(folder=folder, epochs=2, seconds=0.0, metrics={}, system=None, score=None)
+
+command.train = train
+command._command()
+"""
+
+
+def test_only_the_first_process_of_a_job_writes_its_record(tmp_path: Path) -> None:
+    folder = tmp_path / "outputs" / "sweep"
+    jobs = ("experiment=smoke", "run_name=sweep", "seed=0"), ("experiment=smoke", "run_name=sweep", "seed=1")
+    for number, status in enumerate(("finished", "running")):
+        (folder / str(number)).mkdir(parents=True)
+        (folder / str(number) / "config.yaml").touch()
+        write_record(folder, JobRecord(str(number), jobs[number], 2, status))  # type: ignore[arg-type]
+    before = record_files(folder)
+    result = subprocess.run(
+        [sys.executable, "-c", OTHER_PROCESS, "-m", *jobs[0][:2], "seed=0,1"],
+        cwd=tmp_path, env=os.environ | {"LOCAL_RANK": "1"}, capture_output=True, text=True, timeout=120,
+    )  # fmt: skip
+    assert result.returncode == 0, result.stderr
+    assert [line for line in result.stdout.splitlines() if "trains" in line] == ["trains 1"]
+    assert record_files(folder) == before
+
+
+FAILING_STEP = """
+import gc, weakref
+import torch
+from dcgan_lightning import train as command
+from dcgan_lightning.systems import DCGAN
+
+held = []
+
+def step(self, batch, batch_idx):
+    gc.collect()
+    print("alive:", sum(reference() is not None for reference in held), flush=True)
+    activations = torch.zeros(3)
+    held.append(weakref.ref(activations))
+    raise RuntimeError("out of memory")
+
+DCGAN.training_step = step
+command.main()
+"""
+
+
+def test_a_failed_job_leaves_no_activations_to_the_next_one(tmp_path: Path) -> None:
+    result = subprocess.run(
+        [sys.executable, "-c", FAILING_STEP, "-m", "experiment=smoke", "logger=none", "seed=0,1"],
+        cwd=tmp_path, env=os.environ | {"OMP_NUM_THREADS": "1"}, capture_output=True, text=True, timeout=120,
+    )  # fmt: skip
+    assert "2 of 2 jobs failed" in result.stderr
+    assert [line for line in result.stdout.splitlines() if "alive" in line] == ["alive: 0", "alive: 0"]

@@ -14,6 +14,7 @@ from dcgan_lightning.pictures.plots import PANELS, figure_of, png_of, running_me
 History = Mapping[str, NDArray[np.float64]]
 Curve = tuple[NDArray[np.floating], NDArray[np.floating]]  # epochs and values
 POINTS = 400  # of each curve
+LEGEND_ROW = 0.24  # inches
 
 
 @dataclass(frozen=True)
@@ -84,7 +85,8 @@ def draw_setting_curves(settings: Sequence[tuple[str, Sequence[History]]]) -> by
             each (times,).
     """
     has_score = any("score" in history for _, histories in settings for history in histories)
-    figure = figure_of((14, 8.5 if not has_score else 12))
+    columns, legend_rows = _legend_shape([label for label, _ in settings])
+    figure = figure_of((14, (8.5 if not has_score else 12) + LEGEND_ROW * (legend_rows - 1)))
     rows = 3 if has_score else 2
     grid = figure.add_gridspec(rows, 2)
     colours = matplotlib.colormaps["tab10" if len(settings) <= 10 else "tab20"].colors  # type: ignore[attr-defined]
@@ -108,7 +110,7 @@ def draw_setting_curves(settings: Sequence[tuple[str, Sequence[History]]]) -> by
     for axes in figure.axes:
         axes.grid(alpha=0.3)
         axes.margins(x=0.01)
-    _add_legend(figure, len(settings))
+    _add_legend(figure, columns, legend_rows)
     return png_of(figure)
 
 
@@ -144,13 +146,22 @@ def _draw_spread(
     axes.plot(points, np.nanmedian(table, axis=0), color=colour, label=label, linewidth=1.4, marker=marker)
 
 
-def _add_legend(figure: matplotlib.figure.Figure, count: int) -> None:
+def _short(label: str) -> str:
+    return textwrap.shorten(label, 90, placeholder=" ...")
+
+
+def _legend_shape(labels: Sequence[str]) -> tuple[int, int]:
+    """Return in how many columns and rows the legend has its labels."""
+    widest = max(len(_short(label)) for label in labels)
+    columns = max(1, min(len(labels), 150 // (widest + 8)))
+    return columns, -(-len(labels) // columns)
+
+
+def _add_legend(figure: matplotlib.figure.Figure, columns: int, rows: int) -> None:
     """Put one legend for all panels above them."""
     handles, labels = figure.axes[0].get_legend_handles_labels()
-    labels = [textwrap.shorten(label, 90, placeholder=" ...") for label in labels]
-    columns = max(1, min(count, 150 // (max(map(len, labels)) + 8)))
-    rows = -(-count // columns)
     height = figure.get_figheight()
-    figure.legend(handles, labels, loc="upper center", ncols=columns, fontsize=10, frameon=False)
-    top = 1 - (0.24 * rows + 0.6) / height
+    short = [_short(label) for label in labels]
+    figure.legend(handles, short, loc="upper center", ncols=columns, fontsize=10, frameon=False)
+    top = 1 - (LEGEND_ROW * rows + 0.6) / height
     figure.subplots_adjust(left=0.055, right=0.985, bottom=0.6 / height, top=top, hspace=0.38, wspace=0.14)

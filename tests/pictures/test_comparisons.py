@@ -81,6 +81,20 @@ def test_scores_have_a_panel() -> None:
     assert (plain.shape[0], scored.shape[0]) == (680, 960)
 
 
+@pytest.mark.parametrize("score", [None, 3.0])
+def test_a_legend_of_many_settings_takes_nothing_from_the_panels(score: float | None) -> None:
+    shown = history(0.5, score=score)
+    one = decode_png(draw_setting_curves([("a", [shown])]))
+    many = decode_png(
+        draw_setting_curves([(f"{number:02} ".ljust(80, "x"), [shown]) for number in range(60)])
+    )
+    rows = (many.shape[0] - one.shape[0]) / (0.24 * 80)  # 80 pixels an inch
+    assert rows == pytest.approx(59, abs=0.1)
+    assert many.shape[1] == one.shape[1]
+    is_text = (many[: int(60 * 0.24 * 80), :, :3] < 100).any(axis=(1, 2))
+    assert (np.diff(is_text.astype(int)) == 1).sum() == 60  # lines above the panels
+
+
 def test_curves_of_other_lengths_and_of_figures_that_are_not_finite() -> None:
     broken = history(0.5, 30)
     broken["gen_loss"][5] = np.inf
