@@ -7,7 +7,7 @@ import dataclasses
 import json
 import os
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
@@ -97,6 +97,14 @@ def _natural(name: str) -> list[str | int]:
 def record_files(sweep: Path) -> dict[str, bytes]:
     """Return the content of all records, which changes as soon as a job begins or ends."""
     return {path.name: path.read_bytes() for path in (sweep / _FOLDER).glob("*.json")}
+
+
+def read_new_records(sweep: Path, before: Mapping[str, bytes]) -> list[JobRecord]:
+    """Return the records of the jobs that began or ended since `record_files` returned their content."""
+    changed = [
+        path for path in (sweep / _FOLDER).glob("*.json") if path.read_bytes() != before.get(path.name)
+    ]
+    return [record for record in map(_read, changed) if record is not None]
 
 
 def begin_job(sweep: Path, job: JobRecord, ckpt_path: str | None) -> JobRecord:

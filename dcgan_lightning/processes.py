@@ -7,6 +7,7 @@ import signal
 import threading
 import time
 from collections.abc import Iterator
+from types import FrameType
 
 # What Lightning's own launcher, torchrun and SLURM set for each process of a job.
 _NUMBERS = ("RANK", "LOCAL_RANK", "NODE_RANK", "GROUP_RANK", "SLURM_PROCID")
@@ -62,9 +63,16 @@ def ending_with_sweep(poll_seconds: float = 1.0, grace_seconds: float = 60.0) ->
         return
     sweep = int(os.environ[_COMMAND])
     _stop_after(sweep, poll_seconds, grace_seconds)
+    in_main_thread = threading.current_thread() is threading.main_thread()
+    is_joblibs = in_main_thread and signal.getsignal(signal.SIGTERM) in (signal.SIG_DFL, signal.SIG_IGN)
+    if is_joblibs:
+        signal.signal(signal.SIGTERM, _end)
+        signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGTERM})  # see shield_workers
     try:
         yield
     finally:
+        if is_joblibs:
+            signal.signal(signal.SIGTERM, signal.SIG_IGN)  # the end of an idle worker would end all others
         if not _is_alive(sweep):
             os._exit(1)  # before the next job begins
 
@@ -74,11 +82,38 @@ def _stop_after(sweep: int, poll_seconds: float, grace_seconds: float) -> None:
     def watch() -> None:
         while _is_alive(sweep):
             time.sleep(poll_seconds)
+        if signal.getsignal(signal.SIGTERM) is signal.SIG_IGN:  # between two jobs
+            os._exit(1)
         os.kill(os.getpid(), signal.SIGTERM)
         time.sleep(grace_seconds)
         os._exit(1)
 
     threading.Thread(target=watch, name="end-with-sweep", daemon=True).start()
+
+
+def _end(number: int, frame: FrameType | None) -> None:
+    """Raise SystemExit, but not within an import: PyTorch's parts in C++ would abort the process."""
+    while frame is not None:
+        if frame.f_code.co_filename.startswith("<frozen importlib"):
+            threading.Timer(0.5, os.kill, (os.getpid(), number)).start()
+            return
+        frame = frame.f_back
+    raise SystemExit(128 + number)
+
+
+def shield_workers() -> None:
+    """Keep Ctrl-C and SIGTERM, which may reach all processes, from those that this thread starts from now on.
+
+    joblib kills all its workers as soon as one ends. The signals still reach this process, by another thread.
+    """
+    from multiprocessing import resource_tracker
+
+    from joblib.externals.loky.backend import resource_tracker as joblibs_tracker
+
+    for tracker in (resource_tracker, joblibs_tracker):  # whose starts would unblock the signals again
+        tracker.ensure_running()
+    threading.Thread(target=threading.Event().wait, name="takes-signals", daemon=True).start()
+    signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT, signal.SIGTERM})
 
 
 def _is_alive(process: int) -> bool:

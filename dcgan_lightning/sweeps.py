@@ -1,9 +1,11 @@
 """The end of a sweep: what its jobs have left is put together, in the process that started them."""
 
+import contextlib
 import os
 import signal
 import sys
 import threading
+import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,7 +17,9 @@ from omegaconf import DictConfig, OmegaConf
 
 from dcgan_lightning.commands import one_line
 from dcgan_lightning.errors import DCGANError, ProcessError, SweepError
-from dcgan_lightning.jobs import JobRecord, describe_job, read_records, record_files
+from dcgan_lightning.files import LOCK_FILE, is_locked
+from dcgan_lightning.jobs import JobRecord, describe_job, read_new_records, read_records, record_files
+from dcgan_lightning.processes import shield_workers
 from dcgan_lightning.resume import continue_sweep_command
 
 
@@ -50,10 +54,50 @@ class NoteSweep(Callback):
         _started = Sweep(os.getpid(), folder, can_go_on, record_files(folder))
         if threading.current_thread() is threading.main_thread():
             signal.signal(signal.SIGTERM, _end)
+            if _has_workers(config.hydra.launcher):
+                signal.signal(signal.SIGINT, _end_after_jobs)
+                signal.signal(signal.SIGTERM, _end_after_jobs)
+                shield_workers()
 
 
 def _end(number: int, frame: FrameType | None) -> None:
-    raise SystemExit(128 + number)
+    raise KeyboardInterrupt if number == signal.SIGINT else SystemExit(128 + number)
+
+
+def _has_workers(launcher: DictConfig) -> bool:
+    """Tell whether joblib runs the jobs, in processes of its own."""
+    if not launcher._target_.endswith("JoblibLauncher") or os.name == "nt":
+        return False
+    try:
+        from joblib import effective_n_jobs
+    except ImportError:  # which is refused later
+        return False
+    return bool(effective_n_jobs(launcher.n_jobs) > 1)
+
+
+def _end_after_jobs(number: int, frame: FrameType | None) -> None:
+    """Let the jobs save before joblib kills them; a second signal ends at once."""
+    for other in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(other, _end)
+    if _started is not None:
+        _stop_jobs(_started)
+    _end(number, frame)
+
+
+def _stop_jobs(sweep: Sweep, seconds: float = 60.0) -> None:
+    """Send SIGTERM to the jobs that run, also to those that only begin, and wait until all have ended."""
+    told: set[str] = set()
+    deadline = time.monotonic() + seconds
+    while time.monotonic() < deadline:
+        running = [job for job in read_new_records(sweep.folder, sweep.records) if job.status == "running"]
+        if not running:
+            return
+        for folder in {job.folder for job in running} - told:
+            if is_locked(sweep.folder / folder):
+                with contextlib.suppress(OSError, ValueError):  # it has just ended, or just begun
+                    os.kill(int((sweep.folder / folder / LOCK_FILE).read_text()), signal.SIGTERM)
+                    told.add(folder)
+        time.sleep(0.1)
 
 
 def is_in_sweeps_process() -> bool:

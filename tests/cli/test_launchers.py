@@ -11,6 +11,9 @@ import pytest
 import torch
 from torch import Tensor
 
+from dcgan_lightning.checkpoints import progress
+from dcgan_lightning.jobs import read_records
+
 SMALL = (
     "experiment=smoke", "trainer.max_epochs=1", "logger=none", "callbacks.film=null",
     "callbacks.sample_grid=null", "callbacks.history=null",
@@ -111,11 +114,35 @@ def processes_of(session: int) -> list[int]:
     return found
 
 
+def iterations_in(run: Path) -> tuple[int, int]:
+    """Return how many iterations a run's last checkpoint and its table hold; an epoch has five."""
+    epochs, iterations = progress(torch.load(run / "checkpoints" / "last.ckpt", weights_only=True))
+    last = (run / "history" / "history.csv").read_text().splitlines()[-1].split(",")
+    return 5 * epochs + iterations, 5 * (int(last[0]) - 1) + int(last[1])
+
+
 @pytest.mark.skipif(sys.platform != "linux", reason="looks into /proc")
-def test_ctrl_c_ends_all_jobs(tmp_path: Path) -> None:
-    arguments = ("-m", *SMALL, "trainer.max_epochs=100000", "seed=0,1,2", "run_name=sweep")
+@pytest.mark.parametrize(
+    ("number", "reaches_all", "seeds", "workers"),
+    [
+        (signal.SIGINT, True, "0,1,2", 2),  # as a terminal does
+        (signal.SIGINT, True, "0,1", 3),  # one worker is idle
+        (signal.SIGTERM, False, "0,1,2", 2),  # as kill does
+        (signal.SIGTERM, True, "0,1", 3),
+    ],
+    ids=["int", "int-idle", "term", "term-idle"],
+)
+def test_a_signal_ends_all_jobs(
+    tmp_path: Path, number: signal.Signals, reaches_all: bool, seeds: str, workers: int
+) -> None:
+    code, line = (130, "stopped by Ctrl-C\n") if number == signal.SIGINT else (143, "")
+    small = [override for override in SMALL if override != "callbacks.history=null"]
+    arguments = (
+        "-m", *small, "callbacks.history.plot_every_n_epochs=0", "trainer.max_epochs=100000", f"seed={seeds}",
+        "run_name=sweep", "hydra/launcher=parallel", f"hydra.launcher.n_jobs={workers}",
+    )  # fmt: skip
     process = subprocess.Popen(
-        command(*arguments, "hydra/launcher=parallel"),
+        command(*arguments),
         cwd=tmp_path, env=os.environ | {"OMP_NUM_THREADS": "1"}, start_new_session=True,
         stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True,
     )  # fmt: skip
@@ -126,18 +153,22 @@ def test_ctrl_c_ends_all_jobs(tmp_path: Path) -> None:
             assert process.poll() is None
             assert time.monotonic() < deadline
             time.sleep(0.1)
-        os.killpg(process.pid, signal.SIGINT)  # as a terminal does
+        (os.killpg if reaches_all else os.kill)(process.pid, number)
         _, errors = process.communicate(timeout=60)
-        assert process.returncode == 130
-        assert errors.endswith("stopped by Ctrl-C\n")
+        assert process.returncode == code
+        assert errors.endswith(line)
         while processes_of(process.pid):
             assert time.monotonic() < deadline
             time.sleep(0.1)
         assert not (folder / "2").exists()
+        assert [record.status for record in read_records(folder)] == ["stopped", "stopped"]
+        for job in "01":
+            saved, done = iterations_in(folder / job)
+            assert saved == done
     finally:
-        for number in {process.pid, *processes_of(process.pid)}:
+        for left in {process.pid, *processes_of(process.pid)}:
             try:
-                os.kill(number, signal.SIGKILL)
+                os.kill(left, signal.SIGKILL)
             except ProcessLookupError:
                 continue
         process.wait()
