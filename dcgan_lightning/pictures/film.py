@@ -41,6 +41,8 @@ def encode_gif(frames: Sequence[NDArray[np.uint8]], frame_ms: int | Sequence[int
         raise ValueError("a film needs at least one frame")
     # As RGB: of grey frames, Pillow reads some back with another one's palette.
     pictures = [np.stack([frame] * 3, axis=-1) if frame.ndim == 2 else frame for frame in frames]
+    if len(frames) == 1 and not isinstance(frame_ms, int):
+        (frame_ms,) = frame_ms  # Pillow takes no list for a single frame
     data: bytes = imageio.imwrite("<bytes>", pictures, extension=".gif", duration=frame_ms, loop=0)
     return data
 

@@ -154,7 +154,7 @@ def test_a_signal_ends_all_jobs(
             assert time.monotonic() < deadline
             time.sleep(0.1)
         (os.killpg if reaches_all else os.kill)(process.pid, number)
-        _, errors = process.communicate(timeout=60)
+        _, errors = process.communicate(timeout=120)
         assert process.returncode == code
         assert errors.endswith(line)
         while processes_of(process.pid):

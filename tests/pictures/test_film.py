@@ -90,3 +90,12 @@ def test_grey_frames_of_any_number_of_greys_come_back(greys: tuple[int, ...]) ->
     assert durations == [50] * 3
     for frame, expected in zip(decoded, frames, strict=True):
         assert np.array_equal(frame, expected)
+
+
+@pytest.mark.parametrize(("count", "durations"), [(1, [200]), (2, [200, 100])])
+def test_a_film_of_one_picture_comes_back(count: int, durations: list[int]) -> None:
+    """As of a run that is stopped before its second grid."""
+    picture = np.random.default_rng(0).integers(0, 256, (8, 8), dtype=np.uint8)
+    frames, shown = decode_gif(encode_gif([picture] * count, durations))
+    assert shown == [sum(durations)]
+    assert np.array_equal(frames, [picture])

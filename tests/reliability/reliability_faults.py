@@ -695,12 +695,13 @@ def f14(contender: Contender, folder: Path, long: bool) -> Outcome:
 
 
 def children(parent: int) -> list[int]:
-    """Return the processes that a process has started and that live."""
+    """Return the processes that a process has started to train with it, and that live."""
     found = []
     for path in Path("/proc").glob("[0-9]*/stat"):
         with contextlib.suppress(OSError):  # it has just ended
             state, above = path.read_text().rpartition(")")[2].split()[:2]
-            if int(above) == parent and state not in "ZX":
+            trains = b"\0LOCAL_RANK=" in path.with_name("environ").read_bytes()  # as Lightning tells it
+            if int(above) == parent and state not in "ZX" and trains:
                 found.append(int(path.parent.name))
     return found
 
