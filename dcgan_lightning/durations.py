@@ -1,4 +1,4 @@
-"""Durations as people say them."""
+"""Durations and counts as people say them."""
 
 
 def format_duration(seconds: float) -> str:
@@ -9,3 +9,8 @@ def format_duration(seconds: float) -> str:
     if whole >= 60:
         return f"{whole // 60} min {whole % 60:02d} s"
     return f"{whole} s"
+
+
+def format_count(count: int, name: str) -> str:
+    """Return a number of things: "1 epoch", "1,000 epochs"."""
+    return f"{count:,} {name}" if count == 1 else f"{count:,} {name}s"

@@ -13,6 +13,7 @@ from omegaconf import DictConfig
 import dcgan_lightning
 from dcgan_lightning.commands import refuse, run_command
 from dcgan_lightning.config import CONF_DIR, build, check_command
+from dcgan_lightning.durations import format_count
 from dcgan_lightning.errors import ConfigError, DCGANError, ScoreError
 from dcgan_lightning.files import remove_if_empty, write_atomic
 
@@ -218,9 +219,9 @@ def _tell(report: Mapping[str, Any], network: "FeatureNetwork") -> None:
     from dcgan_lightning.evaluation.report import format_classes, format_table
 
     log.info(
-        "\n%s, %d epochs%s: %s images for each of the sampling seeds %s,\nagainst %s, seen through %s",
+        "\n%s, %s%s: %s images for each of the sampling seeds %s,\nagainst %s, seen through %s",
         report["checkpoint"],
-        report["epochs"],
+        format_count(report["epochs"], "epoch"),
         ", averaged generator" if report["averaged"] else "",
         f"{report['count']:,}",
         ", ".join(map(str, report["seeds"])),

@@ -23,6 +23,7 @@ import dcgan_lightning
 from dcgan_lightning.commands import end_on_sigterm, refuse, run_command
 from dcgan_lightning.config import CONF_DIR, build, check_command
 from dcgan_lightning.devices import choose_device, set_tf32
+from dcgan_lightning.durations import format_count
 from dcgan_lightning.errors import ConfigError, DCGANError, ScoreError
 from dcgan_lightning.files import check_is_new, fill_folder
 from dcgan_lightning.rules import CLASS_NAMES, GENERATE_COUNTS
@@ -79,7 +80,10 @@ def generate(cfg: DictConfig, classifier: "FashionClassifier | None" = None) -> 
     set_tf32(False)
     generator = trained.generator.to(values["device"])
     log.info(
-        "%s, %d epochs%s", trained.path, trained.epochs, ", averaged generator" if trained.averaged else ""
+        "%s, %s%s",
+        trained.path,
+        format_count(trained.epochs, "epoch"),
+        ", averaged generator" if trained.averaged else "",
     )
     started = time.monotonic()
     if values["mode"] == "atlas":

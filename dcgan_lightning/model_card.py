@@ -9,6 +9,7 @@ from typing import Any
 import torch
 
 import dcgan_lightning
+from dcgan_lightning.durations import format_count
 from dcgan_lightning.formats import FORMATS
 from dcgan_lightning.networks.summary import count_parameters
 from dcgan_lightning.pretrained import TrainedGenerator, run_folder
@@ -155,7 +156,7 @@ def _subject(trained: TrainedGenerator) -> str:
 
 def _progress(trained: TrainedGenerator) -> str:
     counts = {"epoch": trained.epochs, "iteration": trained.iterations}
-    texts = [f"{count} {name}{'s'[: count != 1]}" for name, count in counts.items() if count]
+    texts = [format_count(count, name) for name, count in counts.items() if count]
     return f"trained for {' and '.join(texts)}"
 
 

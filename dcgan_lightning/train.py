@@ -25,7 +25,7 @@ from dcgan_lightning.devices import (
     set_threads,
     threads_of_job,
 )
-from dcgan_lightning.durations import format_duration
+from dcgan_lightning.durations import format_count, format_duration
 from dcgan_lightning.errors import (
     CollapsedError,
     DCGANError,
@@ -279,7 +279,8 @@ def _command(cfg: DictConfig) -> float | None:
             log.info("\ngo on with: %s", continue_command(folder, overrides, cfg.trainer.max_epochs))
         raise
 
-    log.info("\n%d epochs are done (%s in this session)", result.epochs, format_duration(result.seconds))
+    done = format_count(result.epochs, "epoch")
+    log.info("\ndone: %s (%s in this session)", done, format_duration(result.seconds))
     log.info("everything is in %s", folder)
     log.info("train on with: %s", continue_command(folder, overrides, cfg.trainer.max_epochs + 10))
     return outcome.objective

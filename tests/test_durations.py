@@ -1,6 +1,6 @@
 import pytest
 
-from dcgan_lightning.durations import format_duration
+from dcgan_lightning.durations import format_count, format_duration
 
 
 @pytest.mark.parametrize(
@@ -16,3 +16,8 @@ from dcgan_lightning.durations import format_duration
 )
 def test_durations(seconds: float, text: str) -> None:
     assert format_duration(seconds) == text
+
+
+@pytest.mark.parametrize(("count", "text"), [(0, "0 epochs"), (1, "1 epoch"), (2000, "2,000 epochs")])
+def test_counts(count: int, text: str) -> None:
+    assert format_count(count, "epoch") == text
