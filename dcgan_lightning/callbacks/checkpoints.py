@@ -3,7 +3,7 @@
 import io
 import re
 from pathlib import Path
-from typing import Any, cast
+from typing import Any
 
 import pytorch_lightning as pl
 import torch
@@ -51,7 +51,7 @@ class Checkpoints(Checkpoint):
         # Not at the epoch's last iteration: Lightning would then skip the end of this epoch on resuming,
         # and the epoch's own checkpoint comes anyway.
         is_last = iteration == trainer.num_training_batches
-        is_due = bool(self.every_n_iterations) and iteration % cast(int, self.every_n_iterations) == 0
+        is_due = iteration % self.every_n_iterations == 0 if self.every_n_iterations else False
         if (is_due or trainer.received_sigterm) and not is_last:
             trainer.save_checkpoint(checkpoints_folder(trainer) / "last.ckpt")
 
