@@ -9,6 +9,9 @@ With the images x, the kernel w and the results y of a convolution::
 The transposed convolution is the formula of dx. What a convolution keeps for its gradients is what
 ``from_images`` makes, a transposed one what ``from_results`` makes.
 
+All three formulas are linear in each of their two arguments, so the gradients of each are the other two:
+where gradients are differentiated again, as for a gradient penalty, these formulas serve too.
+
 Sizes in the shapes below: N images, S pixels a side of the results, k pixels a side of the kernel.
 """
 
@@ -17,7 +20,6 @@ from typing import Any
 
 import torch
 from torch import Tensor
-from torch.autograd.function import once_differentiable
 
 
 class Way(ABC):
@@ -92,34 +94,63 @@ class _Convolution(torch.autograd.Function):
     def forward(ctx: Any, images: Tensor, weight: Tensor, way: Way) -> Tensor:
         ctx.way = way
         x = way.from_images(images)
-        ctx.save_for_backward(x, weight)
+        ctx.save_for_backward(images, x, weight)
         return way.to_results(x, weight)
 
     @staticmethod
-    @once_differentiable
     def backward(ctx: Any, *gradients: Tensor) -> tuple[Tensor | None, ...]:
-        x, weight = ctx.saved_tensors
+        images, x, weight = ctx.saved_tensors
+        (d_results,) = gradients
         way: Way = ctx.way
-        dy = way.from_results(gradients[0])
-        d_weight = way.weight_gradient(x, dy, weight) if ctx.needs_input_grad[1] else None
-        d_images = way.to_images(dy, weight) if ctx.needs_input_grad[0] else None
+        needs_images, needs_weight, _ = ctx.needs_input_grad
+        if torch.is_grad_enabled():  # the gradients are differentiated again
+            d_weight = _WeightGradient.apply(images, d_results, weight, way) if needs_weight else None
+            d_images = _TransposedConvolution.apply(d_results, weight, way) if needs_images else None
+        else:
+            dy = way.from_results(d_results)
+            d_weight = way.weight_gradient(x, dy, weight) if needs_weight else None
+            d_images = way.to_images(dy, weight) if needs_images else None
         return d_images, d_weight, None
 
 
 class _TransposedConvolution(torch.autograd.Function):
     @staticmethod
-    def forward(ctx: Any, images: Tensor, weight: Tensor, way: Way) -> Tensor:
+    def forward(ctx: Any, results: Tensor, weight: Tensor, way: Way) -> Tensor:
         ctx.way = way
-        y = way.from_results(images)
-        ctx.save_for_backward(y, weight)
+        y = way.from_results(results)
+        ctx.save_for_backward(results, y, weight)
         return way.to_images(y, weight)
 
     @staticmethod
-    @once_differentiable
     def backward(ctx: Any, *gradients: Tensor) -> tuple[Tensor | None, ...]:
-        y, weight = ctx.saved_tensors
+        results, y, weight = ctx.saved_tensors
+        (d_images,) = gradients
         way: Way = ctx.way
-        dx = way.from_images(gradients[0])
-        d_weight = way.weight_gradient(dx, y, weight) if ctx.needs_input_grad[1] else None
-        d_images = way.to_results(dx, weight) if ctx.needs_input_grad[0] else None
-        return d_images, d_weight, None
+        needs_results, needs_weight, _ = ctx.needs_input_grad
+        if torch.is_grad_enabled():
+            d_weight = _WeightGradient.apply(d_images, results, weight, way) if needs_weight else None
+            d_results = _Convolution.apply(d_images, weight, way) if needs_results else None
+        else:
+            dx = way.from_images(d_images)
+            d_weight = way.weight_gradient(dx, y, weight) if needs_weight else None
+            d_results = way.to_results(dx, weight) if needs_results else None
+        return d_results, d_weight, None
+
+
+class _WeightGradient(torch.autograd.Function):
+    """The kernel's gradient as an operation of its own, to be differentiated; ``weight`` gives its shape."""
+
+    @staticmethod
+    def forward(ctx: Any, images: Tensor, results: Tensor, weight: Tensor, way: Way) -> Tensor:
+        ctx.way = way
+        ctx.save_for_backward(images, results)
+        return way.weight_gradient(way.from_images(images), way.from_results(results), weight)
+
+    @staticmethod
+    def backward(ctx: Any, *gradients: Tensor) -> tuple[Tensor | None, ...]:
+        images, results = ctx.saved_tensors
+        (d_weight,) = gradients
+        needs_images, needs_results = ctx.needs_input_grad[:2]
+        d_images = _TransposedConvolution.apply(results, d_weight, ctx.way) if needs_images else None
+        d_results = _Convolution.apply(images, d_weight, ctx.way) if needs_results else None
+        return d_images, d_results, None, None

@@ -12,7 +12,6 @@ from typing import Any
 import numpy as np
 import torch
 from torch import Tensor
-from torch.autograd.function import once_differentiable
 
 _STEPS = 2**16
 
@@ -59,7 +58,6 @@ class _Dropout(torch.autograd.Function):
         return activations * multipliers
 
     @staticmethod
-    @once_differentiable
     def backward(ctx: Any, *gradients: Tensor) -> tuple[Tensor, None]:
         (multipliers,) = ctx.saved_tensors
         return multipliers * gradients[0], None  # in the memory format of the first

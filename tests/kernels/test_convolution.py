@@ -76,8 +76,9 @@ def test_memory_formats_change_no_value(way: type[Way], stride: int) -> None:
 def test_gradients_by_differences(way: type[Way], stride: int) -> None:
     weight = draw(3, 2, 5, 5).requires_grad_()
     images, results = draw(2, 2, 3 * stride, 3 * stride).requires_grad_(), draw(2, 3, 3, 3).requires_grad_()
-    assert torch.autograd.gradcheck(conv2d_same, (images, weight, stride, way))
-    assert torch.autograd.gradcheck(conv_transpose2d_same, (results, weight, stride, way))
+    for convolve, inputs in ((conv2d_same, images), (conv_transpose2d_same, results)):
+        assert torch.autograd.gradcheck(convolve, (inputs, weight, stride, way))
+        assert torch.autograd.gradgradcheck(convolve, (inputs, weight, stride, way))
 
 
 @ways

@@ -57,6 +57,16 @@ def test_gradient_goes_where_the_activation_went() -> None:
     assert torch.equal(activations.grad, result.detach())
 
 
+def test_gradient_of_a_gradient() -> None:
+    torch.manual_seed(8)
+    activations = torch.rand(50, dtype=torch.float64, requires_grad=True)
+    result = dropout(activations, 0.4)
+    multipliers = (result / activations).detach()
+    (gradient,) = torch.autograd.grad(result.square().sum(), activations, create_graph=True)
+    (again,) = torch.autograd.grad(gradient.square().sum(), activations)
+    assert_close(again, 8 * multipliers**4 * activations)
+
+
 def test_channels_last_stay_so() -> None:
     activations = torch.ones(2, 3, 4, 4).contiguous(memory_format=torch.channels_last)
     assert factors(activations, 0.5).stride() == activations.stride()

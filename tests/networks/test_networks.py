@@ -2,6 +2,7 @@ import numpy as np
 import pytest
 import torch
 
+from dcgan_lightning.kernels.choose import FastPaths
 from dcgan_lightning.networks import Discriminator, Generator, discriminator_loss, generator_loss
 from dcgan_lightning.networks.layers import (
     KerasBatchNorm1d,
@@ -147,3 +148,23 @@ def test_batchnorm_moves_its_statistics_as_keras_does(layer: torch.nn.Module, sh
     statistics = layer.running_var.clone()
     layer.eval()(images)
     assert torch.equal(layer.running_var, statistics)
+
+
+@pytest.mark.parametrize("fast_paths", ["auto", True])
+def test_gradient_penalty_is_the_plain_paths(fast_paths: FastPaths) -> None:
+    """R1: the penalty and its gradient for every weight; fast paths must not cut the second derivative."""
+
+    def penalty(fast_paths: FastPaths) -> list[torch.Tensor]:
+        source = torch.Generator().manual_seed(0)
+        network = Discriminator((64, 64), dropout=0.0, generator=source, fast_paths=fast_paths).double()
+        images = torch.rand(64, 1, 28, 28, generator=source, dtype=torch.float64).requires_grad_()
+        (gradient,) = torch.autograd.grad(network(images).sum(), images, create_graph=True)
+        value = gradient.square().sum([1, 2, 3]).mean()
+        weights = list(network.parameters())
+        value.backward(inputs=weights)
+        return [value.detach(), *(torch.zeros_like(w) if w.grad is None else w.grad for w in weights)]
+
+    found, expected = penalty(fast_paths), penalty(False)
+    assert expected[1].abs().max() > 0
+    for value, plain in zip(found, expected, strict=True):
+        torch.testing.assert_close(value, plain, rtol=1e-9, atol=1e-12)
