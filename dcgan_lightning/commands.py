@@ -167,6 +167,9 @@ def run_command(command: Callable[[], Any], config_name: str = "train") -> NoRet
 
     os.environ[_USERS_CHOICE] = "1" if SHOW_TRACEBACKS else "0"
     os.environ["HYDRA_FULL_ERROR"] = "1"  # Hydra then leaves its errors to us
+    # Commands draw into files only. Torchmetrics imports Matplotlib, which refuses a backend that it does
+    # not know and a matplotlibrc that is not UTF-8.
+    os.environ |= {"MPLBACKEND": "agg", "MATPLOTLIBRC": os.devnull}
     note_command()
     try:
         command()

@@ -3,13 +3,17 @@
 import textwrap
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
-import matplotlib
 import numpy as np
-from matplotlib.axes import Axes
 from numpy.typing import NDArray
 
-from dcgan_lightning.pictures.plots import PANELS, figure_of, png_of, running_mean
+from dcgan_lightning.pictures.figures import figure_of, png_of, with_defaults
+from dcgan_lightning.pictures.plots import PANELS, running_mean
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
 
 History = Mapping[str, NDArray[np.float64]]
 Curve = tuple[NDArray[np.floating], NDArray[np.floating]]  # epochs and values
@@ -32,6 +36,7 @@ class Panel:
     note: str = ""
 
 
+@with_defaults
 def draw_side_by_side(rows: Sequence[Sequence[Panel | None]]) -> bytes:
     """Return pictures in rows and columns, each below its title, as the bytes of a PNG file.
 
@@ -62,7 +67,7 @@ def draw_side_by_side(rows: Sequence[Sequence[Panel | None]]) -> bytes:
     return png_of(figure, dpi=110)
 
 
-def _show(axes: Axes, panel: Panel) -> None:
+def _show(axes: "Axes", panel: Panel) -> None:
     axes.set(xticks=[], yticks=[])
     if panel.picture is not None:
         axes.imshow(panel.picture, cmap="gray", vmin=0, vmax=255)
@@ -73,6 +78,7 @@ def _show(axes: Axes, panel: Panel) -> None:
     axes.text(0.5, 0.5, note, ha="center", va="center", fontsize=9, transform=axes.transAxes)
 
 
+@with_defaults
 def draw_setting_curves(settings: Sequence[tuple[str, Sequence[History]]]) -> bytes:
     """Return curves over epochs as the bytes of a PNG file: a colour a setting, a band from seed to seed.
 
@@ -84,6 +90,8 @@ def draw_setting_curves(settings: Sequence[tuple[str, Sequence[History]]]) -> by
             iteration), each (iterations,); and, if the run was scored, ``score`` and ``score_epochs``,
             each (times,).
     """
+    import matplotlib
+
     has_score = any("score" in history for _, histories in settings for history in histories)
     columns, legend_rows = _legend_shape([label for label, _ in settings])
     figure = figure_of((14, (8.5 if not has_score else 12) + LEGEND_ROW * (legend_rows - 1)))
@@ -124,7 +132,7 @@ def _smooth(history: History, name: str) -> Curve:
 
 
 def _draw_spread(
-    axes: Axes,
+    axes: "Axes",
     curves: Sequence[Curve],
     colour: str,
     label: str,
@@ -157,7 +165,7 @@ def _legend_shape(labels: Sequence[str]) -> tuple[int, int]:
     return columns, -(-len(labels) // columns)
 
 
-def _add_legend(figure: matplotlib.figure.Figure, columns: int, rows: int) -> None:
+def _add_legend(figure: "Figure", columns: int, rows: int) -> None:
     """Put one legend for all panels above them."""
     handles, labels = figure.axes[0].get_legend_handles_labels()
     height = figure.get_figheight()

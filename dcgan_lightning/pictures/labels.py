@@ -1,12 +1,11 @@
 """Grids with words: a label before each row, a caption below each image."""
 
-import io
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from matplotlib.backends.backend_agg import FigureCanvasAgg
-from matplotlib.figure import Figure
+
+from dcgan_lightning.pictures.figures import figure_of, png_of, with_defaults
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -16,6 +15,7 @@ _GAP, _CAPTION, _TITLE, _LETTER = 4, 8, 10, 3.0
 _DPI = 100
 
 
+@with_defaults
 def draw_labelled_grid(
     rows: Sequence["Tensor"],
     labels: Sequence[str],
@@ -51,8 +51,7 @@ def draw_labelled_grid(
             canvas[y : y + height, x : x + width] = image
     canvas = canvas.repeat(scale, axis=0).repeat(scale, axis=1)
 
-    figure = Figure(figsize=(canvas.shape[1] / _DPI, canvas.shape[0] / _DPI), dpi=_DPI)
-    FigureCanvasAgg(figure)
+    figure = figure_of((canvas.shape[1] / _DPI, canvas.shape[0] / _DPI), _DPI)
     figure.figimage(canvas)
 
     def write(x: float, y: float, text: str, **style: Any) -> None:
@@ -68,6 +67,4 @@ def draw_labelled_grid(
     for column, title in enumerate(titles):
         _, x = corner(0, column)
         write(x + width / 2, _TITLE / 2, title, ha="center")
-    buffer = io.BytesIO()
-    figure.savefig(buffer, format="png", dpi=_DPI)
-    return buffer.getvalue()
+    return png_of(figure, _DPI)

@@ -1,13 +1,12 @@
 """Plots: loss and accuracy curves and the first images, as the notebook draws them, and pairs of images."""
 
-import io
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
 import numpy as np
-from matplotlib.backends.backend_agg import FigureCanvasAgg
-from matplotlib.figure import Figure
 from numpy.typing import NDArray
+
+from dcgan_lightning.pictures.figures import figure_of, png_of, with_defaults
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -18,6 +17,7 @@ PANELS = {
 }
 
 
+@with_defaults
 def draw_curves(history: Mapping[str, NDArray[np.floating]], iterations_per_epoch: int) -> bytes:
     """Return the two panels, losses and accuracies over iterations, as the bytes of a PNG file.
 
@@ -45,7 +45,7 @@ def draw_curves(history: Mapping[str, NDArray[np.floating]], iterations_per_epoc
         axes.grid(alpha=0.3)
         axes.legend(loc="upper left")
         epochs = axes.secondary_xaxis(
-            "top", (lambda x: x / iterations_per_epoch, lambda x: x * iterations_per_epoch)
+            "top", functions=(lambda x: x / iterations_per_epoch, lambda x: x * iterations_per_epoch)
         )
         epochs.set_xlabel("epoch")
     figure.axes[1].set_ylim(-0.02, 1.02)
@@ -53,6 +53,7 @@ def draw_curves(history: Mapping[str, NDArray[np.floating]], iterations_per_epoc
     return png_of(figure)
 
 
+@with_defaults
 def draw_scores(epochs: NDArray[np.floating], scores: Mapping[str, NDArray[np.floating]]) -> bytes:
     """Return the scores over the epochs as the bytes of a PNG file.
 
@@ -79,6 +80,7 @@ def draw_scores(epochs: NDArray[np.floating], scores: Mapping[str, NDArray[np.fl
     return png_of(figure)
 
 
+@with_defaults
 def draw_search(scores: Sequence[float | None], importances: Mapping[str, float]) -> bytes:
     """Return a search's scores in turn and what they depend on, as the bytes of a PNG file.
 
@@ -113,6 +115,7 @@ def running_mean(values: NDArray[np.floating], window: int) -> NDArray[np.floati
     return np.convolve(values, np.full(window, 1 / window), mode="valid")
 
 
+@with_defaults
 def draw_examples(images: "Tensor", columns: int = 5) -> bytes:
     """Return images with their indices as titles, as the bytes of a PNG file.
 
@@ -132,6 +135,7 @@ def draw_examples(images: "Tensor", columns: int = 5) -> bytes:
     return png_of(figure)
 
 
+@with_defaults
 def draw_pairs(pairs: Mapping[str, Sequence[tuple["Tensor", "Tensor", str]]], columns: int = 4) -> bytes:
     """Return pairs of images, side by side, in panels with a title, as the bytes of a PNG file.
 
@@ -155,17 +159,3 @@ def draw_pairs(pairs: Mapping[str, Sequence[tuple["Tensor", "Tensor", str]]], co
             place.set_title(caption, fontsize="small")
         part.subplots_adjust(left=0.01, right=0.99, bottom=0.01, top=0.87, wspace=0.05, hspace=0.25)
     return png_of(figure)
-
-
-def figure_of(size: tuple[float, float]) -> Figure:
-    """Return a figure that belongs to no window and no global list, so nothing piles up."""
-    figure = Figure(figsize=size)
-    FigureCanvasAgg(figure)
-    return figure
-
-
-def png_of(figure: Figure, dpi: int = 80) -> bytes:
-    """Return a figure as the bytes of a PNG file."""
-    buffer = io.BytesIO()
-    figure.savefig(buffer, format="png", dpi=dpi)
-    return buffer.getvalue()
