@@ -12,7 +12,12 @@ from pytorch_lightning.callbacks import Checkpoint
 from pytorch_lightning.utilities.exceptions import SIGTERMException
 
 from dcgan_lightning.callbacks import AtomicCheckpointIO, AveragedGenerator, GracefulStop, TrackedFiles
-from dcgan_lightning.callbacks.tracking import close_trackers, keep_trackers_at_home, names_in_trackers
+from dcgan_lightning.callbacks.tracking import (
+    close_trackers,
+    keep_trackers_at_home,
+    names_in_trackers,
+    start_loggers,
+)
 from dcgan_lightning.config import build
 from dcgan_lightning.distributed import is_connection_error
 from dcgan_lightning.errors import DivergedError, ProcessError
@@ -93,6 +98,7 @@ def fit(
     """
     try:
         with stop.armed(trainer):
+            start_loggers(trainer)
             trainer.fit(system, datamodule=datamodule, ckpt_path=ckpt_path, weights_only=True)
     except BaseException as error:
         _end_other_processes(trainer)

@@ -7,6 +7,7 @@ import pytorch_lightning as pl
 from pytorch_lightning.callbacks import Callback
 
 from dcgan_lightning.files import write_atomic
+from dcgan_lightning.optional import OptionalSteps
 from dcgan_lightning.pictures import decode_png, encode_gif, is_film_frame
 
 
@@ -31,6 +32,7 @@ class Film(Callback):
         self._frames: list[bytes] = []
         self._last: bytes | None = None
         self._count = 0  # grids seen, shown or not
+        self._optional = OptionalSteps()
 
     def on_sample_grid(self, png: bytes) -> None:
         """Keep a grid if the film shows it."""
@@ -62,6 +64,7 @@ class Film(Callback):
     def _write(self, trainer: pl.Trainer) -> None:
         if self._last is None or not trainer.is_global_zero:
             return
-        # A GIF holds a repeated picture once, for twice the time.
-        frames = [decode_png(png) for png in [*self._frames, self._last]]
-        write_atomic(Path(trainer.default_root_dir) / self.file_name, encode_gif(frames, self.frame_ms))
+        with self._optional("the film was not written"):
+            # A GIF holds a repeated picture once, for twice the time.
+            frames = [decode_png(png) for png in [*self._frames, self._last]]
+            write_atomic(Path(trainer.default_root_dir) / self.file_name, encode_gif(frames, self.frame_ms))

@@ -13,6 +13,7 @@ from dcgan_lightning.background import Background
 from dcgan_lightning.callbacks.tables import FIGURE, write_table
 from dcgan_lightning.errors import DivergedError
 from dcgan_lightning.files import write_atomic
+from dcgan_lightning.optional import OptionalSteps
 from dcgan_lightning.pictures import draw_curves
 from dcgan_lightning.systems import METRIC_NAMES, divergence
 
@@ -39,6 +40,7 @@ class History(Callback):
         self.plot_every_n_epochs = plot_every_n_epochs
         self.background = background
         self._background: Background | None = None
+        self._optional = OptionalSteps()
         self._rows = torch.empty(0, len(COLUMNS), dtype=torch.float64)
         self._figures = torch.empty(0, len(METRIC_NAMES))  # of the unfinished epoch, on the device
         self._counters: list[tuple[int, int, float]] = []  # as many as rows are filled
@@ -131,7 +133,8 @@ class History(Callback):
 
     def _write_table(self, trainer: pl.Trainer) -> None:
         formats = ["%d", "%d", "%.3f", *[FIGURE] * len(METRIC_NAMES)]
-        write_table(_history_folder(trainer) / "history.csv", COLUMNS, formats, self._rows)
+        with self._optional("history.csv was not written"):
+            write_table(_history_folder(trainer) / "history.csv", COLUMNS, formats, self._rows)
 
     def _is_due(self, epoch: int) -> bool:
         return bool(self.plot_every_n_epochs) and epoch % self.plot_every_n_epochs == 0
@@ -148,16 +151,21 @@ class History(Callback):
     def _close_background(self) -> None:
         background, self._background = self._background, None
         if background is not None:
-            background.close()
+            with self._optional("the curves were not drawn"):
+                background.close()
 
     def _write_curves(self, trainer: pl.Trainer, epoch: int) -> None:
         history = {name: self.column(name) for name in METRIC_NAMES}
         iterations_per_epoch = int(self.column("iteration").max())
         path = self._curves_path(trainer, epoch)
-        if self._background is None:
-            write_atomic(path, draw_curves(history, iterations_per_epoch))
-        else:
-            self._background.write(path, draw_curves, history, iterations_per_epoch)
+        if self._background is not None:
+            with self._optional("the curves were not drawn"):  # the one before
+                self._background.wait()
+        with self._optional("the curves were not drawn"):
+            if self._background is None:
+                write_atomic(path, draw_curves(history, iterations_per_epoch))
+            else:
+                self._background.write(path, draw_curves, history, iterations_per_epoch)
 
     def _curves_path(self, trainer: pl.Trainer, epoch: int) -> Path:
         return _history_folder(trainer) / f"train_history_{epoch:04d}.png"

@@ -14,6 +14,7 @@ from dcgan_lightning.data import InMemoryDataModule
 from dcgan_lightning.files import write_atomic
 from dcgan_lightning.networks import Generator
 from dcgan_lightning.networks.modes import inference
+from dcgan_lightning.optional import OptionalSteps
 from dcgan_lightning.pictures import decode_png, encode_png, make_grid, to_uint8
 from dcgan_lightning.randomness import stream_generator
 from dcgan_lightning.samples import grid_name
@@ -59,6 +60,7 @@ class SampleGrid(Callback):
         self.columns = columns
         self.scale = scale
         self.averaged = averaged
+        self._optional = OptionalSteps()
 
     def noise(self, system: DCGAN) -> Tensor:
         """Return the grid's noise vectors, (rows * columns, latent_dim), always the same for a seed."""
@@ -85,10 +87,12 @@ class SampleGrid(Callback):
         folder = _samples_folder(trainer)
         datamodule = getattr(trainer, "datamodule", None)
         if isinstance(datamodule, InMemoryDataModule):
-            write_atomic(folder / "real.png", self._encode(datamodule.images[: self.rows * self.columns]))
+            with self._optional("real.png was not written"):
+                write_atomic(folder / "real.png", self._encode(datamodule.images[: self.rows * self.columns]))
         is_new = trainer.current_epoch == 0 and trainer.fit_loop.epoch_loop.batch_progress.current.ready == 0
         if is_new:
-            write_atomic(folder / "untrained.png", self.draw(pl_module))
+            with self._optional("untrained.png was not written"):
+                write_atomic(folder / "untrained.png", self.draw(pl_module))
 
     def on_train_batch_end(
         self,
@@ -104,15 +108,23 @@ class SampleGrid(Callback):
         if not trainer.is_global_zero or (batch_idx % self.every_n_iterations != 0 and not is_last):
             return
         average = find_average(trainer) if self.averaged else None
-        png = self.draw(pl_module, average.generator if average else None)
+        with self._optional("a sample grid was not drawn"):
+            png = self.draw(pl_module, average.generator if average else None)
+            self._hand_over(trainer, png, batch_idx)
+
+    def _hand_over(self, trainer: pl.Trainer, png: bytes, batch_idx: int) -> None:
+        """Give a grid to all who want it; what one of them cannot do, the others still do."""
         name = grid_name(trainer.current_epoch + 1, batch_idx + 1)
-        write_atomic(_samples_folder(trainer) / name, png)
+        with self._optional("a sample grid was not written"):
+            write_atomic(_samples_folder(trainer) / name, png)
         for callback in trainer.callbacks:  # type: ignore[attr-defined]
             if isinstance(callback, GridListener):
-                callback.on_sample_grid(png)
+                with self._optional(f"{type(callback).__name__} did not take a sample grid"):
+                    callback.on_sample_grid(png)
         iteration = trainer.current_epoch * int(trainer.num_training_batches) + batch_idx + 1
         for logger in trainer.loggers:
-            log_picture(logger, "samples", decode_png(png), iteration)
+            with self._optional(f"{type(logger).__name__} did not take a picture"):
+                log_picture(logger, "samples", decode_png(png), iteration)
 
     def _encode(self, images: Tensor) -> bytes:
         return encode_png(make_grid(images, self.columns, self.scale))

@@ -19,6 +19,7 @@ from dcgan_lightning.data import InMemoryDataModule
 from dcgan_lightning.evaluation.features import FeatureNetwork, load_features
 from dcgan_lightning.evaluation.scores import CHEAP_METRICS, RealImages, check_count, score_images
 from dcgan_lightning.files import write_atomic
+from dcgan_lightning.optional import OptionalSteps
 from dcgan_lightning.pictures import draw_scores
 from dcgan_lightning.randomness import stream_generator
 from dcgan_lightning.rules import CLASS_NAMES
@@ -70,6 +71,7 @@ class Scores(Callback):
         self.every_n_epochs = every_n_epochs
         self.count = count
         self.averaged = averaged
+        self._optional = OptionalSteps()
         self._rows = torch.empty(0, len(COLUMNS), dtype=torch.float64)
         self._network: FeatureNetwork | None = None
         self._real: RealImages | None = None
@@ -116,9 +118,10 @@ class Scores(Callback):
         if epoch % self.every_n_epochs != 0 and epoch != trainer.max_epochs:
             return
         if trainer.is_global_zero:
-            scores = self._score(trainer, pl_module, epoch)
-            self._write(trainer)
-            self._warn(scores, epoch)
+            with self._optional("an epoch was not scored"):
+                scores = self._score(trainer, pl_module, epoch)
+                self._write(trainer)
+                self._warn(scores, epoch)
         is_best = self.best is not None and self.best.epoch == epoch
         # Only the first process has scores, and all of them save together.
         if trainer.strategy.reduce_boolean_decision(is_best, all=False):
@@ -149,7 +152,7 @@ class Scores(Callback):
             [[epoch, seconds, *(scores[name] for name in SCORE_NAMES)]], dtype=torch.float64
         )
         self._rows = torch.cat([self._rows, row])
-        for logger in trainer.loggers:
+        for logger in trainer.loggers:  # failures are theirs: see `start_loggers`
             figures = {f"score/{name}": scores[name] for name in SCORE_NAMES}
             logger.log_metrics(figures, step=epoch * int(trainer.num_training_batches) - 1)
         return scores
@@ -157,9 +160,11 @@ class Scores(Callback):
     def _write(self, trainer: pl.Trainer) -> None:
         folder = Path(trainer.default_root_dir) / "history"
         formats = ["%d", "%.3f", *[FIGURE] * len(SCORE_NAMES)]
-        write_table(folder / "scores.csv", COLUMNS, formats, self._rows)
-        curves = {name: self.column(name) for name in SCORE_NAMES}
-        write_atomic(folder / "scores.png", draw_scores(self.column("epoch"), curves))
+        with self._optional("scores.csv was not written"):
+            write_table(folder / "scores.csv", COLUMNS, formats, self._rows)
+        with self._optional("scores.png was not written"):
+            curves = {name: self.column(name) for name in SCORE_NAMES}
+            write_atomic(folder / "scores.png", draw_scores(self.column("epoch"), curves))
 
     def _warn(self, scores: dict[str, Any], epoch: int) -> None:
         """Say so when the images turn to few kinds of garment, once until they do not."""

@@ -1,6 +1,5 @@
 """What loggers beside the CSV file get: pictures, and a run's files when it ends."""
 
-import logging
 import os
 from collections.abc import Iterator
 from pathlib import Path
@@ -12,11 +11,19 @@ from numpy.typing import NDArray
 from pytorch_lightning.callbacks import Callback
 from pytorch_lightning.loggers import Logger, MLFlowLogger, TensorBoardLogger, WandbLogger
 
+from dcgan_lightning.optional import OptionalSteps
 from dcgan_lightning.samples import sample_grids
 
-log = logging.getLogger(__name__)
-
 _CHOSEN = frozenset(os.environ)  # by the user, when this process began
+# What Lightning and the callbacks call while a run trains and when it ends
+_LOGGER_METHODS = (
+    "after_save_checkpoint",
+    "finalize",
+    "log_graph",
+    "log_hyperparams",
+    "log_metrics",
+    "save",
+)
 # What a run leaves that is worth keeping with its figures, beside the last curves and the last grid.
 ALL_OF = ("config.yaml", "networks.txt", "*.gif", "history/history.csv")
 
@@ -37,6 +44,23 @@ def log_picture(logger: Logger, name: str, picture: NDArray[np.uint8], step: int
         logger.log_image(name, [picture], step)
     elif isinstance(logger, MLFlowLogger):
         logger.experiment.log_image(logger.run_id, picture, key=name, step=step)
+
+
+def start_loggers(trainer: pl.Trainer) -> None:
+    """Start each logger, and let none of them end the training.
+
+    A logger that cannot start is left out; a later failure of a call is a warning.
+    """
+    started = []
+    # Weights & Biases before TensorBoard, as in Lightning's own start
+    for logger in sorted(trainer.loggers, key=lambda logger: not isinstance(logger, WandbLogger)):
+        optional, name = OptionalSteps(), type(logger).__name__
+        with optional(f"{name} did not start and is left out"):
+            _ = getattr(logger, "experiment", None)
+            for method in _LOGGER_METHODS:
+                setattr(logger, method, optional(f"{name}.{method} failed")(getattr(logger, method)))
+            started.append(logger)
+    trainer.loggers = [logger for logger in trainer.loggers if logger in started]
 
 
 def names_in_trackers(target: str, folder: Path, is_sweep: bool) -> dict[str, Any]:
@@ -83,6 +107,9 @@ class TrackedFiles(Callback):
     It has to stand behind the callbacks that write them.
     """
 
+    def __init__(self) -> None:
+        self._optional = OptionalSteps()
+
     def teardown(self, trainer: pl.Trainer, pl_module: pl.LightningModule, stage: str) -> None:
         """Keep them after the last callback has written its files."""
         self._keep(trainer)
@@ -98,15 +125,9 @@ class TrackedFiles(Callback):
             return
         folder = Path(trainer.default_root_dir)
         for logger in trainer.loggers:
-            try:
+            with self._optional(f"{type(logger).__name__} did not take the run's files"):
                 for path in final_files(folder):
                     keep_file(logger, path, folder)
-            except Exception as error:  # of a server or the network; a trained run is not lost for want of it
-                log.warning(
-                    "%s did not take the run's files: %s",
-                    type(logger).__name__,
-                    " ".join(str(error).split()),
-                )
 
 
 def keep_file(logger: Logger, path: Path, folder: Path) -> None:
@@ -128,4 +149,5 @@ def close_trackers(trainer: pl.Trainer) -> None:
     """End the run that Weights & Biases keeps open in this process: a sweep's next job has its own."""
     for logger in trainer.loggers:
         if isinstance(logger, WandbLogger) and trainer.is_global_zero:
-            logger.experiment.finish()
+            with OptionalSteps()(f"{type(logger).__name__} did not finish"):
+                logger.experiment.finish()

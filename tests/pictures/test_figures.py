@@ -65,7 +65,9 @@ def test_pixels_do_not_depend_on_the_users_settings(name: str) -> None:
     expected = DRAWINGS[name]()
     with matplotlib.rc_context(HOSTILE):
         assert DRAWINGS[name]() == expected
-        assert all(matplotlib.rcParams[key] == value for key, value in HOSTILE.items())  # they stay the user's
+        assert all(
+            matplotlib.rcParams[key] == value for key, value in HOSTILE.items()
+        )  # they stay the user's
 
 
 def test_every_drawing_of_the_package_is_tried() -> None:
