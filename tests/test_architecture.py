@@ -13,6 +13,7 @@ NEITHER = {"networks", "kernels", "pictures", "evaluation", "reports", "rules"}
 NEITHER |= {"randomness.py", "files.py", "errors.py", "checkpoints.py"}
 NEITHER |= {"distributed.py", "durations.py", "processes.py", "devices.py", "pretrained.py", "sampling.py"}
 NEITHER |= {"background.py", "memory.py", "optional.py"}
+NEITHER |= {"heartbeat.py"}
 NEITHER |= {"latent.py", "garments.py", "gallery.py"}
 NEITHER |= {"formats.py", "model_card.py"}
 NEITHER |= {"jobs.py", "runs.py", "ranking.py", "samples.py"}

@@ -1,7 +1,11 @@
-"""How far the run is, for a person."""
+"""Progress of a run on the terminal or in a log."""
 
+import contextlib
+import os
 import sys
 import time
+from collections.abc import Mapping
+from dataclasses import dataclass
 from typing import Any
 
 import pytorch_lightning as pl
@@ -9,98 +13,218 @@ import torch
 from pytorch_lightning.callbacks import Callback
 from torch import Tensor
 from tqdm import tqdm
+from tqdm.contrib.logging import logging_redirect_tqdm
 
 from dcgan_lightning.durations import format_duration
-from dcgan_lightning.processes import is_parallel_job
+from dcgan_lightning.heartbeat import LINE_SECONDS, Heartbeat, Pace, has_bar
 from dcgan_lightning.systems import METRIC_NAMES
+
+_SHORT_NAMES = dict(zip(METRIC_NAMES, ("gen", "disc", "real", "fake"), strict=True))
+_BAR_CELLS = 10
+_WAIT = 1.5  # times line_seconds, after which an operation without iterations gets a line of its own
+
+
+@dataclass(frozen=True)
+class Standing:
+    """Where a run stands.
+
+    Attributes:
+        epoch: From 1.
+        epochs: Of the whole run.
+        iteration: Within the epoch, from 1.
+        iterations: An epoch's.
+        seconds_left: Until the end of the run; None if not known yet.
+        rate: Images a second.
+        figures: The last iteration's.
+    """
+
+    epoch: int
+    epochs: int
+    iteration: int
+    iterations: int
+    seconds_left: float | None
+    rate: float
+    figures: Mapping[str, float]
+
+    @property
+    def share(self) -> float:
+        """Part of the run that is done, in [0, 1]."""
+        return ((self.epoch - 1) * self.iterations + self.iteration) / (self.epochs * self.iterations)
+
+    @property
+    def left(self) -> str:
+        """Time left, to be read."""
+        return "" if self.seconds_left is None else f"{format_duration(self.seconds_left)} left"
 
 
 class Progress(Callback):
-    """Show one bar for the whole run on a terminal, and one line an epoch anywhere else.
+    """Show one bar for the whole run on a terminal, and a line every few seconds anywhere else.
 
     Args:
         refresh_seconds: The bar is redrawn at most this often. Only then are the figures fetched from the
             training device.
+        line_seconds: Without a terminal, the longest time without a line.
     """
 
-    def __init__(self, refresh_seconds: float = 0.5) -> None:
+    def __init__(self, refresh_seconds: float = 0.5, line_seconds: float = LINE_SECONDS) -> None:
         self.refresh_seconds = refresh_seconds
+        self.line_seconds = line_seconds
         self._bar: tqdm[Any] | None = None
-        self._started = 0.0
+        self._heartbeat: Heartbeat | None = None
+        self._open = contextlib.ExitStack()
+        self._pace = Pace()
+        self._image_pace = Pace()
         self._images = 0  # since the start of this process
-        self._done_before = 0  # iterations of the run before this process
         self._next_refresh = 0.0
-        self._figures: dict[str, Tensor] = {}
+        self._standing: Standing | None = None
+        self._last_iteration = ("the start", 0.0)  # name and time
 
     def on_train_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
         """Start the clock and, on a terminal, the bar."""
-        self._started = time.monotonic()
         batches = trainer.fit_loop.epoch_loop.batch_progress
         position = 0 if batches.is_last_batch else batches.current.ready  # set when resumed within an epoch
-        self._done_before = trainer.current_epoch * int(trainer.num_training_batches) + position
-        if trainer.is_global_zero and sys.stderr.isatty() and not is_parallel_job():
-            self._bar = tqdm(
-                total=self._iterations_in_all(trainer),
-                initial=self._done_before,
-                dynamic_ncols=True,
-                bar_format="{percentage:3.0f}% |{bar:10}| {desc}",
+        self._images = 0
+        self._pace = Pace(trainer.current_epoch * int(trainer.num_training_batches) + position)
+        self._image_pace = Pace()
+        self._standing = None
+        self._last_iteration = ("the start", time.monotonic())
+        if not trainer.is_global_zero:
+            return
+        if has_bar():
+            self._bar = self._open.enter_context(
+                tqdm(total=1.0, bar_format="{desc}", dynamic_ncols=True, file=sys.stderr)
             )
+            self._open.enter_context(logging_redirect_tqdm())  # messages stand above the bar
+        else:
+            self._heartbeat = Heartbeat(self._describe_wait, _print, _WAIT * self.line_seconds)
+            self._open.callback(self._heartbeat.close)
+        self._next_refresh = time.monotonic() + self._interval
 
     def on_train_batch_end(
         self, trainer: pl.Trainer, pl_module: pl.LightningModule, outputs: Any, batch: Any, batch_idx: int
     ) -> None:
-        """Move the bar."""
+        """Move the bar or print a line, where due."""
         self._images += len(batch) * trainer.world_size
-        self._figures = outputs
-        if self._bar is None:
-            return
-        self._bar.n += 1
+        iterations = int(trainer.num_training_batches)
         now = time.monotonic()
-        if now >= self._next_refresh or batch_idx + 1 == trainer.num_training_batches:
-            self._next_refresh = now + self.refresh_seconds
-            self._bar.set_description_str(
-                f"epoch {trainer.current_epoch + 1}/{trainer.max_epochs} "
-                f"iteration {batch_idx + 1}/{trainer.num_training_batches} "
-                f"| {self._pace(trainer, batch_idx)} | {_format_figures(outputs)}"
-            )
+        self._pace.note(trainer.current_epoch * iterations + batch_idx + 1, now)
+        self._image_pace.note(self._images, now)
+        place = _place(trainer.current_epoch + 1, trainer.max_epochs, batch_idx + 1, iterations)
+        self._last_iteration = (place, now)
+        if not trainer.is_global_zero:
+            return
+        is_last = batch_idx + 1 == iterations
+        if not is_last and now < self._next_refresh:
+            return
+        self._next_refresh = now + self._interval
+        self._standing = self._stand(trainer, batch_idx + 1, outputs)
+        if self._bar is not None:
+            self._bar.set_description_str(bar_text(self._standing, _columns()))
+        elif not is_last:  # else the epoch's own line follows
+            self._print_line(place)
 
     def on_train_epoch_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
         """Print a line where there is no bar."""
-        if self._bar is None and trainer.is_global_zero:
-            figures = _format_figures(self._figures)
-            pace = self._pace(trainer, int(trainer.num_training_batches) - 1)
-            print(f"epoch {trainer.current_epoch + 1}/{trainer.max_epochs} | {pace} | {figures}", flush=True)
+        if self._standing is not None and self._bar is None:
+            self._print_line(f"epoch {self._standing.epoch}/{self._standing.epochs}")
 
     def on_fit_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
         """Close the bar."""
-        self._close()
+        self._open.close()
+        self._bar = None
 
     def on_exception(
         self, trainer: pl.Trainer, pl_module: pl.LightningModule, exception: BaseException
     ) -> None:
         """Close the bar."""
-        self._close()
+        self._open.close()
+        self._bar = None
 
-    def _close(self) -> None:
-        if self._bar is not None:
-            self._bar.close()
-            self._bar = None
+    @property
+    def _interval(self) -> float:
+        return self.line_seconds if self._bar is None else self.refresh_seconds
 
-    def _pace(self, trainer: pl.Trainer, batch_idx: int) -> str:
-        elapsed = max(time.monotonic() - self._started, 1e-9)
-        done = trainer.current_epoch * int(trainer.num_training_batches) + batch_idx + 1
-        done_now = max(done - self._done_before, 1)
-        left = elapsed / done_now * (self._iterations_in_all(trainer) - done)
-        return f"{format_duration(left)} left, {self._images / elapsed:,.0f} images/s"
+    def _stand(self, trainer: pl.Trainer, iteration: int, figures: Mapping[str, Tensor]) -> Standing:
+        epochs, iterations = int(trainer.max_epochs or 0), int(trainer.num_training_batches)
+        values = torch.stack([figures[name] for name in METRIC_NAMES]).tolist()  # one sync
+        return Standing(
+            epoch=trainer.current_epoch + 1,
+            epochs=epochs,
+            iteration=iteration,
+            iterations=iterations,
+            seconds_left=self._pace.seconds_left(epochs * iterations),
+            rate=self._image_pace.rate,
+            figures=dict(zip(METRIC_NAMES, values, strict=True)),
+        )
 
-    def _iterations_in_all(self, trainer: pl.Trainer) -> int:
-        return int(trainer.max_epochs or 0) * int(trainer.num_training_batches)
+    def _print_line(self, position: str) -> None:
+        standing = self._standing
+        assert standing is not None
+        figures = " ".join(_figures(standing.figures))
+        _print(f"{position} | {standing.left}, {standing.rate:,.0f} images/s | {figures}")
+        if self._heartbeat is not None:
+            self._heartbeat.touch()
+
+    def _describe_wait(self) -> str:
+        """Return the line for a long operation, during which no iteration ends."""
+        name, ended = self._last_iteration
+        return f"still working: {format_duration(time.monotonic() - ended)} since {name}"
 
 
-def _format_figures(figures: dict[str, Tensor]) -> str:
-    values = torch.stack([figures[name] for name in METRIC_NAMES]).tolist()  # one sync
-    gen_loss, disc_loss, real_accuracy, fake_accuracy = values
-    return (
-        f"gen_loss {gen_loss:.3f} disc_loss {disc_loss:.3f} "
-        f"real_accuracy {real_accuracy:.2f} fake_accuracy {fake_accuracy:.2f}"
-    )
+def bar_text(standing: Standing, width: int) -> str:
+    """Return one line for a terminal: what matters most first, and nothing cut in its middle.
+
+    Args:
+        standing: What to show.
+        width: Columns of the terminal; one of them stays free.
+    """
+    head = f"epoch {standing.epoch}/{standing.epochs} {standing.share:4.0%}"
+    cells = int(standing.share * _BAR_CELLS)
+    drawn = f"[{'#' * cells}{'.' * (_BAR_CELLS - cells)}]"
+    extras = [
+        f"iteration {standing.iteration}/{standing.iterations}",
+        f"{standing.rate:,.0f} images/s",
+        drawn,
+    ]
+    for names in (None, _SHORT_NAMES):
+        text = _join(head, standing.left, " ".join(_figures(standing.figures, names)))
+        if len(text) < width:
+            for extra in extras:
+                if len(_join(text, extra)) < width:
+                    text = _join(text, extra)
+            return text
+    gen, disc, *_ = _figures(standing.figures, _SHORT_NAMES)
+    lines = [
+        _join(head, standing.left, f"{gen} {disc}"),
+        _join(head, standing.left),
+        head,
+        f"{standing.share:.0%}",
+    ]
+    return next((line for line in lines if len(line) < width), "")
+
+
+def _figures(figures: Mapping[str, float], names: Mapping[str, str] | None = None) -> list[str]:
+    """Return losses with three digits and accuracies with two, each behind its name."""
+    digits = dict(zip(METRIC_NAMES, (3, 3, 2, 2), strict=True))
+    names = names or dict(zip(METRIC_NAMES, METRIC_NAMES, strict=True))
+    return [f"{names[name]} {figures[name]:.{digits[name]}f}" for name in METRIC_NAMES]
+
+
+def _place(epoch: int, epochs: int | None, iteration: int, iterations: int) -> str:
+    return f"epoch {epoch}/{epochs}, iteration {iteration}/{iterations}"
+
+
+def _join(*parts: str) -> str:
+    return " | ".join(part for part in parts if part)
+
+
+def _columns() -> int:
+    """Return the width of the terminal that stderr is, or 80 if it is not known."""
+    try:
+        return os.get_terminal_size(sys.stderr.fileno()).columns or 80
+    except (OSError, ValueError, AttributeError):
+        return 80
+
+
+def _print(line: str) -> None:
+    print(line, flush=True)

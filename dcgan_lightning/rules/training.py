@@ -99,6 +99,7 @@ TRAINING_RULES: dict[str, Check] = {
     "callbacks.film.file_name": gif_name,
     "callbacks.film.frame_ms": frame_ms(10),
     "callbacks.progress.refresh_seconds": not_negative,
+    "callbacks.progress.line_seconds": positive,
 }
 TOP_LEVEL = {
     "seed",
