@@ -16,6 +16,7 @@ from dcgan_lightning.config import CONF_DIR, build, check_command
 from dcgan_lightning.durations import format_count
 from dcgan_lightning.errors import ConfigError, DCGANError, ScoreError
 from dcgan_lightning.files import remove_if_empty, write_atomic
+from dcgan_lightning.heartbeat import show_progress
 
 if TYPE_CHECKING:  # PyTorch takes seconds to import, and a refusal needs none of it
     from torch import Tensor
@@ -62,8 +63,10 @@ def evaluate(cfg: DictConfig) -> dict[str, Any]:
     runs = []
     for seed in cfg.seeds:
         started = time.monotonic()
-        images = sample_images(generator, cfg.count, seed)
-        runs.append(score_images(images, real, network, values["metrics"]))
+        with show_progress(f"sampling seed {seed}") as work:
+            work.note = f"making {cfg.count:,} images"
+            images = sample_images(generator, cfg.count, seed)
+            runs.append(score_images(images, real, network, values["metrics"], work.set_note))
         log.info("sampling seed %d: scored in %.0f s", seed, time.monotonic() - started)
         if len(runs) == 1:
             first_images = images
@@ -130,10 +133,17 @@ def check_anchors(cfg: DictConfig) -> dict[str, Any]:
     network = _load_features(cfg)
     shipped = shipped_anchors(network)
     real = real_images(datamodule)
-    found = accuracy(load_classifier(), *datamodule.load_split("test"))
+    with show_progress("testing the classifier"):
+        found = accuracy(load_classifier(), *datamodule.load_split("test"))
     known = float(describe_weights()["test_accuracy"])
     log.info("classifier: test accuracy %.2f %% (shipped: %.2f %%)", 100 * found, 100 * known)
-    anchors = compute_anchors(real, network, report=lambda name: log.info("scoring %s", name))
+    with show_progress("scoring the anchors") as work:
+
+        def report(name: str) -> None:
+            log.info("scoring %s", name)
+            work.note = name
+
+        anchors = compute_anchors(real, network, report=report)
     log.info("\n%s\n", format_comparison(anchors, shipped))
     content = json.loads(ANCHORS_FILE.read_text(encoding="utf-8"))
     content["features"][network.name] = {

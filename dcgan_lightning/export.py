@@ -14,6 +14,7 @@ from dcgan_lightning.commands import refuse, run_command
 from dcgan_lightning.config import CONF_DIR, check_command
 from dcgan_lightning.errors import DCGANError, ExportError, MissingExtraError, RunFolderError
 from dcgan_lightning.files import TEMPORARY_PREFIX, renewed_folder, write_atomic
+from dcgan_lightning.heartbeat import show_progress
 from dcgan_lightning.rules import EXPORT_FORMATS
 
 if TYPE_CHECKING:  # PyTorch takes seconds to import, and a refusal needs none of it
@@ -75,8 +76,9 @@ def export(cfg: DictConfig) -> ExportResult:
     deviations: dict[str, float] = {}
     with renewed_folder(folder) as new:
         for name in formats:
-            FORMATS[name].write(trained.generator, new)
-            deviations[name] = check_copy(trained.generator, name, new)
+            with show_progress(f"writing and checking {name}"):
+                FORMATS[name].write(trained.generator, new)
+                deviations[name] = check_copy(trained.generator, name, new)
         grid = make_grid(sample_images(trained.generator, 16), columns=4, scale=4)
         write_atomic(new / PICTURE_FILE, encode_png(grid))
         write_atomic(new / CARD_FILE, model_card(trained, deviations, read_scores(trained)).encode())

@@ -9,12 +9,11 @@ From Python:
 
 import json
 import logging
-import sys
 import time
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sized
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any
 
 import hydra
 from omegaconf import DictConfig
@@ -26,11 +25,13 @@ from dcgan_lightning.devices import choose_device, set_tf32
 from dcgan_lightning.durations import format_count
 from dcgan_lightning.errors import ConfigError, DCGANError, ScoreError
 from dcgan_lightning.files import check_is_new, fill_folder
+from dcgan_lightning.heartbeat import show_progress, with_progress
 from dcgan_lightning.rules import CLASS_NAMES, GENERATE_COUNTS
 
 if TYPE_CHECKING:  # PyTorch takes seconds to import, and a refusal needs none of it
+    import torch
+
     from dcgan_lightning.evaluation import FashionClassifier
-    from dcgan_lightning.garments import Garments
     from dcgan_lightning.networks import Generator
     from dcgan_lightning.pretrained import TrainedGenerator
 
@@ -38,7 +39,6 @@ log = logging.getLogger("dcgan_lightning.generate")  # __name__ is "__main__" wh
 
 POOL = {"atlas": 5_120, "class": 51_200}  # images looked through, if not set
 Fill = Callable[[Path], None]  # writes its files into a folder
-Part = TypeVar("Part", bound=Sized)
 
 
 @dataclass(frozen=True)
@@ -101,8 +101,7 @@ def generate(cfg: DictConfig, classifier: "FashionClassifier | None" = None) -> 
     target = Path(values["output_dir"] or _default_folder(trained.path, values))
     folder = fill_folder(target, fill_and_describe, is_numbered=not values["output_dir"])
     seconds = time.monotonic() - started
-    pace = f" ({values['n'] / seconds:,.0f} images/s)" if values["mode"] == "images" else ""
-    log.info("made in %.1f s%s; everything is in %s", seconds, pace, folder)
+    log.info("made in %.1f s; everything is in %s", seconds, folder)
     return Generated(folder, seconds)
 
 
@@ -119,19 +118,38 @@ def _from_noise(values: Mapping[str, Any], generator: "Generator") -> Fill:
 
     def fill(folder: Path) -> None:
         if values["mode"] == "images":
-            blocks = _with_progress(sample_blocks(generator, n, seed, first), n)
             outputs = {key: values[key] for key in ("columns", "scale", "png", "npz")}
+            blocks = with_progress(_timed(sample_blocks(generator, n, seed, first)), n, "making images")
             gallery.write_images(folder, blocks, n, first, **outputs)
             if n > gallery.GRID_LIMIT:
                 log.info("grid.png shows the first %d of %s images", gallery.GRID_LIMIT, f"{n:,}")
         elif values["mode"] == "interpolate":
             points = sample_noise(generator.latent_dim, n, seed, first)
-            gallery.write_interpolation(folder, generator, points, steps, scale, film)
+            with show_progress("making the film"):
+                gallery.write_interpolation(folder, generator, points, steps, scale, film)
         else:
             points = sample_noise(generator.latent_dim, values["tours"] * n, seed, first)
-            gallery.write_walk(folder, generator, points.unflatten(0, (-1, n)), steps, scale, film)
+            with show_progress("making the film"):
+                gallery.write_walk(folder, generator, points.unflatten(0, (-1, n)), steps, scale, film)
 
     return fill
+
+
+def _timed(blocks: "Iterable[torch.Tensor]") -> "Iterator[torch.Tensor]":
+    """Pass blocks of images on, and log how fast they were made: without the first one and without the files.
+
+    The first one is slower, so for a single block nothing is logged.
+    """
+    seconds, count = 0.0, 0
+    started = time.perf_counter()
+    for number, block in enumerate(blocks):
+        if number:
+            seconds += time.perf_counter() - started
+            count += len(block)
+        yield block
+        started = time.perf_counter()
+    if count:
+        log.info("the generator made %s images/s", f"{count / max(seconds, 1e-9):,.0f}")
 
 
 def _neighbours(
@@ -160,14 +178,14 @@ def _neighbours(
         size = network.features(normalize(images[:1].to(values["device"]))).shape[1]
         found = torch.empty(len(images), size)  # at once: small pieces kept in turn cost 1.4 GB of gaps
         done = 0
-        for part in _with_progress(images.split(256), len(images)):
+        for part in with_progress(images.split(256), len(images), f"looking at {len(images):,} images"):
             found[done : done + len(part)] = network.features(normalize(part.to(values["device"])))
             done += len(part)
         return found
 
     def fill(folder: Path) -> None:
         images = sample_images(generator, values["n"], values["seed"], values["first"])
-        with torch.no_grad():
+        with torch.no_grad(), show_progress("looking for the nearest training images"):
             distances, indices = nearest(features(images), features(train), values["k"])
         numbers = range(values["first"], values["first"] + values["n"])
         write_neighbours(folder, images, numbers, train, indices, distances, values["scale"])
@@ -184,29 +202,50 @@ def _atlas(values: Mapping[str, Any], generator: "Generator", classifier: "Fashi
     network = _classifier_on(values["device"], classifier)
     name, n, first = values["class"], values["n"], values["first"]
     pool = values["pool"] or POOL["class" if name else "atlas"]
-    blocks = _with_progress(sample_blocks(generator, pool, values["seed"], first), pool)
-    pieces = classify(blocks, network, first)
+    pieces = classify(sample_blocks(generator, pool, values["seed"], first), network, first)
+    wanted = f"{n} images of {name}" if name else f"the clearest {n} images of each class"
+    numbers = f"numbers {first:,} to {first + pool - 1:,} of seed {values['seed']}"
 
     def fill(folder: Path) -> None:
+        limit = "at most " if name else ""
+        log.info(
+            "searching for %s among %s%s images (%s; pool=... sets the limit)",
+            wanted,
+            limit,
+            f"{pool:,}",
+            numbers,
+        )
         if not name:
-            groups = clearest_of_each_class(pieces, n)
-            _tell_few(CLASS_NAMES, groups, n, pool)
+            groups = clearest_of_each_class(with_progress(pieces, pool, "searching"), n)
+            for kind, group in zip(CLASS_NAMES, groups, strict=True):
+                _tell_few(kind, len(group), n, pool)
             write_atlas(folder, groups, values["scale"], values["png"])
             return
-        garments = first_of_class(pieces, CLASS_NAMES.index(name), n)
+        looked = 0
+        with show_progress(f"searching for {name}", pool) as work:
+
+            def note(images: int, found: int) -> None:
+                nonlocal looked
+                work.note = f"{found} found"
+                work.advance(images - looked)
+                looked = images
+
+            garments = first_of_class(pieces, CLASS_NAMES.index(name), n, pool, note)
+        end = "" if looked == pool else f" (ended early: {n} cannot be expected among {pool:,})"
+        remedy = "try a larger pool, another seed or a longer training"
         if not len(garments):
-            raise ScoreError(f"class={name}: none among {pool:,} images; try a larger pool, or another seed")
-        _tell_few([name], [garments], n, pool)
+            raise ScoreError(f"class={name}: none among {looked:,} images{end}; {remedy}")
+        _tell_few(name, len(garments), n, looked, f"{end}; {remedy}")
         write_class(folder, garments, values["columns"], values["scale"], values["png"])
 
     return fill
 
 
-def _tell_few(names: Iterable[str], groups: Iterable["Garments"], wanted: int, pool: int) -> None:
-    """Say of which classes fewer images were found than wanted."""
-    for name, group in zip(names, groups, strict=True):
-        if len(group) < wanted:
-            log.info("%s: only %d of %d found among %s images", name, len(group), wanted, f"{pool:,}")
+def _tell_few(name: str, found: int, wanted: int, looked: int, end: str = "") -> None:
+    """Log a class of which fewer images were found than wanted."""
+    if found < wanted:
+        number = f"only {found} of {wanted} found" if found else "none"
+        log.info("%s: %s among %s images%s", name, number, f"{looked:,}", end)
 
 
 def _classifier_on(device: str, classifier: "FashionClassifier | None") -> "FashionClassifier":
@@ -225,17 +264,6 @@ def _check_channels(values: Mapping[str, Any], channels: int) -> None:
         raise ConfigError(
             f"images of {channels} channels cannot be shown; use mode=images png=false npz=true"
         )
-
-
-def _with_progress(parts: Iterable[Part], total: int) -> Iterator[Part]:
-    """Pass things on and, on a terminal, show how many of their images are done."""
-    from tqdm import tqdm
-
-    is_shown = sys.stderr.isatty()
-    with tqdm(total=total, unit=" images", dynamic_ncols=True, leave=False, disable=not is_shown) as bar:
-        for part in parts:
-            yield part
-            bar.update(len(part))
 
 
 def _default_folder(checkpoint: Path, values: Mapping[str, Any]) -> Path:

@@ -67,9 +67,7 @@ class Heartbeat:
         seconds: Longest time without a line.
     """
 
-    def __init__(
-        self, describe: Callable[[], str], report: Callable[[str], None], seconds: float = LINE_SECONDS
-    ) -> None:
+    def __init__(self, describe: Callable[[], str], report: Callable[[str], None], seconds: float) -> None:
         self._describe = describe
         self._report = report
         self._seconds = seconds
@@ -130,6 +128,10 @@ class Work:
             self._bar.set_postfix_str(self.note, refresh=False)
             self._bar.update(steps)
 
+    def set_note(self, note: str) -> None:
+        """Set `note`, for callers that report their stages to a function."""
+        self.note = note
+
     def describe(self) -> str:
         """Return the progress in one line."""
         if self.total is None:
@@ -148,7 +150,7 @@ def show_progress(
     total: int | None = None,
     unit: str = "images",
     report: Callable[[str], None] | None = None,
-    seconds: float = LINE_SECONDS,
+    seconds: float | None = None,
 ) -> Iterator[Work]:
     """Show the progress of the block: a bar where there is a terminal, else a line every few seconds.
 
@@ -159,19 +161,21 @@ def show_progress(
         total: Steps in all, if that is known.
         unit: Name of the steps.
         report: Takes the lines; the log if not given.
-        seconds: Longest time without a line.
+        seconds: Longest time without a line; `LINE_SECONDS` if not given.
     """
     with contextlib.ExitStack() as stack:
         bar = None
         if total is not None and has_bar():
             from tqdm import tqdm
+            from tqdm.contrib.logging import logging_redirect_tqdm
 
             bar = stack.enter_context(
                 tqdm(total=total, desc=what, unit=f" {unit}", dynamic_ncols=True, leave=False)
             )
+            stack.enter_context(logging_redirect_tqdm())  # messages stand above the bar
         work = Work(what, total, unit, bar)
         if bar is None and is_first_process():
-            heartbeat = Heartbeat(work.describe, report or log.info, seconds)
+            heartbeat = Heartbeat(work.describe, report or log.info, seconds or LINE_SECONDS)
             stack.callback(heartbeat.close)
         yield work
 

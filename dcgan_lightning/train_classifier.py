@@ -17,6 +17,7 @@ from dcgan_lightning.commands import refuse, run_command
 from dcgan_lightning.config import CONF_DIR, build, check_command
 from dcgan_lightning.errors import DCGANError
 from dcgan_lightning.files import remove_if_empty, write_atomic
+from dcgan_lightning.heartbeat import show_progress
 
 log = logging.getLogger("dcgan_lightning.train_classifier")  # __name__ is "__main__" when run as a command
 
@@ -51,22 +52,24 @@ def train_classifier(cfg: DictConfig) -> dict[str, Any]:
     system = Classification(seed=cfg.seed, **values["classifier"])
     encode_weights(system.network)  # rather now than after the training: safetensors may be missing
     quieten_lightning(show_profile=False)
-    trainer = pl.Trainer(
-        accelerator="cpu",
-        max_epochs=cfg.epochs,
-        logger=False,
-        enable_checkpointing=False,
-        enable_model_summary=False,
-        enable_progress_bar=False,
-        default_root_dir=cfg.paths.output_dir,
-    )
     images, labels = datamodule.load_split("train")
     check_images(images)
     batches = LabelledBatches(
         images, labels, cfg.data.batch_size, cfg.seed, lambda: trainer.current_epoch, cfg.shift
     )
     started = time.process_time()
-    trainer.fit(system, train_dataloaders=batches)
+    with show_progress("training", cfg.epochs * len(batches), "batches") as work:
+        trainer = pl.Trainer(
+            accelerator="cpu",
+            max_epochs=cfg.epochs,
+            callbacks=[pl.callbacks.LambdaCallback(on_train_batch_end=lambda *_: work.advance())],
+            logger=False,
+            enable_checkpointing=False,
+            enable_model_summary=False,
+            enable_progress_bar=False,
+            default_root_dir=cfg.paths.output_dir,
+        )
+        trainer.fit(system, train_dataloaders=batches)
     seconds = time.process_time() - started
     network = system.network.eval()
     weights = encode_weights(network)

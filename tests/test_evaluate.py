@@ -9,6 +9,7 @@ from conftest import Compose, files_below
 from hydra import compose, initialize_config_dir
 from omegaconf import DictConfig
 
+from dcgan_lightning import heartbeat
 from dcgan_lightning.config import CONF_DIR
 from dcgan_lightning.errors import CheckpointError, ConfigError, DCGANError, ScoreError
 from dcgan_lightning.evaluate import check_anchors, evaluate, real_images
@@ -190,3 +191,14 @@ def test_anchors_are_compared_with_the_shipped_ones(
 
 def test_all_scores_are_offered(compose_cfg: Compose) -> None:
     assert compose_cfg(config_name="evaluate").metrics == list(METRICS)
+
+
+def test_nothing_is_silent_for_long(
+    cfg_for, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(heartbeat, "LINE_SECONDS", 0.001)
+    caplog.set_level("INFO")
+    evaluate(cfg_for("seeds=[3]"))
+    lines = {record.message for record in caplog.records if record.name == "dcgan_lightning.heartbeat"}
+    stages = {line.rpartition(", ")[2] for line in lines if line.startswith("sampling seed 3: ")}
+    assert stages >= {"kernel", "newness"}

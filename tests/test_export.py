@@ -11,6 +11,7 @@ import yaml
 from conftest import Compose, files_below
 from hydra import compose, initialize_config_dir
 
+from dcgan_lightning import heartbeat
 from dcgan_lightning.config import CONF_DIR
 from dcgan_lightning.errors import (
     CheckpointError,
@@ -282,3 +283,13 @@ def test_a_folder_that_holds_something_else_is_left_alone(export_with, run: Path
     ):
         with pytest.raises(DCGANError, match=message):
             export_with(f"ckpt_path={run}", f"output_dir={path}")
+
+
+def test_writing_and_checking_is_not_silent_for_long(
+    export_with, run: Path, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(heartbeat, "LINE_SECONDS", 0.001)
+    caplog.set_level("INFO")
+    export_with(f"ckpt_path={run}", "format=all")
+    for name in FORMATS:
+        assert f"writing and checking {name}: " in caplog.text

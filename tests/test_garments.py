@@ -1,3 +1,4 @@
+import random
 from collections.abc import Iterator
 
 import pytest
@@ -5,7 +6,14 @@ import torch
 from classifier_stand_in import BrightnessClassifier, flat_images
 from torchvision.datasets import FashionMNIST
 
-from dcgan_lightning.garments import Garments, classify, clearest_of_each_class, first_of_class, nearest
+from dcgan_lightning.garments import (
+    Garments,
+    classify,
+    clearest_of_each_class,
+    first_of_class,
+    is_hopeless,
+    nearest,
+)
 from dcgan_lightning.rules import CLASS_NAMES
 
 
@@ -45,6 +53,40 @@ def test_no_more_is_asked_for_than_it_takes() -> None:
 def test_fewer_are_found_if_there_are_fewer() -> None:
     assert first_of_class(classified((255, 0), (0, 0)), wanted=9, count=3).numbers.tolist() == [0]
     assert len(first_of_class(classified((255, 0)), wanted=5, count=3)) == 0
+
+
+def search(share: float, count: int, limit: int, chance: random.Random) -> tuple[bool, int]:
+    """Return whether a search for a class of a share was given up, and how many images it looked through."""
+    looked = found = 0
+    while looked < limit and found < count:
+        looked += (block := min(256, limit - looked))
+        found += sum(chance.random() < share for _ in range(block))
+        if found < count and looked < limit and is_hopeless(looked, found, count, limit):
+            return True, looked
+    return False, looked
+
+
+@pytest.mark.parametrize(("count", "limit"), [(1, 51_200), (10, 51_200), (100, 51_200), (10, 5_120)])
+def test_a_search_is_given_up_where_it_is_hopeless_and_seldom_elsewhere(count: int, limit: int) -> None:
+    chance = random.Random(0)
+    assert search(0.0, count, limit, chance) == (
+        True,
+        max(-(-limit // (count + 1) // 256) * 256, limit // 10),
+    )
+    often = [search(5 * count / limit, count, limit, chance)[0] for _ in range(60)]
+    assert sum(often) <= (6 if count == 1 else 1)
+    rare = [search(0.1 * count / limit, count, limit, chance) for _ in range(10)]
+    assert sum(given_up for given_up, _ in rare) >= 8
+    assert sum(looked for _, looked in rare) < 10 * 0.8 * limit
+
+
+def test_the_search_says_how_far_it_is_and_stops() -> None:
+    said = []
+    blocks = classified(*[(0, 0, 0, 0)] * 10)
+    found = first_of_class(blocks, 9, 3, limit=40, report=lambda looked, hits: said.append((looked, hits)))
+    assert len(found) == 0
+    assert said == [(4, 0), (8, 0), (12, 0)]  # 3 * (12 + 2) / 1 > 40 - 12
+    assert len(list(blocks)) == 7
 
 
 def test_the_clearest_of_each_class() -> None:

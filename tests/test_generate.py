@@ -1,5 +1,6 @@
 import json
 import os
+import re
 import shutil
 import sys
 from pathlib import Path
@@ -11,6 +12,7 @@ from classifier_stand_in import BrightnessClassifier
 from conftest import Compose, files_below
 
 import dcgan_lightning.generate as command
+from dcgan_lightning import heartbeat
 from dcgan_lightning.errors import CheckpointError, ConfigError, MissingExtraError, RunFolderError, ScoreError
 from dcgan_lightning.generate import generate
 from dcgan_lightning.pictures import decode_png
@@ -219,3 +221,59 @@ def test_real_garments_find_themselves(
     assert [int(row[2]) for row in first] == [100, 101, 102, 103, 104]
     assert [float(row[3]) for row in first] == [0.0] * 5
     assert [float(row[4]) for row in first] == [0.0] * 5
+
+
+@pytest.mark.parametrize(
+    ("overrides", "line"),
+    [
+        (("n=300", "npz=true"), r"making images: [\d,]+ of 300 images"),
+        (("mode=interpolate", "steps=2"), "making the film: 0 s so far"),
+        (("mode=walk", "steps=2"), "making the film: 0 s so far"),
+        (
+            ("mode=neighbours", "data=synthetic", "data.count=40"),
+            "looking for the nearest training images: 0 s so far",
+        ),
+        (("mode=atlas", "pool=300", "n=2"), r"searching: [\d,]+ of 300 images"),
+        (("mode=atlas", "class=ankle_boot", "pool=300", "n=1"), r"searching for ankle_boot: 0 of 300 images"),
+    ],
+)
+def test_nothing_is_silent_for_long(
+    make,
+    caplog: pytest.LogCaptureFixture,
+    monkeypatch: pytest.MonkeyPatch,
+    overrides: tuple[str, ...],
+    line: str,
+) -> None:
+    monkeypatch.setattr(heartbeat, "LINE_SECONDS", 0.0005)
+    caplog.set_level("INFO")
+    try:
+        make(*overrides)
+    except ScoreError:
+        assert "class=ankle_boot" in overrides
+    assert any(re.match(line, record.message) for record in caplog.records)
+
+
+def test_the_pace_is_the_generators_alone_and_of_more_than_one_block(
+    make, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level("INFO")
+    make("n=64")
+    assert "images/s" not in caplog.text
+    make("n=600", "png=false")
+    assert re.search(r"the generator made [\d,]+ images/s", caplog.text)
+
+
+def test_a_search_says_what_it_looks_for_and_how_far(
+    make, run: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level("INFO")
+    with pytest.raises(ScoreError) as caught:  # the stand-in calls none of a young run's dark images a boot
+        make("mode=atlas", "class=ankle_boot", "pool=30000", "n=40", "first=5")
+    assert (
+        "searching for 40 images of ankle_boot among at most 30,000 images (numbers 5 to 30,004 of seed 0; "
+        "pool=... sets the limit)"
+    ) in caplog.text
+    assert str(caught.value) == (
+        "class=ankle_boot: none among 3,067 images (ended early: 40 cannot be expected among 30,000); "
+        "try a larger pool, another seed or a longer training"
+    )

@@ -5,6 +5,7 @@ from pathlib import Path
 import pytest
 from conftest import Compose, files_below
 
+from dcgan_lightning import heartbeat
 from dcgan_lightning.data import SyntheticDataModule
 from dcgan_lightning.errors import DCGANError
 from dcgan_lightning.evaluation.classifier import accuracy, load_classifier
@@ -57,3 +58,13 @@ def test_refusals(compose_cfg: Compose, tmp_path: Path, override: str, message: 
     with pytest.raises(DCGANError, match=message):
         train_classifier(compose_cfg(*override.split(), config_name="train_classifier"))
     assert not (tmp_path / "run").exists()
+
+
+def test_the_training_is_not_silent_for_long(
+    compose_cfg: Compose, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(heartbeat, "LINE_SECONDS", 0.001)
+    caplog.set_level("INFO")
+    settings = ("data=synthetic", "data.count=64", "data.batch_size=32", "epochs=2")
+    train_classifier(compose_cfg(*settings, config_name="train_classifier"))
+    assert "training: 3 of 4 batches, 0 s left" in caplog.text

@@ -3,6 +3,7 @@
 Nothing here is trusted: what arrives is checked by `dcgan_lightning.data.idx` before it is used.
 """
 
+import contextlib
 import http.client
 import os
 import shutil
@@ -10,12 +11,14 @@ import subprocess
 import sys
 import urllib.error
 import urllib.request
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from urllib.parse import urlsplit
 
+from dcgan_lightning import heartbeat
 from dcgan_lightning.data.idx import FASHION_MNIST
 from dcgan_lightning.errors import DataError
+from dcgan_lightning.heartbeat import Heartbeat, show_progress
 
 Report = Callable[[str], None]
 
@@ -57,7 +60,8 @@ def from_mirror(mirror: str, folder: Path, report: Report) -> Path:
     folder.mkdir()
     for file in FASHION_MNIST.values():
         name = f"{file.name}.gz"
-        download(f"{mirror}{name}", folder / name, limit=file.size + _GZIP_OVERHEAD)
+        with _lines(folder / name, report):
+            download(f"{mirror}{name}", folder / name, limit=file.size + _GZIP_OVERHEAD)
         if not _has_terminal():
             report(f"Fashion-MNIST: {name} downloaded ({(folder / name).stat().st_size:,} bytes)")
     return folder
@@ -104,6 +108,21 @@ def _stream(response: http.client.HTTPResponse, target: Path, total: int | None,
     return received
 
 
+@contextlib.contextmanager
+def _lines(path: Path, report: Report) -> Iterator[None]:
+    """Report how much of a file there is, every few seconds, where there is no terminal for a bar."""
+
+    def describe() -> str:
+        received = path.stat().st_size if path.exists() else 0
+        return f"Fashion-MNIST: {path.name}, {received:,} bytes so far"
+
+    if _has_terminal():
+        yield
+        return
+    with contextlib.closing(Heartbeat(describe, report, heartbeat.LINE_SECONDS)):
+        yield
+
+
 def _has_terminal() -> bool:
     return sys.stderr.isatty()
 
@@ -126,7 +145,8 @@ def from_apt(folder: Path, report: Report) -> Path:
             raise DataError(f"{command} is not on this system")
     folder.mkdir()
     report(f"Fashion-MNIST: fetching Debian's package {DEBIAN_PACKAGE} (31 MB) with apt-get")
-    _apt_download(folder, report)
+    with show_progress("Fashion-MNIST: apt-get is running", report=report):
+        _apt_download(folder, report)
     package = next(folder.glob("*.deb"), None)
     if package is None:
         raise DataError("apt-get ended well but left no package")

@@ -110,6 +110,7 @@ def score_images(
     real: RealImages,
     network: FeatureNetwork | None = None,
     metrics: Collection[Metric] = METRICS,
+    report: Callable[[str], None] = lambda stage: None,
 ) -> dict[str, Any]:
     """Return the scores of generated images.
 
@@ -120,6 +121,7 @@ def score_images(
         real: What to compare with; keep it for several calls.
         network: What to look through; the shipped classifier if not given.
         metrics: Which scores; `CHEAP_METRICS` for a few during training.
+        report: Takes the name of each stage before it begins.
 
     Returns:
         Numbers, and of "classes" also ``class_histogram`` (class to share), of "newness" also ``closest``:
@@ -134,6 +136,7 @@ def score_images(
     check_images(generated)
     check_count(len(generated), network, metrics)
     check_count(len(real.reference), network, metrics, "reference images")
+    report("features")
     order = canonical_order(generated)
     generated = generated[order]
     features = network(generated)
@@ -141,14 +144,19 @@ def score_images(
     if {"frechet", "kernel", "manifold"} & set(metrics):
         reference = real.reference_features(network)
         if "frechet" in metrics:
+            report("frechet")
             scores["frechet_distance"] = frechet_distance(reference, features)
         if "kernel" in metrics:
+            report("kernel")
             scores["kernel_distance"], scores["kernel_spread"] = kernel_distance(reference, features)
         if "manifold" in metrics:
+            report("manifold")
             scores |= manifold_scores(reference, features)._asdict()
     if "classes" in metrics:
+        report("classes")
         scores |= _class_scores(generated, features, network)
     if "newness" in metrics:
+        report("newness")
         scores |= _newness_scores(generated, order, real, network)
     return scores
 

@@ -12,6 +12,7 @@ import numpy as np
 import pytest
 import torch
 
+from dcgan_lightning import heartbeat
 from dcgan_lightning.data import fetch, sources
 from dcgan_lightning.data.idx import FASHION_MNIST, IdxFile
 from dcgan_lightning.data.sources import Located, default_cache_dir, load_images, load_labels, locate
@@ -417,6 +418,22 @@ def test_a_terminal_gets_a_progress_bar_instead_of_sentences(cache, mirror, monk
     assert "train-images-idx3-ubyte.gz: 100%" in capsys.readouterr().err
 
 
+def test_a_slow_download_without_a_terminal_is_not_silent(cache, mirror, monkeypatch):
+    mirror.offer_all()
+    stream = fetch._stream
+
+    def slow(*arguments):
+        time.sleep(0.1)
+        return stream(*arguments)
+
+    monkeypatch.setattr(fetch, "_stream", slow)
+    monkeypatch.setattr(heartbeat, "LINE_SECONDS", 0.03)
+    said = []
+    locate(report=said.append)
+    for name in NAMES:
+        assert f"Fashion-MNIST: {name}.gz, 0 bytes so far" in said
+
+
 def test_after_a_failing_mirror_comes_the_next(cache, mirror, monkeypatch):
     mirror.offer_all()
     closed = f"http://127.0.0.1:{free_port()}/"
@@ -621,6 +638,14 @@ case "$*" in
   *) echo "Reading..."; echo "E: Unable to locate package dataset-fashion-mnist" >&2; exit 100;;
 esac
 """
+
+
+def test_a_slow_package_is_not_silent(tools, workshop, tmp_path, monkeypatch):
+    monkeypatch.setattr(heartbeat, "LINE_SECONDS", 0.03)
+    tools("apt-get", "sleep 0.2; touch dataset-fashion-mnist_1_all.deb")
+    tools("dpkg-deb", UNPACK.format(files=put(tmp_path / "package", gzipped=True)))
+    _, said = from_apt(workshop)
+    assert "Fashion-MNIST: apt-get is running: 0 s so far" in said
 
 
 def test_without_package_lists_private_ones_are_made(tools, workshop, tmp_path):
