@@ -1,7 +1,8 @@
 """LightningModules, one file each, and the strategy that runs them in several processes."""
 
 from dcgan_lightning.systems.classification import Classification
-from dcgan_lightning.systems.dcgan import DCGAN, METRIC_NAMES, divergence
+from dcgan_lightning.systems.dcgan import DCGAN, METRIC_NAMES
 from dcgan_lightning.systems.strategy import ManualDDPStrategy
+from dcgan_lightning.systems.system import Figure, System, divergence
 
-__all__ = ["DCGAN", "METRIC_NAMES", "Classification", "ManualDDPStrategy", "divergence"]
+__all__ = ["DCGAN", "METRIC_NAMES", "Classification", "Figure", "ManualDDPStrategy", "System", "divergence"]

@@ -1,33 +1,28 @@
 """The notebook's training step as a LightningModule."""
 
-import math
 from collections.abc import Sequence
-from typing import cast
 
-import pytorch_lightning as pl
 import torch
-from pytorch_lightning.core.optimizer import LightningOptimizer
 from torch import Tensor
 from torch.optim import Adam, Optimizer
 
-from dcgan_lightning.distributed import average_in_place
-from dcgan_lightning.errors import DivergedError
 from dcgan_lightning.kernels import choose
 from dcgan_lightning.kernels.choose import FastPaths
-from dcgan_lightning.memory import release_freed_memory
 from dcgan_lightning.networks import (
     Discriminator,
     Generator,
     Initialization,
     discriminator_accuracy,
 )
-from dcgan_lightning.randomness import reseed_default_generators, stream_generator, stream_seed
+from dcgan_lightning.randomness import stream_generator
 from dcgan_lightning.systems.gradients import backpropagate
+from dcgan_lightning.systems.system import Figure, System
 
-METRIC_NAMES = ("gen_loss", "disc_loss", "real_accuracy", "fake_accuracy")
+LOSS = ("Model loss", "loss (nats)")
+ACCURACY = ("Discriminator accuracy", "accuracy (share of images)")
 
 
-class DCGAN(pl.LightningModule):
+class DCGAN(System):
     """A generator and a discriminator, both updated once an iteration from the same forward pass.
 
     The defaults are the notebook's recipe. All arguments are plain values, so a checkpoint holds them and can
@@ -59,6 +54,13 @@ class DCGAN(pl.LightningModule):
         ``train_step`` of the notebook.
     """
 
+    figures = (
+        Figure("gen_loss", *LOSS, short="gen"),
+        Figure("disc_loss", *LOSS, short="disc"),
+        Figure("real_accuracy", *ACCURACY, short="real", digits=2),
+        Figure("fake_accuracy", *ACCURACY, short="fake", digits=2),
+    )
+
     def __init__(
         self,
         seed: int = 0,
@@ -78,9 +80,7 @@ class DCGAN(pl.LightningModule):
         fast_paths: FastPaths = "auto",
         compile_mode: str | None = None,
     ) -> None:
-        super().__init__()
-        self.automatic_optimization = False
-        self.seed = seed
+        super().__init__(seed, compile_mode)
         self.batch_size = batch_size
         self.generator_lr = generator_lr
         self.discriminator_lr = discriminator_lr
@@ -88,7 +88,6 @@ class DCGAN(pl.LightningModule):
         self.adam_eps = adam_eps
         self.accuracy_threshold = accuracy_threshold
         self.fast_paths = fast_paths
-        self.compile_mode = compile_mode
         self.save_hyperparameters()
 
         weights = stream_generator(seed, "init")
@@ -134,49 +133,19 @@ class DCGAN(pl.LightningModule):
 
         return [adam(self.generator, self.generator_lr), adam(self.discriminator, self.discriminator_lr)]
 
-    def on_fit_start(self) -> None:
-        """Have the networks compiled, at their first use, where that is asked for."""
-        if self.compile_mode is not None:
-            for network in (self.generator, self.discriminator):
-                network.compile(mode=self.compile_mode)
-
-    def on_train_epoch_start(self) -> None:
-        """Let go of the memory that the end of the epoch before has left free, and of the gaps in it."""
-        release_freed_memory()
-
-    def on_train_batch_start(self, batch: Tensor, batch_idx: int) -> None:
-        """Make this iteration's noise a function of (seed, epoch, batch)."""
-        if self.compile_mode is not None:
-            torch.compiler.cudagraph_mark_step_begin()  # memory of the last iteration may be used again
-        self._reseed(batch_idx)
-
-    def _reseed(self, batch_idx: int, rank: int = 0) -> None:
-        iteration = self.current_epoch * int(self.trainer.num_training_batches) + batch_idx
-        reseed_default_generators(stream_seed(self.seed, "iteration", iteration, rank), self.device)
-
-    def training_step(self, batch: Tensor, batch_idx: int) -> dict[str, Tensor]:
+    def learn(self, batch: Tensor) -> dict[str, Tensor]:
         """Update both networks at once, as the notebook does: both gradients are taken at the same weights.
 
         Args:
             batch: Real images, (N, image_channels, 28, 28) in [-1, 1].
-            batch_idx: The iteration within the epoch, from 0.
 
         Returns:
-            The four figures of `METRIC_NAMES`, over the batches of all processes, without gradients, on the
-            training device.
-
-        Raises:
-            DivergedError: A loss is not finite; no weight was changed.
+            The four figures, over the batches of all processes.
         """
-        optimizers = cast(list[LightningOptimizer], self.optimizers())
-
         noise = self.sample_noise()
-        if self.global_rank:
-            self._reseed(batch_idx, self.global_rank)  # each process drops out activations of its own
+        self.draw_apart()  # each process drops out activations of its own
         fake_images = self.generator(noise)
-        for optimizer in optimizers:
-            optimizer.zero_grad()
-        judgement = backpropagate(
+        real_logits, fake_logits, gen_loss, disc_loss = backpropagate(
             self.generator,
             self.discriminator,
             batch,
@@ -185,36 +154,9 @@ class DCGAN(pl.LightningModule):
             single_pass=self.compile_mode is not None or choose.use_single_pass(self.fast_paths, batch),
             backward=self.manual_backward,
         )
-
-        real_logits, fake_logits, gen_loss, disc_loss = judgement
         accuracies = discriminator_accuracy(real_logits, fake_logits, self.accuracy_threshold)
-        figures = torch.stack([gen_loss, disc_loss, *accuracies])
-        gradients = [weights.grad for weights in self.parameters() if weights.grad is not None]
-        average_in_place([*gradients, figures])
-        metrics = dict(zip(METRIC_NAMES, figures.unbind(), strict=True))
-        # Elsewhere it would make the device wait; History looks at epochs' ends.
-        if self.device.type == "cpu":
-            self.check_finite(metrics, batch_idx)
-
-        for optimizer in optimizers:
-            optimizer.step()
-        self.log_dict(metrics)  # kept on the device until a logger wants them: no sync an iteration
-        return metrics
-
-    def check_finite(self, metrics: dict[str, Tensor], batch_idx: int) -> None:
-        """Refuse to step from losses that are not finite.
-
-        Raises:
-            DivergedError: Names the loss, the epoch and the iteration, both from 1.
-        """
-        for name, figure in metrics.items():
-            if not math.isfinite(figure.item()):
-                raise DivergedError(divergence(name, figure.item(), self.current_epoch + 1, batch_idx + 1))
+        values = (gen_loss, disc_loss, *accuracies)
+        return self.apply_gradients(dict(zip(METRIC_NAMES, values, strict=True)))
 
 
-def divergence(name: str, value: float, epoch: int, iteration: int) -> str:
-    """Return what to say of a figure that is not finite."""
-    return (
-        f"{name} became {value} at epoch {epoch}, iteration {iteration}; "
-        "try smaller model.generator_lr and model.discriminator_lr"
-    )
+METRIC_NAMES = tuple(figure.name for figure in DCGAN.figures)

@@ -37,7 +37,7 @@ def without_reliability() -> Iterator[None]:
     with (
         mock.patch.object(DCGAN, "_reseed", nothing),
         mock.patch.object(DCGAN, "check_finite", nothing),
-        mock.patch("dcgan_lightning.systems.dcgan.average_in_place", nothing),
+        mock.patch("dcgan_lightning.systems.system.average_in_place", nothing),
         mock.patch.object(GracefulStop, "on_train_batch_end", nothing),
         mock.patch.object(AtomicCheckpointIO, "save_checkpoint", TorchCheckpointIO.save_checkpoint),
     ):

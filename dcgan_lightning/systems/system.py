@@ -1,0 +1,168 @@
+"""What every system shares, so that none can forget it.
+
+A system is a LightningModule with networks, optimizers and the training step of one method. Callbacks,
+training and reports know it through this class alone.
+"""
+
+import math
+from abc import ABC, abstractmethod
+from collections.abc import Mapping
+from typing import Any, ClassVar, NamedTuple, cast
+
+import pytorch_lightning as pl
+import torch
+from pytorch_lightning.core.optimizer import LightningOptimizer
+from torch import Tensor
+
+from dcgan_lightning.distributed import average_in_place
+from dcgan_lightning.errors import DivergedError
+from dcgan_lightning.memory import release_freed_memory
+from dcgan_lightning.randomness import reseed_default_generators, stream_seed
+
+
+class Figure(NamedTuple):
+    """A number that a system measures in every iteration.
+
+    Attributes:
+        name: Names its column in history.csv and its curve.
+        panel: Title of the plot that it shares with the figures of the same panel.
+        unit: Label of that plot's axis.
+        short: Name where there is little room.
+        digits: Decimals that are printed.
+    """
+
+    name: str
+    panel: str
+    unit: str
+    short: str
+    digits: int = 3
+
+
+class System(pl.LightningModule, ABC):
+    """A method: its networks, its optimizers, and what one iteration does.
+
+    A subclass defines `figures`, ``configure_optimizers`` and `learn`. It calls `apply_gradients` in `learn`,
+    once for each update of its networks.
+
+    Here, for all systems: the random numbers of an iteration are a function of (seed, iteration, process); a
+    figure that is not finite changes no weight; gradients and figures are averaged over the processes; memory
+    that the end of an epoch leaves free is returned; networks are compiled where that is asked for.
+
+    Args:
+        seed: The run's seed.
+        compile_mode: Mode of ``torch.compile`` for all networks; None: no compilation.
+
+    Attributes:
+        figures: What is measured in every iteration, in the order of history.csv.
+    """
+
+    figures: ClassVar[tuple[Figure, ...]]
+
+    def __init__(self, seed: int, compile_mode: str | None = None) -> None:
+        super().__init__()
+        self.automatic_optimization = False
+        self.seed = seed
+        self.compile_mode = compile_mode
+        self._batch_idx = 0
+
+    @abstractmethod
+    def learn(self, batch: Any) -> dict[str, Tensor]:
+        """Update the networks once.
+
+        Args:
+            batch: From the data module's loader.
+
+        Returns:
+            Each of `figures` by its name, as `apply_gradients` returns them.
+
+        Raises:
+            DivergedError: A figure is not finite; no weight was changed.
+        """
+
+    @property
+    def iteration(self) -> int:
+        """Iterations before this one, over all epochs."""
+        return self.current_epoch * int(self.trainer.num_training_batches) + self._batch_idx
+
+    def apply_gradients(self, figures: Mapping[str, Tensor]) -> dict[str, Tensor]:
+        """Let every optimizer whose weights have gradients make a step, and clear the gradients.
+
+        Gradients and figures are averaged over the processes first, in one exchange.
+
+        Args:
+            figures: What belongs to this update, without dimensions.
+
+        Returns:
+            The averaged figures, without gradients, on the training device.
+
+        Raises:
+            DivergedError: A figure is not finite; no weight was changed.
+        """
+        values = torch.stack([value.detach() for value in figures.values()])
+        gradients = [weights.grad for weights in self.parameters() if weights.grad is not None]
+        average_in_place([*gradients, values])
+        averaged = dict(zip(figures, values.unbind(), strict=True))
+        # Elsewhere it would make the device wait; History looks at epochs' ends.
+        if self.device.type == "cpu":
+            self.check_finite(averaged)
+        for optimizer in cast(list[LightningOptimizer], self.optimizers()):
+            if any(
+                weights.grad is not None for group in optimizer.param_groups for weights in group["params"]
+            ):
+                optimizer.step()
+                optimizer.zero_grad()
+        return averaged
+
+    def check_finite(self, figures: Mapping[str, Tensor]) -> None:
+        """Refuse to step from figures that are not finite.
+
+        Raises:
+            DivergedError: Names the figure, the epoch and the iteration, both from 1.
+        """
+        for name, figure in figures.items():
+            if not math.isfinite(figure.item()):
+                epoch, iteration = self.current_epoch + 1, self._batch_idx + 1
+                raise DivergedError(divergence(name, figure.item(), epoch, iteration))
+
+    def draw_apart(self) -> None:
+        """From here to the end of the iteration, let each process draw random numbers of its own."""
+        if self.global_rank:
+            self._reseed(self.global_rank)
+
+    def on_fit_start(self) -> None:
+        """Have the networks compiled, at their first use, where that is asked for."""
+        if self.compile_mode is not None:
+            for network in self.children():
+                network.compile(mode=self.compile_mode)
+
+    def on_train_epoch_start(self) -> None:
+        """Return freed memory to the system and reduce fragmentation."""
+        release_freed_memory()
+
+    def on_train_batch_start(self, batch: Any, batch_idx: int) -> None:
+        """Make this iteration's random numbers a function of (seed, iteration), equal in all processes."""
+        if self.compile_mode is not None:
+            torch.compiler.cudagraph_mark_step_begin()  # memory of the last iteration may be used again
+        self._batch_idx = batch_idx
+        self._reseed()
+
+    def _all_optimizers(self) -> list[LightningOptimizer]:
+        found = self.optimizers()
+        return cast(list[LightningOptimizer], found if isinstance(found, list) else [found])
+
+    def _reseed(self, rank: int = 0) -> None:
+        reseed_default_generators(stream_seed(self.seed, "iteration", self.iteration, rank), self.device)
+
+    def training_step(self, batch: Any, batch_idx: int) -> dict[str, Tensor]:
+        """Update the networks once (see `learn`) and log the figures."""
+        figures = self.learn(batch)
+        self.log_dict(figures)  # kept on the device until a logger wants them: no sync an iteration
+        return figures
+
+
+def divergence(name: str, value: float, epoch: int, iteration: int) -> str:
+    """Return what to say of a figure that is not finite."""
+    return (
+        f"{name} became {value} at epoch {epoch}, iteration {iteration}; "
+        "try smaller model.generator_lr and model.discriminator_lr"
+    )
