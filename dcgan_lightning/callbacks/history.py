@@ -1,4 +1,4 @@
-"""All four figures of every iteration, as a table and as curves."""
+"""The figures of every iteration, as a table and as curves."""
 
 import time
 from pathlib import Path
@@ -15,9 +15,9 @@ from dcgan_lightning.errors import DivergedError
 from dcgan_lightning.files import write_atomic
 from dcgan_lightning.optional import OptionalSteps
 from dcgan_lightning.pictures import draw_curves
-from dcgan_lightning.systems import METRIC_NAMES, divergence
+from dcgan_lightning.systems import System, divergence
 
-COLUMNS = ("epoch", "iteration", "seconds", *METRIC_NAMES)
+COUNTERS = ("epoch", "iteration", "seconds")
 
 
 class History(Callback):
@@ -41,18 +41,29 @@ class History(Callback):
         self.background = background
         self._background: Background | None = None
         self._optional = OptionalSteps()
-        self._rows = torch.empty(0, len(COLUMNS), dtype=torch.float64)
-        self._figures = torch.empty(0, len(METRIC_NAMES))  # of the unfinished epoch, on the device
+        self._names: tuple[str, ...] = ()
+        self._rows = torch.empty(0, len(COUNTERS), dtype=torch.float64)
+        self._figures = torch.empty(0)  # of the unfinished epoch, on the device
         self._counters: list[tuple[int, int, float]] = []  # as many as rows are filled
         self._seconds_before = 0.0
         self._started = 0.0
 
+    @property
+    def columns(self) -> tuple[str, ...]:
+        """Names of the table's columns: the counters, then the figures of the system."""
+        return (*COUNTERS, *self._names)
+
+    def setup(self, trainer: pl.Trainer, pl_module: pl.LightningModule, stage: str) -> None:
+        """Lay out the table, before a checkpoint is read."""
+        assert isinstance(pl_module, System)
+        self._names = tuple(figure.name for figure in pl_module.figures)
+        self._rows = torch.empty(0, len(self.columns), dtype=torch.float64)
+
     def on_train_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
         """Start the clock, which goes on where the checkpoint's stood; make room for an epoch's figures."""
         # One tensor: many small ones that stay would divide the memory that is free for large ones.
-        self._figures = torch.empty(
-            int(trainer.num_training_batches), len(METRIC_NAMES), device=pl_module.device
-        )
+        shape = (int(trainer.num_training_batches), len(self._names))
+        self._figures = torch.empty(shape, device=pl_module.device)
         is_on_gpu = pl_module.device.type != "cpu"
         if is_on_gpu if self.background is None else self.background:
             self._background = Background()
@@ -66,7 +77,7 @@ class History(Callback):
         """Note the figures of an iteration."""
         seconds = self._seconds_before + time.perf_counter() - self._started
         self._counters.append((trainer.current_epoch + 1, batch_idx + 1, seconds))
-        self._figures[len(self._counters) - 1] = torch.stack([outputs[name] for name in METRIC_NAMES])
+        self._figures[len(self._counters) - 1] = torch.stack([outputs[name] for name in self._names])
 
     def on_train_epoch_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
         """Write the table and, where due, the curves.
@@ -102,7 +113,7 @@ class History(Callback):
             self._write_curves(trainer, int(self._rows[-1, 0]))
 
     def state_dict(self) -> dict[str, Any]:
-        """Return all rows, (iterations, columns) in float64, in the order of `COLUMNS`."""
+        """Return all rows, (iterations, columns) in float64, in the order of `columns`."""
         self._collect()
         return {"rows": self._rows}
 
@@ -112,7 +123,7 @@ class History(Callback):
 
     def column(self, name: str) -> np.ndarray:
         """Return one column of the finished rows, (iterations,)."""
-        array: np.ndarray = self._rows[:, COLUMNS.index(name)].numpy()
+        array: np.ndarray = self._rows[:, self.columns.index(name)].numpy()
         return array
 
     def _collect(self) -> None:
@@ -129,12 +140,14 @@ class History(Callback):
         if len(bad):
             row, column = bad[0].tolist()
             epoch, iteration = int(self._rows[row, 0]), int(self._rows[row, 1])
-            raise DivergedError(divergence(COLUMNS[column], float(self._rows[row, column]), epoch, iteration))
+            raise DivergedError(
+                divergence(self.columns[column], float(self._rows[row, column]), epoch, iteration)
+            )
 
     def _write_table(self, trainer: pl.Trainer) -> None:
-        formats = ["%d", "%d", "%.3f", *[FIGURE] * len(METRIC_NAMES)]
+        formats = ["%d", "%d", "%.3f", *[FIGURE] * len(self._names)]
         with self._optional("history.csv was not written"):
-            write_table(_history_folder(trainer) / "history.csv", COLUMNS, formats, self._rows)
+            write_table(_history_folder(trainer) / "history.csv", self.columns, formats, self._rows)
 
     def _is_due(self, epoch: int) -> bool:
         return bool(self.plot_every_n_epochs) and epoch % self.plot_every_n_epochs == 0
@@ -155,7 +168,7 @@ class History(Callback):
                 background.close()
 
     def _write_curves(self, trainer: pl.Trainer, epoch: int) -> None:
-        history = {name: self.column(name) for name in METRIC_NAMES}
+        history = {name: self.column(name) for name in self._names}
         iterations_per_epoch = int(self.column("iteration").max())
         path = self._curves_path(trainer, epoch)
         if self._background is not None:

@@ -11,15 +11,13 @@ from typing import Any
 import pytorch_lightning as pl
 import torch
 from pytorch_lightning.callbacks import Callback
-from torch import Tensor
 from tqdm import tqdm
 from tqdm.contrib.logging import logging_redirect_tqdm
 
 from dcgan_lightning.durations import format_duration
 from dcgan_lightning.heartbeat import LINE_SECONDS, Heartbeat, Pace, has_bar
-from dcgan_lightning.systems import METRIC_NAMES
+from dcgan_lightning.systems import Figure, System
 
-_SHORT_NAMES = dict(zip(METRIC_NAMES, ("gen", "disc", "real", "fake"), strict=True))
 _BAR_CELLS = 10
 _WAIT = 1.5  # times line_seconds, after which an operation without iterations gets a line of its own
 
@@ -44,7 +42,7 @@ class Standing:
     iterations: int
     seconds_left: float | None
     rate: float
-    figures: Mapping[str, float]
+    figures: Mapping[Figure, float]
 
     @property
     def share(self) -> float:
@@ -117,7 +115,10 @@ class Progress(Callback):
         if not is_last and now < self._next_refresh:
             return
         self._next_refresh = now + self._interval
-        self._standing = self._stand(trainer, batch_idx + 1, outputs)
+        assert isinstance(pl_module, System)
+        values = torch.stack([outputs[figure.name] for figure in pl_module.figures]).tolist()  # one sync
+        figures = dict(zip(pl_module.figures, values, strict=True))
+        self._standing = self._stand(trainer, batch_idx + 1, figures)
         if self._bar is not None:
             self._bar.set_description_str(bar_text(self._standing, _columns()))
         elif not is_last:  # else the epoch's own line follows
@@ -144,9 +145,8 @@ class Progress(Callback):
     def _interval(self) -> float:
         return self.line_seconds if self._bar is None else self.refresh_seconds
 
-    def _stand(self, trainer: pl.Trainer, iteration: int, figures: Mapping[str, Tensor]) -> Standing:
+    def _stand(self, trainer: pl.Trainer, iteration: int, figures: Mapping[Figure, float]) -> Standing:
         epochs, iterations = int(trainer.max_epochs or 0), int(trainer.num_training_batches)
-        values = torch.stack([figures[name] for name in METRIC_NAMES]).tolist()  # one sync
         return Standing(
             epoch=trainer.current_epoch + 1,
             epochs=epochs,
@@ -154,13 +154,13 @@ class Progress(Callback):
             iterations=iterations,
             seconds_left=self._pace.seconds_left(epochs * iterations),
             rate=self._image_pace.rate,
-            figures=dict(zip(METRIC_NAMES, values, strict=True)),
+            figures=figures,
         )
 
     def _print_line(self, position: str) -> None:
         standing = self._standing
         assert standing is not None
-        figures = " ".join(_figures(standing.figures))
+        figures = " ".join(_figures(standing.figures, short=False))
         _print(f"{position} | {standing.left}, {standing.rate:,.0f} images/s | {figures}")
         if self._heartbeat is not None:
             self._heartbeat.touch()
@@ -186,16 +186,15 @@ def bar_text(standing: Standing, width: int) -> str:
         f"{standing.rate:,.0f} images/s",
         drawn,
     ]
-    for names in (None, _SHORT_NAMES):
-        text = _join(head, standing.left, " ".join(_figures(standing.figures, names)))
+    for short in (False, True):
+        text = _join(head, standing.left, " ".join(_figures(standing.figures, short)))
         if len(text) < width:
             for extra in extras:
                 if len(_join(text, extra)) < width:
                     text = _join(text, extra)
             return text
-    gen, disc, *_ = _figures(standing.figures, _SHORT_NAMES)
     lines = [
-        _join(head, standing.left, f"{gen} {disc}"),
+        _join(head, standing.left, " ".join(_figures(standing.figures, short=True)[:2])),
         _join(head, standing.left),
         head,
         f"{standing.share:.0%}",
@@ -203,11 +202,12 @@ def bar_text(standing: Standing, width: int) -> str:
     return next((line for line in lines if len(line) < width), "")
 
 
-def _figures(figures: Mapping[str, float], names: Mapping[str, str] | None = None) -> list[str]:
-    """Return losses with three digits and accuracies with two, each behind its name."""
-    digits = dict(zip(METRIC_NAMES, (3, 3, 2, 2), strict=True))
-    names = names or dict(zip(METRIC_NAMES, METRIC_NAMES, strict=True))
-    return [f"{names[name]} {figures[name]:.{digits[name]}f}" for name in METRIC_NAMES]
+def _figures(figures: Mapping[Figure, float], short: bool) -> list[str]:
+    """Return each figure behind its name."""
+    return [
+        f"{figure.short if short else figure.name} {value:.{figure.digits}f}"
+        for figure, value in figures.items()
+    ]
 
 
 def _place(epoch: int, epochs: int | None, iteration: int, iterations: int) -> str:

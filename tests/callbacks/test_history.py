@@ -2,13 +2,14 @@ import csv
 from pathlib import Path
 
 import pytest
+import pytorch_lightning as pl
 import torch
 from callback_training import ITERATIONS, StopAt, train
 from pytorch_lightning.callbacks import Callback
 
 from dcgan_lightning.callbacks import Checkpoints, History
 from dcgan_lightning.errors import DivergedError
-from dcgan_lightning.systems import METRIC_NAMES
+from dcgan_lightning.systems import DCGAN, METRIC_NAMES
 
 
 class Recorder(Callback):
@@ -70,6 +71,8 @@ def test_a_stopped_run_keeps_its_rows(tmp_path: Path) -> None:
 
 def test_rows_travel_in_the_checkpoint_as_plain_tensors() -> None:
     history = History()
+    system = DCGAN(generator_channels=(1, 1, 1), discriminator_channels=(1, 1))
+    history.setup(pl.Trainer(logger=False), system, "fit")
     history.load_state_dict({"rows": torch.arange(14, dtype=torch.float64).view(2, 7)})
     assert history.column("gen_loss").tolist() == [3, 10]
     assert torch.equal(history.state_dict()["rows"], torch.arange(14, dtype=torch.float64).view(2, 7))

@@ -12,6 +12,7 @@ from pytorch_lightning.callbacks import Callback
 
 from dcgan_lightning.callbacks import Progress, progress
 from dcgan_lightning.callbacks.progress import Standing, bar_text
+from dcgan_lightning.systems import DCGAN
 
 FIGURES = r"gen_loss \d\.\d{3} disc_loss \d\.\d{3} real_accuracy \d\.\d\d fake_accuracy \d\.\d\d"
 
@@ -105,7 +106,7 @@ def standing(random_: random.Random | None = None) -> Standing:
         epochs, iterations = random_.randrange(1, 10_000), random_.randrange(1, 100_000)
         epoch, iteration = random_.randint(1, epochs), random_.randint(1, iterations)
         left, rate = random_.choice([None, 10 ** random_.uniform(0, 7)]), 10 ** random_.uniform(0, 6)
-    named = dict(zip(("gen_loss", "disc_loss", "real_accuracy", "fake_accuracy"), figures, strict=True))
+    named = dict(zip(DCGAN.figures, figures, strict=True))
     return Standing(epoch, epochs, iteration, iterations, left, rate, named)
 
 
