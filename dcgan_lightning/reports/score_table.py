@@ -1,11 +1,14 @@
 """Scores as a table, each beside its anchors, with a bar that shows where it lies between them."""
 
+from collections.abc import Mapping
 from html import escape
 
 import numpy as np
 
 from dcgan_lightning.reports import elements
-from dcgan_lightning.reports.scores import ANCHOR_TITLES, Score, Scores
+from dcgan_lightning.reports.scores import ANCHOR_TITLES, FLOOR, Score, Scores
+
+_ROOM = 0.94  # share of a bar between its ends' places
 
 
 def name_scores(file: Scores) -> str:
@@ -39,17 +42,39 @@ def _direction(score: Score) -> str:
 
 
 def _bar(score: Score) -> str:
+    """Return the run's dot among the anchors' marks; the better end is on the left."""
     place = score.place(score.value)
+    places = {name: mark for name, value in score.anchors.items() if (mark := score.place(value)) is not None}
     if place is None or not score.meaning.better:
         return ""
+    low, high = min(places.values()), max(places.values())
     marks = "".join(
-        f'<i style="left:{100 * mark:.1f}%" title="{escape(ANCHOR_TITLES.get(name, name))}"></i>'
-        for name, value in score.anchors.items()
-        if (mark := score.place(value)) is not None
+        f'<i{" class=real" if name == FLOOR else ""} style="left:{_percent(mark)}" '
+        f'title="{escape(ANCHOR_TITLES.get(name, name))}"></i>'
+        for name, mark in places.items()
     )
-    label = f"{place:.0%} of the way from real images to the worst anchor"
-    dot = f'<b style="left:{100 * place:.1f}%"></b>'
-    return f'<div class="bar" role="img" aria-label="{label}">{marks}{dot}</div>'
+    span = f'<s style="left:{_percent(low)};width:{100 * _ROOM * (high - low):.1f}%"></s>'
+    dot = f'<b style="left:{_percent(place)}"></b>'
+    label = escape(_position(place, places))
+    return f'<div class="bar" role="img" aria-label="{label}">{span}{marks}{dot}</div>'
+
+
+def _percent(place: float) -> str:
+    """Return a place on the axis as one on the bar, which leaves room for the dot at both ends."""
+    return f"{100 * (_ROOM * place + (1 - _ROOM) / 2):.1f}%"
+
+
+def _position(place: float, anchors: Mapping[str, float]) -> str:
+    """Return between which anchors a place lies, in words."""
+    ordered = sorted(anchors, key=lambda name: anchors[name])
+    parts = [("worse than", [name for name in ordered if anchors[name] < place][-1:])]
+    parts += [("like", [name for name in ordered if anchors[name] == place])]
+    parts += [("better than", [name for name in ordered if anchors[name] > place][:1])]
+    return ", ".join(
+        f"{word} {' and '.join(ANCHOR_TITLES.get(name, name) for name in names)}"
+        for word, names in parts
+        if names
+    )
 
 
 def _classes(file: Scores) -> str:

@@ -10,7 +10,7 @@ from typing import Any
 
 log = logging.getLogger(__name__)
 
-FLOOR = "real"  # the anchor that no score can be expected to pass
+FLOOR = "real"  # the anchor that the others are measured from
 ANCHOR_TITLES = {
     "real": "real images",
     "missing_class": "one class missing",
@@ -78,18 +78,31 @@ class Score:
         return MEANINGS[self.name]
 
     def place(self, value: float) -> float | None:
-        """Return where a value lies between the real images, 0, and the worst anchor, 1.
+        """Return where a value lies on the score's axis, which begins at its better end.
 
-        Values beyond an end lie on it; without anchors it is None.
+        The axis reaches from the best to the worst of the anchors and the run's own value, 0 to 1: all of
+        them lie on it, the run also where it is better than real images or worse than every anchor.
+
+        Args:
+            value: Any number; beyond the axis it has a place below 0 or above 1.
+
+        Returns:
+            None where anchors are missing or all equal, or numbers are too large to compare.
         """
-        if FLOOR not in self.anchors or len(self.anchors) < 2:
+        if FLOOR not in self.anchors or len({*self.anchors.values()}) < 2:
             return None
+        ends = sorted(self._offset(other) for other in (*self.anchors.values(), self.value))
+        place = (self._offset(value) - ends[0]) / (ends[-1] - ends[0])
+        return place if math.isfinite(place) else None
+
+    def _offset(self, value: float) -> float:
+        """Return how much worse than real images a value is, on the axis' scale: 1 for the furthest anchor."""
         floor = self.anchors[FLOOR]
-        reach = max((anchor - floor for anchor in self.anchors.values()), key=abs)
-        if not reach:
-            return None
-        share = min(max((value - floor) / reach, 0.0), 1.0)
-        return math.log1p(99 * share) / math.log(100) if self.meaning.logarithmic else share
+        sign = -1 if self.meaning.better == "higher" else 1
+        offset = sign * (value - floor) / max(abs(anchor - floor) for anchor in self.anchors.values())
+        if not self.meaning.logarithmic:
+            return offset
+        return math.copysign(math.log1p(99 * abs(offset)) / math.log(100), offset)
 
 
 @dataclass(frozen=True)

@@ -206,9 +206,11 @@ def scores(material: Material) -> str:
         return elements.section("scores", "Scores", content, "" if course else "empty")
     first, *others = material.scores
     text = elements.paragraph(
-        "Each number stands beside the same number for images whose quality is known. On the bars, the left "
-        "end is what real images have, the marks are the others, and the dot is this run's generator. "
-        "Bars of distances are logarithmic."
+        "Each number stands beside the same number for images whose quality is known, the anchors. On the "
+        "bars, left is better: the tall mark is real images, the short ones are the other anchors, the dot is "
+        "this run. Outside the dark part it is better or worse than every anchor. Anchors can pass real "
+        "images in one score, as blurred ones do in precision: read the scores together. Bars of distances "
+        "are logarithmic."
         if any(score.anchors for score in first.scores)
         else "There are no anchors to read these numbers by: other images were scored than Fashion-MNIST's."
     )
