@@ -8,7 +8,7 @@ from pytorch_lightning.callbacks import Callback
 
 from dcgan_lightning.files import write_atomic
 from dcgan_lightning.optional import OptionalSteps
-from dcgan_lightning.pictures import decode_png, encode_gif, is_film_frame
+from dcgan_lightning.pictures import add_captions, decode_png, encode_gif, is_film_frame, title_of
 
 
 class Film(Callback):
@@ -16,7 +16,7 @@ class Film(Callback):
 
     The frames are chosen while they are drawn and travel in the checkpoint, so the film of a resumed run has
     no gap and no doubled frame, whatever lies in the samples folder. They are chosen as the notebook does:
-    densely at first, then ever more rarely, and the last grid once more.
+    densely at first, then ever more rarely, and the last grid once more. Below each stands its epoch.
 
     Args:
         file_name: Name of the film in the run folder.
@@ -66,5 +66,6 @@ class Film(Callback):
             return
         with self._optional("the film was not written"):
             # A GIF holds a repeated picture once, for twice the time.
-            frames = [decode_png(png) for png in [*self._frames, self._last]]
+            grids = [*self._frames, self._last]
+            frames = add_captions([decode_png(png) for png in grids], [title_of(png) for png in grids])
             write_atomic(Path(trainer.default_root_dir) / self.file_name, encode_gif(frames, self.frame_ms))

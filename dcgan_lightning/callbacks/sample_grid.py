@@ -15,7 +15,7 @@ from dcgan_lightning.files import write_atomic
 from dcgan_lightning.networks import Generator
 from dcgan_lightning.networks.modes import inference
 from dcgan_lightning.optional import OptionalSteps
-from dcgan_lightning.pictures import decode_png, encode_png, make_grid, to_uint8
+from dcgan_lightning.pictures import decode_png, encode_png, make_grid, to_uint8, with_title
 from dcgan_lightning.randomness import stream_generator
 from dcgan_lightning.samples import grid_name
 from dcgan_lightning.systems import DCGAN
@@ -34,7 +34,8 @@ class SampleGrid(Callback):
 
     Grids are drawn at iterations 1, 1 + n, 1 + 2n, ... of every epoch and at its end, as
     ``sample_epoch_0001_iter_001.png``. Beside them stand ``real.png`` (the first training images) and
-    ``untrained.png``. The noise follows from the run's seed alone.
+    ``untrained.png``. A grid's epoch and iteration are the title in its metadata. The noise follows from the
+    run's seed alone.
 
     Args:
         every_n_iterations: n above, >= 1; the notebook has 50.
@@ -110,7 +111,8 @@ class SampleGrid(Callback):
         average = find_average(trainer) if self.averaged else None
         with self._optional("a sample grid was not drawn"):
             png = self.draw(pl_module, average.generator if average else None)
-            self._hand_over(trainer, png, batch_idx)
+            moment = f"epoch {trainer.current_epoch + 1}, iteration {batch_idx + 1}"
+            self._hand_over(trainer, with_title(png, moment), batch_idx)
 
     def _hand_over(self, trainer: pl.Trainer, png: bytes, batch_idx: int) -> None:
         """Give a grid to all who want it; what one of them cannot do, the others still do."""

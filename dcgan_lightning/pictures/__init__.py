@@ -1,7 +1,7 @@
 """Arrays to pictures: pure functions with an explicit range of values."""
 
 from dcgan_lightning.pictures.comparisons import Panel, draw_setting_curves, draw_side_by_side
-from dcgan_lightning.pictures.film import decode_gif, encode_gif, encode_mp4, is_film_frame
+from dcgan_lightning.pictures.film import add_captions, decode_gif, encode_gif, encode_mp4, is_film_frame
 from dcgan_lightning.pictures.grids import (
     decode_png,
     encode_each_png,
@@ -9,13 +9,16 @@ from dcgan_lightning.pictures.grids import (
     make_grid,
     shrink,
     square_side,
+    title_of,
     to_uint8,
+    with_title,
 )
 from dcgan_lightning.pictures.labels import draw_labelled_grid
 from dcgan_lightning.pictures.plots import draw_curves, draw_examples, draw_pairs, draw_scores, draw_search
 
 __all__ = [
     "Panel",
+    "add_captions",
     "decode_gif",
     "decode_png",
     "draw_curves",
@@ -34,5 +37,7 @@ __all__ = [
     "make_grid",
     "shrink",
     "square_side",
+    "title_of",
     "to_uint8",
+    "with_title",
 ]

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
-from dcgan_lightning.pictures.figures import figure_of, png_of, with_defaults
+from dcgan_lightning.pictures.figures import count_in_whole_numbers, figure_of, png_of, with_defaults
 from dcgan_lightning.pictures.plots import PANELS, running_mean
 
 if TYPE_CHECKING:
@@ -104,22 +104,51 @@ def draw_setting_curves(settings: Sequence[tuple[str, Sequence[History]]]) -> by
         for number, (label, histories) in enumerate(settings):
             curves = [_smooth(history, name) for history in histories if name in history]
             _draw_spread(axes, curves, colours[number % len(colours)], label)
-        axes.set(title=name, xlabel="epoch", ylabel=unit)
+        axes.set(title=name, xlabel="epochs trained", ylabel=unit)
         if unit.startswith("accuracy"):
             axes.set_ylim(-0.02, 1.02)
+        # Curves begin at 0: an epoch that is not over yet has its place between two ticks.
+        count_in_whole_numbers(axes, np.array([0.0, 1.0]))
+        axes.set_xlim(left=0)
     if has_score:
-        axes = figure.add_subplot(grid[2, :])
-        for number, (label, histories) in enumerate(settings):
-            curves = [
-                (history["score_epochs"], history["score"]) for history in histories if "score" in history
-            ]
-            _draw_spread(axes, curves, colours[number % len(colours)], label, marker="o")
-        axes.set(title="Frechet distance (0 is best)", xlabel="epoch", ylabel="distance")
+        _draw_scores(figure.add_subplot(grid[2, :]), settings, colours)
     for axes in figure.axes:
         axes.grid(alpha=0.3)
-        axes.margins(x=0.01)
     _add_legend(figure, columns, legend_rows)
     return png_of(figure)
+
+
+def _draw_scores(
+    axes: "Axes", settings: Sequence[tuple[str, Sequence[History]]], colours: Sequence[str]
+) -> None:
+    """Draw the scores over the epochs; if no run was scored twice, each run's beside the median."""
+    title = "Fréchet distance to real images (0 is best)"
+    scored = [
+        [(history["score_epochs"], history["score"]) for history in histories if "score" in history]
+        for _, histories in settings
+    ]
+    epochs = np.concatenate([x for curves in scored for x, _ in curves])
+    if max(len(x) for curves in scored for x, _ in curves) > 1:
+        for number, ((label, _), curves) in enumerate(zip(settings, scored, strict=True)):
+            _draw_spread(axes, curves, colours[number % len(colours)], label, marker="o")
+        axes.set(title=title, xlabel="epoch", ylabel="distance")
+        axes.margins(x=0.01)
+        count_in_whole_numbers(axes, epochs)
+        return
+    for number, curves in enumerate(scored):
+        values = np.array([y[-1] for _, y in curves])
+        colour = colours[number % len(colours)]
+        axes.plot(np.full(len(values), number), values, "o", color=colour, alpha=0.5)
+        if len(values) > 1:
+            axes.vlines(number, values.min(), values.max(), color=colour, linewidth=1.4)
+            half = 0.02 * len(settings)
+            axes.hlines(np.median(values), number - half, number + half, color=colour, linewidth=3)
+    moments = sorted({*epochs.tolist()})
+    moment = f"epoch {moments[0]:g}" if len(moments) == 1 else "the epoch that was scored"
+    axes.set(title=f"{title}, after {moment}: each run, range and median over the seeds", ylabel="distance")
+    axes.set(xlim=(-0.5, len(settings) - 0.5), xticks=[])
+    axes.margins(y=0.15)
+    axes.set_ylim(bottom=0)
 
 
 def _smooth(history: History, name: str) -> Curve:
@@ -150,6 +179,8 @@ def _draw_spread(
     points, table = points[is_there], table[:, is_there]
     if len(curves) > 1:
         low, high = np.nanmin(table, axis=0), np.nanmax(table, axis=0)
+        if len(points) == 1:
+            axes.vlines(points, low, high, color=colour, linewidth=1.4)
         axes.fill_between(points, low, high, color=colour, alpha=0.18, linewidth=0)
     axes.plot(points, np.nanmedian(table, axis=0), color=colour, label=label, linewidth=1.4, marker=marker)
 

@@ -6,9 +6,17 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING, ParamSpec
 
 if TYPE_CHECKING:  # commands that draw nothing need no Matplotlib
+    import numpy as np
+    from matplotlib.axes import Axes
     from matplotlib.figure import Figure
+    from numpy.typing import NDArray
 
 _Arguments = ParamSpec("_Arguments")
+
+# One colour for one network, in pictures and in the report: what the generator makes and what it loses is
+# warm, the discriminator and real images are cool.
+WARM, COOL = "#a83a17", "#1d5d8a"
+COLOURS = {"gen_loss": WARM, "disc_loss": COOL, "fake_accuracy": WARM, "real_accuracy": COOL}
 
 
 def with_defaults(draw: Callable[_Arguments, bytes]) -> Callable[_Arguments, bytes]:
@@ -36,6 +44,25 @@ def figure_of(size: tuple[float, float], dpi: float | None = None) -> "Figure":
     figure = Figure(figsize=size, dpi=dpi)
     FigureCanvasAgg(figure)
     return figure
+
+
+def count_in_whole_numbers(axes: "Axes", places: "NDArray[np.floating]") -> None:
+    """Put the ticks of an x-axis at whole numbers, as for epochs, and give a single place room.
+
+    Args:
+        axes: With everything drawn.
+        places: All places that are drawn, finite.
+    """
+    from matplotlib.ticker import MaxNLocator
+
+    axes.xaxis.set_major_locator(MaxNLocator(integer=True, min_n_ticks=1))
+    if len(places) and places.min() == places.max():
+        axes.set_xlim(places.min() - 0.5, places.max() + 0.5)
+
+
+def legend_above(axes: "Axes") -> None:
+    """Put the legend above the panel's right end, where it hides no curve."""
+    axes.legend(loc="lower right", bbox_to_anchor=(1, 1), ncols=4, frameon=False, columnspacing=1.2)
 
 
 def png_of(figure: "Figure", dpi: float = 80) -> bytes:

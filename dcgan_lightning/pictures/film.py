@@ -8,8 +8,12 @@ from typing import Any
 import imageio.v3 as imageio
 import numpy as np
 from numpy.typing import NDArray
+from PIL import Image, ImageDraw, ImageFont
 
 from dcgan_lightning.errors import MissingExtraError
+from dcgan_lightning.pictures.grids import square_side
+
+_STRIP = 13  # rows of pixels below a frame, before scaling: the letters have 11
 
 
 def is_film_frame(index: int) -> bool:
@@ -24,6 +28,35 @@ def is_film_frame(index: int) -> bool:
         The last cell of the notebook.
     """
     return index == 0 or round(2 * math.sqrt(index)) > round(2 * math.sqrt(index - 1))
+
+
+def add_captions(frames: Sequence[NDArray[np.uint8]], captions: Sequence[str]) -> list[NDArray[np.uint8]]:
+    """Return pictures of one size with a strip below each that holds its caption, in letters of its pixels.
+
+    Args:
+        frames: (H, W) or (H, W, 3); the strip is scaled as `make_grid` scaled them.
+        captions: One for each. The part after a comma is left out where it does not fit; if all are empty,
+            the pictures stay as they are.
+    """
+    if not any(captions):
+        return list(frames)
+    side = math.gcd(*map(square_side, frames))  # one for all: flat pictures have larger squares
+    return [
+        np.concatenate([frame, _strip(frame, caption, side)])
+        for frame, caption in zip(frames, captions, strict=True)
+    ]
+
+
+def _strip(frame: NDArray[np.uint8], caption: str, side: int) -> NDArray[np.uint8]:
+    """Return white letters on black, as wide as a frame and of its colours."""
+    font = ImageFont.load_default_imagefont()
+    width = frame.shape[1] // side
+    texts = [caption, caption.partition(",")[0], ""]
+    text = next(text for text in texts if font.getlength(text) <= width - 4)
+    strip = Image.new("L", (width, _STRIP))
+    ImageDraw.Draw(strip).text((3, 1), text, fill=255, font=font)
+    array: NDArray[np.uint8] = np.asarray(strip).repeat(side, axis=0).repeat(side, axis=1)
+    return array if frame.ndim == 2 else np.stack([array] * frame.shape[2], axis=-1)
 
 
 def encode_gif(frames: Sequence[NDArray[np.uint8]], frame_ms: int | Sequence[int]) -> bytes:

@@ -2,6 +2,7 @@
 
 import io
 import math
+import zlib
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
@@ -70,9 +71,10 @@ def square_side(picture: NDArray[np.uint8], largest: int = 64) -> int:
     """Return the side of the largest squares of equal pixels that make up a picture (see `shrink`), or 1."""
     common = math.gcd(*picture.shape[:2])
     for side in range(min(common, largest), 1, -1):
-        squares = picture[::side, ::side].repeat(side, 0).repeat(side, 1)
-        if common % side == 0 and np.array_equal(squares, picture):
-            return side
+        if common % side == 0:
+            squares = picture[::side, ::side].repeat(side, 0).repeat(side, 1)
+            if np.array_equal(squares, picture):
+                return side
     return 1
 
 
@@ -94,6 +96,25 @@ def encode_each_png(images: "Tensor") -> Iterator[bytes]:
         buffer = io.BytesIO()
         Image.fromarray(image[..., 0] if image.shape[-1] == 1 else image).save(buffer, "PNG")
         yield buffer.getvalue()
+
+
+def with_title(png: bytes, title: str) -> bytes:
+    """Return a PNG file with a title in its metadata; its pixels stay as they are.
+
+    Args:
+        png: Whole and valid.
+        title: In Latin-1.
+    """
+    chunk = b"tEXtTitle\0" + title.encode("latin-1")
+    header = 33  # bytes of the signature and of the first chunk, which has to be the first
+    length, checksum = ((len(chunk) - 4).to_bytes(4), zlib.crc32(chunk).to_bytes(4))
+    return png[:header] + length + chunk + checksum + png[header:]
+
+
+def title_of(png: bytes) -> str:
+    """Return the title in a PNG file's metadata (see `with_title`), or nothing."""
+    with Image.open(io.BytesIO(png)) as picture:
+        return str(picture.info.get("Title", ""))
 
 
 def decode_png(data: bytes) -> NDArray[np.uint8]:

@@ -6,7 +6,15 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
-from dcgan_lightning.pictures.figures import figure_of, png_of, with_defaults
+from dcgan_lightning.durations import format_count
+from dcgan_lightning.pictures.figures import (
+    COLOURS,
+    count_in_whole_numbers,
+    figure_of,
+    legend_above,
+    png_of,
+    with_defaults,
+)
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -27,29 +35,35 @@ def draw_curves(history: Mapping[str, NDArray[np.floating]], iterations_per_epoc
         history: ``gen_loss``, ``disc_loss``, ``fake_accuracy`` and ``real_accuracy``, each (iterations,).
         iterations_per_epoch: For the second axis, which counts epochs.
     """
+    from matplotlib.ticker import MaxNLocator
+
     figure = figure_of((15, 8))
+    window = max(1, len(history["gen_loss"]) // 200)
+    note = "" if window == 1 else f": each iteration, and means of {window} neighbouring ones (thick)"
     for axes, (title, unit, names) in zip(figure.subplots(2, 1), PANELS.values(), strict=True):
         for name in names:
             values = history[name]
             iterations = np.arange(1, len(values) + 1)
-            window = len(values) // 200
-            if window < 2:
-                axes.plot(iterations, values, label=name, linewidth=0.8)
+            style = {"color": COLOURS[name], "label": name}
+            if window == 1:
+                axes.plot(iterations, values, linewidth=0.8, **style)
                 continue
-            (line,) = axes.plot(iterations, values, linewidth=0.5, alpha=0.25)
+            axes.plot(iterations, values, linewidth=0.5, alpha=0.25, color=COLOURS[name])
             mean = running_mean(values, window)
-            middle = iterations[: len(mean)] + (window - 1) / 2
-            axes.plot(middle, mean, color=line.get_color(), label=f"{name} (mean of {window})")
-        axes.set(title=title, xlabel="iteration (batches trained on)", ylabel=unit)
+            axes.plot(iterations[: len(mean)] + (window - 1) / 2, mean, **style)
+        axes.set_title(f"{title}{note}", loc="left")
+        axes.set(xlabel="iteration (batches trained on)", ylabel=unit)
         axes.margins(x=0.01)
         axes.grid(alpha=0.3)
-        axes.legend(loc="upper left")
+        legend_above(axes)
+        count_in_whole_numbers(axes, iterations)
         epochs = axes.secondary_xaxis(
-            "top", functions=(lambda x: x / iterations_per_epoch, lambda x: x * iterations_per_epoch)
+            -0.2, functions=(lambda x: x / iterations_per_epoch, lambda x: x * iterations_per_epoch)
         )
         epochs.set_xlabel("epoch")
+        epochs.xaxis.set_major_locator(MaxNLocator(integer=True, min_n_ticks=1))
     figure.axes[1].set_ylim(-0.02, 1.02)
-    figure.subplots_adjust(left=0.05, right=0.985, bottom=0.07, top=0.92, hspace=0.55)
+    figure.subplots_adjust(left=0.05, right=0.985, bottom=0.14, top=0.95, hspace=0.6)
     return png_of(figure)
 
 
@@ -71,12 +85,14 @@ def draw_scores(epochs: NDArray[np.floating], scores: Mapping[str, NDArray[np.fl
     for axes, (title, names) in zip(figure.subplots(1, 3), panels, strict=True):
         for name in names:
             axes.plot(epochs, scores[name], marker="o", markersize=3, linewidth=1, label=name)
-        axes.set(title=title, xlabel="epoch")
+        axes.set_title(title, pad=24)
+        axes.set_xlabel("epoch")
         axes.set_ylim(bottom=0)
         axes.grid(alpha=0.3)
+        count_in_whole_numbers(axes, epochs)
         if len(names) > 1:
-            axes.legend()
-    figure.subplots_adjust(left=0.04, right=0.985, bottom=0.12, top=0.91)
+            legend_above(axes)
+    figure.subplots_adjust(left=0.04, right=0.985, bottom=0.12, top=0.86)
     return png_of(figure)
 
 
@@ -98,14 +114,21 @@ def draw_search(scores: Sequence[float | None], importances: Mapping[str, float]
         if score is None:
             history.axvline(number, color="tab:red", alpha=0.3, label="failed")
     handles = {label: handle for handle, label in zip(*history.get_legend_handles_labels(), strict=True)}
-    history.legend(handles.values(), handles.keys())
-    history.set(title="Scores of the search", xlabel="trial", ylabel="score (smaller is better)")
+    history.set_title("Scores of the search", loc="left")
+    history.set(xlabel="trial", ylabel="Fréchet distance (smaller is better)")
     history.grid(alpha=0.3)
+    count_in_whole_numbers(history, np.arange(len(scores)))
+    history.legend(
+        handles.values(), handles.keys(), loc="lower right", bbox_to_anchor=(1, 1), ncols=3, frameon=False
+    )
     names = list(importances)[::-1]
     shares.barh(names, [importances[name] for name in names])
     # From a few trials they are little more than a guess.
-    title = f"What the score depends on, from {len(found)} trials"
+    title = f"What the score depends on, from {format_count(len(found), 'trial')}"
     shares.set(title=title, xlabel="importance (share)", xlim=(0, 1))
+    if not names:
+        shares.set_yticks([])
+        shares.text(0.5, 0.5, "known from two scored trials on", ha="center", transform=shares.transAxes)
     figure.tight_layout()
     return png_of(figure)
 

@@ -96,7 +96,7 @@ class Score:
         return place if math.isfinite(place) else None
 
     def _offset(self, value: float) -> float:
-        """Return how much worse than real images a value is, on the axis' scale: 1 for the furthest anchor."""
+        """Return how much worse than real images a value is, where 1 is the furthest anchor."""
         floor = self.anchors[FLOOR]
         sign = -1 if self.meaning.better == "higher" else 1
         offset = sign * (value - floor) / max(abs(anchor - floor) for anchor in self.anchors.values())

@@ -207,7 +207,7 @@ def scores(material: Material) -> str:
     first, *others = material.scores
     text = elements.paragraph(
         "Each number stands beside the same number for images whose quality is known, the anchors. On the "
-        "bars, left is better: the tall mark is real images, the short ones are the other anchors, the dot is "
+        "bars, left is better: the tall mark is real images, short marks are the other anchors, the dot is "
         "this run. Outside the dark part it is better or worse than every anchor. Anchors can pass real "
         "images in one score, as blurred ones do in precision: read the scores together. Bars of distances "
         "are logarithmic."

@@ -1,4 +1,5 @@
 from pathlib import Path
+from types import SimpleNamespace
 
 import imageio.v3 as imageio
 import numpy as np
@@ -6,7 +7,7 @@ import pytest
 from callback_training import StopAt, train
 
 from dcgan_lightning.callbacks import Film, SampleGrid
-from dcgan_lightning.pictures import decode_png, encode_gif
+from dcgan_lightning.pictures import add_captions, decode_gif, decode_png, encode_gif, encode_png
 
 
 def grids(folder: Path, *positions: tuple[int, int]) -> list[np.ndarray]:
@@ -21,7 +22,11 @@ def test_frames_follow_the_notebooks_rule(tmp_path: Path) -> None:
     # Of the grids 0 to 9 the rule shows 0, 1, 2, 4, 6 and 8; the last one comes again.
     frames = grids(tmp_path, (1, 1), (1, 2), (1, 3), (1, 5), (2, 2), (2, 4), (2, 5))
     film = (tmp_path / "fashion_mnist_dcgan.gif").read_bytes()
-    assert film == encode_gif(frames, 100)
+    moments = [(1, 1), (1, 2), (1, 3), (1, 5), (2, 2), (2, 4), (2, 5)]
+    captions = [f"epoch {epoch}, iteration {iteration}" for epoch, iteration in moments]
+    assert film == encode_gif(add_captions(frames, captions), 100)
+    for shown, frame in zip(decode_gif(film)[0], frames, strict=True):
+        assert np.array_equal(shown[: len(frame)], frame)
     assert len(imageio.imread(film, extension=".gif", index=None)) == 7
 
 
@@ -31,8 +36,20 @@ def test_a_stopped_run_has_its_film(tmp_path: Path) -> None:
             tmp_path,
             [SampleGrid(every_n_iterations=1), Film(file_name="film.gif"), StopAt(epoch=1, iteration=2)],
         )
-    frames = grids(tmp_path, (1, 1), (1, 2), (1, 2))
+    frames = add_captions(
+        grids(tmp_path, (1, 1), (1, 2), (1, 2)),
+        ["epoch 1, iteration 1", "epoch 1, iteration 2", "epoch 1, iteration 2"],
+    )
     assert (tmp_path / "film.gif").read_bytes() == encode_gif(frames, 200)
+
+
+def test_grids_of_an_older_checkpoint_have_no_caption(tmp_path: Path) -> None:
+    film, pictures = Film(), [np.full((16, 16), grey, np.uint8) for grey in (0, 200)]
+    for picture in pictures:
+        film.on_sample_grid(encode_png(picture))
+    film.on_fit_end(SimpleNamespace(is_global_zero=True, default_root_dir=str(tmp_path)), None)
+    written = (tmp_path / "fashion_mnist_dcgan.gif").read_bytes()
+    assert written == encode_gif([*pictures, pictures[-1]], 200)
 
 
 def test_no_grids_no_film(tmp_path: Path) -> None:

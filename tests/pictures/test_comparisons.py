@@ -1,7 +1,9 @@
 import numpy as np
 import pytest
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
 
-from dcgan_lightning.pictures import Panel, decode_png, draw_setting_curves, draw_side_by_side
+from dcgan_lightning.pictures import Panel, comparisons, decode_png, draw_setting_curves, draw_side_by_side
 from dcgan_lightning.pictures.comparisons import _smooth
 
 
@@ -79,6 +81,35 @@ def test_scores_have_a_panel() -> None:
         decode_png(draw_setting_curves([("a", [history(0.5, score=score)])])) for score in (None, 3.0)
     )
     assert (plain.shape[0], scored.shape[0]) == (680, 960)
+
+
+def score_panel(monkeypatch: pytest.MonkeyPatch, *settings: list[dict[str, np.ndarray]]) -> Axes:
+    """Return the panel of the scores."""
+    figures: list[Figure] = []
+    monkeypatch.setattr(comparisons, "png_of", lambda figure: figures.append(figure) or b"")
+    draw_setting_curves([(f"setting {number}", setting) for number, setting in enumerate(settings)])
+    return figures[0].axes[-1]
+
+
+def test_scores_of_a_single_epoch_show_each_run_its_range_and_median(monkeypatch: pytest.MonkeyPatch) -> None:
+    scores = ([60.0, 70.0, 61.0], [50.0])
+    panel = score_panel(monkeypatch, *([history(0.5, score=score) for score in seeds] for seeds in scores))
+    assert [[*line.get_ydata()] for line in panel.lines] == [[60, 70, 61], [50]]
+    segments = [segment.tolist() for lines in panel.collections for segment in lines.get_segments()]
+    assert [[0, 60], [0, 70]] in segments
+    assert [(first[1], second[1]) for first, second in segments] == [(60, 70), (61, 61)]
+    assert panel.get_ylim()[0] == 0
+    assert "Fréchet distance" in panel.get_title()
+    assert "after epoch 2" in panel.get_title()
+    assert not len(panel.get_xticks())
+
+
+def test_scores_of_several_epochs_stand_at_whole_epochs(monkeypatch: pytest.MonkeyPatch) -> None:
+    scored = history(0.5) | {"score": np.array([9.0, 5.0]), "score_epochs": np.array([1.0, 2.0])}
+    panel = score_panel(monkeypatch, [scored], [history(0.5, score=3.0)])
+    assert [[*line.get_ydata()] for line in panel.lines] == [[9, 5], [3]]
+    low, high = panel.get_xlim()
+    assert [tick for tick in panel.get_xticks() if low <= tick <= high] == [1, 2]
 
 
 @pytest.mark.parametrize("score", [None, 3.0])

@@ -5,7 +5,15 @@ import numpy as np
 import pytest
 
 from dcgan_lightning.errors import MissingExtraError
-from dcgan_lightning.pictures import decode_gif, encode_gif, encode_mp4, is_film_frame
+from dcgan_lightning.pictures import (
+    add_captions,
+    decode_gif,
+    encode_gif,
+    encode_mp4,
+    is_film_frame,
+    shrink,
+    square_side,
+)
 
 
 def frames_of_the_notebook(count: int) -> list[int]:
@@ -99,3 +107,36 @@ def test_a_film_of_one_picture_comes_back(count: int, durations: list[int]) -> N
     frames, shown = decode_gif(encode_gif([picture] * count, durations))
     assert shown == [sum(durations)]
     assert np.array_equal(frames, [picture])
+
+
+def noisy(height: int, width: int, scale: int, *colours: int) -> np.ndarray:
+    pixels = np.random.default_rng(0).integers(0, 256, (height, width, *colours), dtype=np.uint8)
+    return pixels.repeat(scale, axis=0).repeat(scale, axis=1)
+
+
+@pytest.mark.parametrize("scale", [1, 2, 4])
+@pytest.mark.parametrize("colours", [(), (3,)])
+def test_a_caption_stands_below_the_frame_in_pixels_of_its_size(scale: int, colours: tuple[int, ...]) -> None:
+    frame = noisy(32, 160, scale, *colours)
+    short, long = add_captions([frame] * 2, ["epoch 7", "epoch 7, iteration 101"])
+    for captioned in (short, long):
+        assert np.array_equal(captioned[: len(frame)], frame)
+        assert captioned.shape == ((32 + 13) * scale, 160 * scale, *colours)
+        assert square_side(captioned) == scale  # the report shrinks films
+    strips = [shrink(captioned)[32:].reshape(13, 160, -1)[..., 0] for captioned in (short, long)]
+    widths = [int(np.nonzero(strip.any(axis=0))[0].max()) for strip in strips]
+    assert widths[1] > 2 * widths[0] > 20
+
+
+def test_a_narrow_frame_says_the_epoch_only() -> None:
+    frame = noisy(32, 62, 4)
+    (captioned,), (short,) = (add_captions([frame], [text]) for text in ("epoch 7, iteration 101", "epoch 7"))
+    assert np.array_equal(captioned, short)
+    (bare,) = add_captions([noisy(32, 10, 4)], ["epoch 7"])
+    assert not bare[32 * 4 :].any()
+
+
+def test_frames_stay_of_one_size_though_one_is_flat_or_has_no_caption() -> None:
+    frames = [noisy(32, 64, 4), np.zeros((128, 256), np.uint8)]
+    assert {frame.shape for frame in add_captions(frames, ["", "epoch 2"])} == {((32 + 13) * 4, 256)}
+    assert add_captions(frames, ["", ""])[0].shape == frames[0].shape

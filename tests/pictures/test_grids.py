@@ -9,7 +9,9 @@ from dcgan_lightning.pictures import (
     make_grid,
     shrink,
     square_side,
+    title_of,
     to_uint8,
+    with_title,
 )
 
 
@@ -87,3 +89,12 @@ def test_each_image_as_a_png_of_its_own() -> None:
     colours = torch.randint(0, 256, (1, 3, 5, 6), dtype=torch.uint8)
     (data,) = encode_each_png(colours)
     assert np.array_equal(decode_png(data), colours[0].permute(1, 2, 0).numpy())
+
+
+def test_a_title_travels_with_the_picture_and_changes_no_pixel() -> None:
+    array = np.random.default_rng(0).integers(0, 256, (8, 12), dtype=np.uint8)
+    png = encode_png(array)
+    titled = with_title(png, "epoch 3, iteration 101")
+    assert np.array_equal(decode_png(titled), array)
+    assert title_of(titled) == "epoch 3, iteration 101"
+    assert title_of(png) == ""

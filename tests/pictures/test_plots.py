@@ -1,9 +1,12 @@
+from pathlib import Path
+
 import numpy as np
 import pytest
 import torch
 from matplotlib import _pylab_helpers
 from matplotlib.figure import Figure
 
+import dcgan_lightning
 from dcgan_lightning.pictures import (
     decode_png,
     draw_curves,
@@ -13,6 +16,7 @@ from dcgan_lightning.pictures import (
     draw_search,
     plots,
 )
+from dcgan_lightning.pictures.figures import COOL, WARM
 from dcgan_lightning.pictures.plots import png_of, running_mean
 
 
@@ -48,8 +52,42 @@ def test_long_curves_get_their_running_mean(drawn: list[Figure]) -> None:
     values = {name: np.arange(400.0) for name in history(0.0)}
     draw_curves(values, iterations_per_epoch=100)
     panel = curves_of(drawn[0])[0]
-    assert panel["gen_loss (mean of 2)"] == [*np.arange(0.5, 399)]
+    assert panel["gen_loss"] == [*np.arange(0.5, 399)]
     assert len(panel) == 4  # two faint ones beside the means
+    assert "means of 2 neighbouring" in drawn[0].axes[0].get_title(loc="left")
+
+
+def test_no_legend_hides_a_curve(drawn: list[Figure]) -> None:
+    names = ("precision", "recall", "density", "coverage", "frechet_distance", "class_divergence")
+    draw_curves(history(1.0), iterations_per_epoch=10)
+    draw_scores(np.arange(1, 4), dict.fromkeys(names, np.ones(3)))
+    draw_search([1.0, None, 2.0], {})
+    for axes in (axes for figure in drawn for axes in figure.axes if axes.get_legend()):
+        assert axes.get_legend().get_window_extent().y0 >= axes.get_window_extent().y1
+
+
+@pytest.mark.parametrize("epochs", [[1], [7], [1, 2], [1, 2, 3], [5, 10], [*range(1, 40)]])
+def test_epochs_and_trials_are_counted_in_whole_numbers(drawn: list[Figure], epochs: list[int]) -> None:
+    names = ("precision", "recall", "density", "coverage", "frechet_distance", "class_divergence")
+    count = len(epochs)
+    draw_scores(np.array(epochs), {name: np.arange(float(count)) for name in names})
+    draw_search([float(epoch) for epoch in epochs], {})
+    draw_curves(history(0.5), iterations_per_epoch=20 // min(count, 5))
+    axes = [*drawn[0].axes, drawn[1].axes[0], *drawn[2].axes, *drawn[2].axes[0].child_axes]
+    for place in axes:
+        low, high = place.get_xlim()
+        shown = [tick for tick in place.get_xticks() if low <= tick <= high]
+        assert shown
+        assert all(tick == round(tick) for tick in shown)
+
+
+def test_one_colour_for_one_network_in_pictures_and_report(drawn: list[Figure]) -> None:
+    draw_curves(history(0.5), iterations_per_epoch=20)
+    lines = {line.get_label(): line.get_color() for axes in drawn[0].axes for line in axes.lines}
+    assert lines["gen_loss"] == lines["fake_accuracy"] == WARM
+    assert lines["disc_loss"] == lines["real_accuracy"] == COOL
+    style = (Path(dcgan_lightning.__file__).parent / "reports" / "page.css").read_text()
+    assert f"--warm: {WARM}; --cool: {COOL};" in style
 
 
 def test_scores_stand_in_their_panels(drawn: list[Figure]) -> None:

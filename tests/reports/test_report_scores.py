@@ -84,7 +84,9 @@ def test_equal_anchors_have_no_place() -> None:
 def test_bad_scores_are_not_shown_as_perfect() -> None:
     """The values of a young run beside the shipped anchors."""
     anchors = load_anchors()
-    precision = Score("precision", 0.613, None, {name: anchor["precision"] for name, anchor in anchors.items()})
+    precision = Score(
+        "precision", 0.613, None, {name: anchor["precision"] for name, anchor in anchors.items()}
+    )
     density = Score("density", 0.585, None, {name: anchor["density"] for name, anchor in anchors.items()})
     assert precision.place(0.613) == density.place(0.585) == 1  # worse than every anchor
     assert 0 < precision.place(anchors["real"]["precision"]) < 0.5
