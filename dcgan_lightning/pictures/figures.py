@@ -46,7 +46,7 @@ def figure_of(size: tuple[float, float], dpi: float | None = None) -> "Figure":
     return figure
 
 
-def count_in_whole_numbers(axes: "Axes", places: "NDArray[np.floating]") -> None:
+def count_in_whole_numbers(axes: "Axes", places: "NDArray[np.number]") -> None:
     """Put the ticks of an x-axis at whole numbers, as for epochs, and give a single place room.
 
     Args:
