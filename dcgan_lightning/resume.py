@@ -1,7 +1,7 @@
 """Going on with a run: from which checkpoint, into which folder, and whether it is the same run at all."""
 
 import logging
-import shlex
+import re
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -10,8 +10,13 @@ from dcgan_lightning.config import check_fingerprint
 from dcgan_lightning.errors import ConfigError, RunFolderError
 from dcgan_lightning.files import LOCK_FILE, TEMPORARY_PREFIX, write_atomic
 from dcgan_lightning.jobs import CONFIG_FILE as CONFIG_FILE
+from dcgan_lightning.shell import command, override
 
 log = logging.getLogger(__name__)
+
+RUN_TEMPLATE = "outputs/${run_name}"  # where conf/train.yaml puts runs and sweeps
+# What starts the jobs of a sweep is nothing to one of them alone.
+_OF_A_SWEEP = re.compile(r"hydra[./](mode|sweep|sweeper|launcher|job\.(num|id))\b")
 
 
 def find_checkpoint(ckpt_path: str | None, folder: Path) -> Path | None:
@@ -129,31 +134,62 @@ def take_over(ckpt_path: Path, folder: Path) -> None:
         write_atomic(own, ckpt_path.read_bytes())
 
 
-def continue_command(folder: Path, overrides: list[str], max_epochs: int) -> str:
-    """Return the command that goes on with a run: its own settings, and what has to be different."""
-    own = ("run_name=", "ckpt_path=", "trainer.max_epochs=")
-    kept = [shlex.quote(override) for override in overrides if not override.startswith(own)]
-    go_on = [*kept, _where(folder, "hydra.run.dir"), "ckpt_path=last", f"trainer.max_epochs={max_epochs}"]
-    if any(override.startswith("sweep=") for override in overrides):
+def keeps_checkpoints(callbacks: Mapping[str, Any] | None) -> bool:
+    """Return whether a run with these callbacks leaves checkpoints to go on from."""
+    parts = [part for part in (callbacks or {}).values() if part]
+    return any(part.get("_target_") == "dcgan_lightning.callbacks.Checkpoints" for part in parts)
+
+
+def continue_command(
+    folder: Path,
+    overrides: Sequence[str],
+    max_epochs: int,
+    options: Sequence[str] = (),
+    template: str = RUN_TEMPLATE,
+    cwd: str = "",
+) -> str:
+    """Return the command that goes on with a run: its own settings, and what has to be different.
+
+    Args:
+        folder: The run's.
+        overrides: Of the run, in Hydra's grammar, also those of Hydra's own settings.
+        max_epochs: How far it shall go.
+        options: As ``--config-dir=...``.
+        template: ``hydra.run.dir`` of the configuration.
+        cwd: Where the command was typed, if that is not the working folder.
+    """
+    where = _where(folder, "hydra.run.dir", template, cwd)
+    replaced = ("ckpt_path", "trainer.max_epochs", "hydra.run.dir", key_of(where))
+    kept = [
+        item for item in overrides if key_of(item) not in replaced and not _OF_A_SWEEP.match(key_of(item))
+    ]
+    go_on = [*options, *kept, where, "ckpt_path=last", f"trainer.max_epochs={max_epochs}"]
+    if any(key_of(item) == "sweep" for item in kept):
         go_on.append("hydra.mode=RUN")  # the sweep's file holds settings of its jobs too
-    return " ".join(["python -m dcgan_lightning.train", *go_on])
+    return command("train", go_on)
 
 
-def continue_sweep_command(folder: Path, arguments: Sequence[str]) -> str:
+def continue_sweep_command(folder: Path, arguments: Sequence[str], template: str = RUN_TEMPLATE) -> str:
     """Return the command that goes on with a sweep: the jobs that are missing, and none that is finished.
 
     Args:
         folder: The sweep's.
         arguments: Of the command that was stopped.
+        template: ``hydra.sweep.dir`` of the configuration.
     """
-    own = ("run_name=", "ckpt_path=", "hydra.sweep.dir=")
-    kept = [shlex.quote(argument) for argument in arguments if not argument.startswith(own)]
-    go_on = [*kept, _where(folder.resolve(), "hydra.sweep.dir"), "ckpt_path=auto"]
-    return " ".join(["python -m dcgan_lightning.train", *go_on])
+    where = _where(folder.resolve(), "hydra.sweep.dir", template)
+    replaced = ("ckpt_path", "hydra.sweep.dir", key_of(where))
+    kept = [argument for argument in arguments if key_of(argument) not in replaced]
+    return command("train", [*kept, where, "ckpt_path=auto"])
 
 
-def _where(folder: Path, key: str) -> str:
+def key_of(argument: str) -> str:
+    """Return the key of an override in Hydra's grammar, which may add or delete it."""
+    return argument.lstrip("+~").partition("=")[0].strip()
+
+
+def _where(folder: Path, key: str, template: str, cwd: str = "") -> str:
     """Return the override that leads to a folder."""
-    outputs = Path("outputs").resolve()
-    is_below = folder.is_relative_to(outputs)
-    return shlex.quote(f"run_name={folder.relative_to(outputs)}" if is_below else f"{key}={folder}")
+    outputs = Path(cwd, "outputs").resolve()
+    is_named = template == RUN_TEMPLATE and outputs in folder.parents
+    return override("run_name", str(folder.relative_to(outputs))) if is_named else override(key, str(folder))

@@ -16,11 +16,12 @@ from hydra.experimental.callback import Callback
 from omegaconf import DictConfig, OmegaConf
 
 from dcgan_lightning.commands import one_line
+from dcgan_lightning.config import plain
 from dcgan_lightning.errors import DCGANError, ProcessError, SweepError
 from dcgan_lightning.files import LOCK_FILE, is_locked
 from dcgan_lightning.jobs import JobRecord, describe_job, read_new_records, read_records, record_files
 from dcgan_lightning.processes import shield_workers
-from dcgan_lightning.resume import continue_sweep_command
+from dcgan_lightning.resume import RUN_TEMPLATE, continue_sweep_command
 
 
 @dataclass(frozen=True)
@@ -32,12 +33,14 @@ class Sweep:
         folder: Holds its jobs' records and runs.
         can_go_on: Whether ``ckpt_path=auto`` would go on with it.
         records: What stood in its jobs' records before.
+        template: How the configuration names the folder.
     """
 
     process: int
     folder: Path
     can_go_on: bool
     records: dict[str, bytes]
+    template: str = RUN_TEMPLATE
 
 
 _started: Sweep | None = None
@@ -51,7 +54,8 @@ class NoteSweep(Callback):
         global _started
         folder = Path(OmegaConf.select(config, "hydra.sweep.dir")).absolute()
         can_go_on = config.get("ckpt_path") in (None, "last", "auto")
-        _started = Sweep(os.getpid(), folder, can_go_on, record_files(folder))
+        template = plain(config.hydra.sweep, resolve=False)["dir"]
+        _started = Sweep(os.getpid(), folder, can_go_on, record_files(folder), template)
         if threading.current_thread() is threading.main_thread():
             signal.signal(signal.SIGTERM, _end)
             if _has_workers(config.hydra.launcher):
@@ -127,7 +131,8 @@ def summarized(command: Callable[[], Any]) -> None:
     if error is None or record_files(_started.folder) != _started.records:  # else it was refused at once
         _summarize(_started)
     if (was_killed or _was_stopped(error)) and _started.can_go_on:
-        print(f"\ngo on with: {continue_sweep_command(_started.folder, sys.argv[1:])}", flush=True)
+        command_line = continue_sweep_command(_started.folder, sys.argv[1:], _started.template)
+        print(f"\ngo on with: {command_line}", flush=True)
     if isinstance(error, (KeyboardInterrupt, SystemExit)):
         raise error
     _name_failed(read_records(_started.folder), error)

@@ -43,6 +43,7 @@ from dcgan_lightning.resume import (
     check_resumable,
     continue_command,
     find_checkpoint,
+    keeps_checkpoints,
     take_over,
 )
 from dcgan_lightning.sweeps import is_in_sweeps_process, summarized
@@ -56,6 +57,9 @@ log = logging.getLogger("dcgan_lightning.train")  # __name__ is "__main__" when 
 
 # Their jobs run on this machine and would outlive the sweep.
 _LOCAL_LAUNCHERS = ("JoblibLauncher", "LocalLauncher")
+
+
+NO_CHECKPOINTS = "without callbacks.checkpoint no checkpoint is kept: this run cannot be continued or used"
 
 
 @dataclass(frozen=True)
@@ -157,6 +161,8 @@ def _train(cfg: DictConfig, folder: Path, ckpt_path: Path | None) -> RunResult:
     if is_first_process():
         describe_run(cfg, folder, trainer, system, datamodule.source)
         log.info("%s", describe_iteration(cfg, len(datamodule.images), processes))
+        if not keeps_checkpoints(cfg.callbacks):
+            log.warning(NO_CHECKPOINTS)
         if ckpt_path is not None and trainer.checkpoint_callbacks:
             take_over(ckpt_path, folder)
     try:
@@ -249,7 +255,6 @@ def tidy_up(folder: Path, hydras_own: set[str]) -> None:
 def _command(cfg: DictConfig) -> float | None:
     hydra_cfg = HydraConfig.get()
     folder = Path(hydra_cfg.runtime.output_dir)
-    overrides = list(hydra_cfg.overrides.task)
     is_sweep = hydra_cfg.mode == RunMode.MULTIRUN
     if not is_first_process():
         logging.getLogger("dcgan_lightning").setLevel(logging.ERROR)
@@ -276,14 +281,44 @@ def _command(cfg: DictConfig) -> float | None:
         raise  # the other jobs go on
     except (KeyboardInterrupt, SystemExit):
         if not is_sweep and (folder / CONFIG_FILE).is_file():
-            log.info("\ngo on with: %s", continue_command(folder, overrides, cfg.trainer.max_epochs))
+            log.info("\n%s", _how_to_go_on("go on", cfg, cfg.trainer.max_epochs))
         raise
 
     done = format_count(result.epochs, "epoch")
     log.info("\ndone: %s (%s in this session)", done, format_duration(result.seconds))
     log.info("everything is in %s", folder)
-    log.info("train on with: %s", continue_command(folder, overrides, cfg.trainer.max_epochs + 10))
+    log.info("%s", _how_to_go_on("train on", cfg, cfg.trainer.max_epochs + 10))
     return outcome.objective
+
+
+def _how_to_go_on(what: str, cfg: DictConfig, max_epochs: int) -> str:
+    """Return a line with the command that goes on with this run, or why there is none."""
+    if not keeps_checkpoints(cfg.callbacks):
+        return NO_CHECKPOINTS
+    hydra_cfg: Any = HydraConfig.get()
+    arguments = continue_command(
+        Path(hydra_cfg.runtime.output_dir),
+        [*hydra_cfg.overrides.hydra, *hydra_cfg.overrides.task],
+        max_epochs,
+        _options(hydra_cfg),
+        plain(hydra_cfg.run, resolve=False)["dir"],
+        hydra_cfg.runtime.cwd,
+    )
+    return f"{what} with: {arguments}"
+
+
+def _options(hydra_cfg: Any) -> list[str]:
+    """Return the options of the command line that say which configuration files are read."""
+    paths = {
+        source.provider: f"{source.schema}://{source.path}" for source in hydra_cfg.runtime.config_sources
+    }
+    options = {
+        "--config-path": paths["main"].removeprefix("file://"),
+        "--config-name": hydra_cfg.job.config_name,
+        "--config-dir": paths.get("command-line", "").removeprefix("file://"),
+    }
+    usual = {"--config-path": CONF_DIR, "--config-name": "train", "--config-dir": ""}
+    return [f"{name}={value}" for name, value in options.items() if value != usual[name]]
 
 
 def _begin(cfg: DictConfig, sweep: Path, folder: Path) -> JobRecord:

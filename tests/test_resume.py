@@ -12,7 +12,7 @@ from conftest import Compose, files_below
 
 from dcgan_lightning.config import fingerprint
 from dcgan_lightning.errors import CheckpointError, ConfigError, RunFolderError
-from dcgan_lightning.resume import continue_command
+from dcgan_lightning.resume import continue_command, continue_sweep_command
 from dcgan_lightning.train import train
 
 SMOKE = ("experiment=smoke", "callbacks.progress=null", "logger=none")
@@ -282,3 +282,39 @@ def test_the_command_goes_on_with_one_job_of_a_sweep(
     assert fingerprint(again, 1) == fingerprint(job, 1)
     assert again.callbacks.keys() == job.callbacks.keys()
     assert again.run_name == "x/0"
+
+
+@pytest.mark.parametrize(
+    "name", ["k=v", "a,b", "größe", "2024", "[x]", "it's", "null", "1e5", "a b", "s/[0]"]
+)
+def test_the_command_keeps_any_name_and_how_hydra_was_called(
+    compose_cfg: Compose, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    own = [
+        "hydra.mode=RUN",
+        "hydra.searchpath=['file://my conf']",
+        "hydra.sweep.subdir=x",
+        "hydra/launcher=slurm",
+    ]
+    own += ["hydra.launcher.n_jobs=2", "+run_name=x", "++trainer.max_epochs=2", "hydra.verbose=true"]
+    text = continue_command(tmp_path / "outputs" / name, own, 9, ["--config-dir=/my conf"])
+    *first, where, last, epochs = shlex.split(text)[3:]
+    assert first == ["--config-dir=/my conf", "hydra.searchpath=['file://my conf']", "hydra.verbose=true"]
+    assert (last, epochs) == ("ckpt_path=last", "trainer.max_epochs=9")
+    assert compose_cfg(where).run_name == name
+
+    typed = ["-m", "--config-dir", "my conf", "seed=0,1", "hydra.sweep.dir=x", "run_name=x", "ckpt_path=last"]
+    *first, where, last = shlex.split(continue_sweep_command(tmp_path / "outputs" / name, typed))[3:]
+    assert (first, last) == (["-m", "--config-dir", "my conf", "seed=0,1"], "ckpt_path=auto")
+    assert compose_cfg(where).run_name == name
+
+
+def test_a_folder_of_the_users_own_is_named_whole(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    folder = tmp_path / "outputs" / "x"
+    text = continue_command(folder, ["run_name=x", "hydra.run.dir=y"], 9, template="elsewhere/${run_name}")
+    assert shlex.split(text)[3:5] == ["run_name=x", f"hydra.run.dir={folder}"]
+    for cwd in (str(tmp_path), ""):  # with hydra.job.chdir=true the working folder is the run's
+        monkeypatch.chdir(folder if cwd and folder.mkdir(parents=True) is None else tmp_path)
+        assert " run_name=x " in continue_command(folder, [], 9, cwd=cwd)

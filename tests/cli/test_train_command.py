@@ -1,10 +1,16 @@
 """The command line as a user types it: real processes."""
 
 import csv
+import shlex
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
+import yaml
 from conftest import RunModule, files_below
+
+from dcgan_lightning.shell import override
 
 SMOKE_FILES = {
     "config.yaml",
@@ -182,3 +188,41 @@ def test_a_few_iterations_on_the_real_data(run_module: RunModule, tmp_path: Path
         "sample_epoch_0001_iter_001.png",
         "sample_epoch_0001_iter_003.png",
     }
+
+
+def test_the_printed_command_goes_on_when_pasted(run_module: RunModule, tmp_path: Path) -> None:
+    name = "it's [k=v], größe"
+    (tmp_path / "my conf" / "experiment").mkdir(parents=True)
+    (tmp_path / "my conf" / "experiment" / "own.yaml").write_text(
+        "# @package _global_\ndefaults: [smoke, override /callbacks: checkpoint, override /logger: none]\n"
+        "report: false\nseed: 3\ntrainer: {limit_train_batches: 2}\n"
+    )
+    first = run_module(
+        "dcgan_lightning.train", "--config-dir", "my conf", "experiment=own", override("run_name", name),
+        "trainer.max_epochs=1", "hydra.job.chdir=true", "hydra/job_logging=default",
+    )  # fmt: skip
+    assert first.returncode == 0, first.stderr
+    (line,) = [line for line in first.stdout.splitlines() if "train on with: python" in line]
+    pasted = line.partition("train on with: python")[2].replace("max_epochs=11", "max_epochs=2")
+    shell = ["sh", "-c", f"{shlex.quote(sys.executable)} {pasted}"]
+    second = subprocess.run(shell, cwd=tmp_path, capture_output=True, text=True, timeout=300)
+    assert second.returncode == 0, second.stderr
+    assert "going on after epoch 1" in second.stdout
+    assert [path.name for path in (tmp_path / "outputs").iterdir()] == [name]
+    settings = yaml.safe_load((tmp_path / "outputs" / name / "config.yaml").read_text())
+    assert (settings["seed"], settings["trainer"]["max_epochs"], settings["run_name"]) == (3, 2, name)
+
+
+@pytest.mark.parametrize("callbacks", ["none", "averaged_generator"])
+def test_nothing_is_offered_without_checkpoints(
+    run_module: RunModule, tmp_path: Path, callbacks: str
+) -> None:
+    result = run_module(
+        "dcgan_lightning.train", "experiment=smoke", f"callbacks={callbacks}", "logger=none", "report=false",
+        "trainer.max_epochs=1", "run_name=x",
+    )  # fmt: skip
+    assert result.returncode == 0, result.stderr
+    assert "train on with" not in result.stdout
+    before, _, after = result.stdout.partition("done: 1 epoch")
+    for part in (before, after):
+        assert part.count("without callbacks.checkpoint no checkpoint is kept") == 1

@@ -1,0 +1,50 @@
+"""Commands to paste into a POSIX shell: values quoted for Hydra's override grammar, then for the shell.
+
+Needs neither Hydra nor PyTorch, so that whatever prints a command can use it.
+"""
+
+import re
+import shlex
+from collections.abc import Iterable
+
+# Unquoted, these characters make a text in Hydra's grammar, unless they make a number or one of its words.
+_PLAIN = re.compile(r"[A-Za-z0-9_/.-]+")
+_WORDS = ("null", "true", "false")
+
+
+def override(key: str, value: str) -> str:
+    """Return ``key=value`` as Hydra reads it back: the value stays a text, whatever it looks like.
+
+    Args:
+        key: As "run_name".
+        value: Any text without control characters.
+    """
+    return f"{key}={value if _is_plain(value) else _quote(value)}"
+
+
+def command(module: str, arguments: Iterable[str]) -> str:
+    """Return a command line.
+
+    Args:
+        module: Of this package, as "train".
+        arguments: As the command gets them; overrides are in Hydra's grammar already.
+    """
+    return " ".join([f"python -m dcgan_lightning.{module}", *map(shlex.quote, arguments)])
+
+
+def _is_plain(value: str) -> bool:
+    """Return whether Hydra reads an unquoted value as this text."""
+    if not _PLAIN.fullmatch(value) or value.lower() in _WORDS:
+        return False
+    try:
+        float(value)  # also nan and inf
+    except ValueError:
+        return True
+    return False
+
+
+def _quote(value: str) -> str:
+    """Return a text in quotes; backslashes are special before a quote, ``${`` and the end only."""
+    literal = re.sub(r"(\\*)\$\{", lambda found: rf"{2 * found[1]}\${{", value)
+    escaped = re.sub(r"(\\*)('|$)", lambda found: 2 * found[1] + ("\\'" if found[2] else ""), literal)
+    return f"'{escaped}'"
