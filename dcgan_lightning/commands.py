@@ -16,6 +16,7 @@ from typing import Any, NoReturn
 from omegaconf.errors import OmegaConfBaseException
 from yaml import MarkedYAMLError, YAMLError
 
+from dcgan_lightning.command_line import read_arguments
 from dcgan_lightning.config import CONF_DIR, did_you_mean, plain
 from dcgan_lightning.errors import (
     ConfigError,
@@ -61,7 +62,7 @@ def one_line(error: Exception, config_name: str = "train") -> str:
     return text.partition(" Set the environment variable")[0]
 
 
-def _missing_plugin(error: RuntimeError) -> MissingExtraError | None:
+def _missing_plugin(error: Exception) -> MissingExtraError | None:
     """Return what to say of a launcher or sweeper that is not installed, if that is what is wrong."""
     match = re.fullmatch(
         r"Unknown plugin class : 'hydra_plugins\.hydra_(\w+)_(launcher|sweeper)\..*'", str(error)
@@ -70,6 +71,12 @@ def _missing_plugin(error: RuntimeError) -> MissingExtraError | None:
         f"this {match[2]} needs the package hydra-{match[1]}-{match[2]}; "
         f'pip install "dcgan-lightning[{match[1]}]"'
     )
+
+
+def _is_hydras(error: Exception) -> bool:
+    """Return whether Hydra or OmegaConf raised an error: then the command line or a file is wrong."""
+    *_, (frame, _) = traceback.walk_tb(error.__traceback__)
+    return frame.f_globals.get("__name__", "").partition(".")[0] in ("hydra", "omegaconf")
 
 
 def _yaml_error(error: YAMLError) -> str:
@@ -172,6 +179,7 @@ def run_command(command: Callable[[], Any], config_name: str = "train") -> NoRet
     os.environ |= {"MPLBACKEND": "agg", "MATPLOTLIBRC": os.devnull}
     note_command()
     try:
+        read_arguments(config_name)
         command()
     except KeyboardInterrupt:
         print("stopped by Ctrl-C", file=sys.stderr)
@@ -188,14 +196,28 @@ def run_command(command: Callable[[], Any], config_name: str = "train") -> NoRet
             refuse(
                 ConfigError(f"this study was begun with other choices for a setting; {remedy}"), config_name
             )
-        if "Config group override" not in str(error):  # Hydra's answer to group=null
+        if "Config group override" in str(error):  # Hydra's answer to group=null
+            refuse(ConfigError("a group such as data cannot be null; choose one of its options"), config_name)
+        if not _is_hydras(error):
             raise
-        refuse(ConfigError("a group such as data cannot be null; choose one of its options"), config_name)
-    except RuntimeError as error:
-        if (extra := _missing_plugin(error)) is None:
+        refuse(error, config_name)
+    except Exception as error:
+        extra = _missing_plugin(error)
+        if extra is None and not _is_hydras(error):
             raise
-        refuse(extra, config_name)
+        refuse(extra or error, config_name)
     sys.exit(0)
+
+
+def work_where_typed() -> None:
+    """Return to the folder where the command was typed, so that relative paths mean what they meant there.
+
+    ``hydra.job.chdir=true`` leaves it for the run's folder, where all files go anyway.
+    """
+    from hydra.core.hydra_config import HydraConfig
+
+    if HydraConfig.get().job.chdir:
+        os.chdir(HydraConfig.get().runtime.cwd)
 
 
 def end_on_sigterm() -> None:

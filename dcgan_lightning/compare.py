@@ -13,7 +13,7 @@ import hydra
 import numpy as np
 from omegaconf import DictConfig
 
-from dcgan_lightning.commands import refuse, run_command
+from dcgan_lightning.commands import refuse, run_command, work_where_typed
 from dcgan_lightning.config import CONF_DIR, check_command
 from dcgan_lightning.errors import ConfigError, DCGANError
 from dcgan_lightning.files import write_atomic
@@ -177,6 +177,7 @@ def name_runs(arguments: Sequence[str]) -> list[str]:
 
 @hydra.main(version_base="1.3", config_path=CONF_DIR, config_name="compare")
 def _command(cfg: DictConfig) -> None:
+    work_where_typed()
     try:
         values = check_command(cfg, "compare")
         folders = [Path(run) for run in dict.fromkeys(values["runs"])]

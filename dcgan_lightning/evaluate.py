@@ -11,7 +11,7 @@ import hydra
 from omegaconf import DictConfig
 
 import dcgan_lightning
-from dcgan_lightning.commands import refuse, run_command
+from dcgan_lightning.commands import refuse, run_command, work_where_typed
 from dcgan_lightning.config import CONF_DIR, build, check_command
 from dcgan_lightning.durations import format_count
 from dcgan_lightning.errors import ConfigError, DCGANError, ScoreError
@@ -272,6 +272,7 @@ def _write(report: Mapping[str, Any], target: Path, images: "Tensor", real: "Rea
 
 @hydra.main(version_base="1.3", config_path=CONF_DIR, config_name="evaluate")
 def _command(cfg: DictConfig) -> None:
+    work_where_typed()
     try:
         check_anchors(cfg) if cfg.anchors else evaluate(cfg)
     except DCGANError as error:

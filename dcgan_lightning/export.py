@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import hydra
 from omegaconf import DictConfig
 
-from dcgan_lightning.commands import refuse, run_command
+from dcgan_lightning.commands import refuse, run_command, work_where_typed
 from dcgan_lightning.config import CONF_DIR, check_command
 from dcgan_lightning.errors import DCGANError, ExportError, MissingExtraError, RunFolderError
 from dcgan_lightning.files import TEMPORARY_PREFIX, renewed_folder, write_atomic
@@ -160,6 +160,7 @@ def check_copy(generator: "Generator", name: str, folder: Path) -> float:
 
 @hydra.main(version_base="1.3", config_path=CONF_DIR, config_name="export")
 def _command(cfg: DictConfig) -> None:
+    work_where_typed()
     try:
         result = export(cfg)
     except DCGANError as error:

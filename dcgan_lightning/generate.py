@@ -19,7 +19,7 @@ import hydra
 from omegaconf import DictConfig
 
 import dcgan_lightning
-from dcgan_lightning.commands import end_on_sigterm, refuse, run_command
+from dcgan_lightning.commands import end_on_sigterm, refuse, run_command, work_where_typed
 from dcgan_lightning.config import CONF_DIR, build, check_command
 from dcgan_lightning.devices import choose_device, set_tf32
 from dcgan_lightning.durations import format_count
@@ -292,6 +292,7 @@ def _made_with(values: Mapping[str, Any], trained: "TrainedGenerator") -> str:
 
 @hydra.main(version_base="1.3", config_path=CONF_DIR, config_name="generate")
 def _command(cfg: DictConfig) -> None:
+    work_where_typed()
     end_on_sigterm()
     try:
         generate(cfg)

@@ -6,7 +6,7 @@ from pathlib import Path
 import hydra
 from omegaconf import DictConfig
 
-from dcgan_lightning.commands import refuse, run_command
+from dcgan_lightning.commands import refuse, run_command, work_where_typed
 from dcgan_lightning.config import CONF_DIR, check_command
 from dcgan_lightning.errors import DCGANError
 
@@ -37,6 +37,7 @@ def report(cfg: DictConfig) -> Path:
 
 @hydra.main(version_base="1.3", config_path=CONF_DIR, config_name="report")
 def _command(cfg: DictConfig) -> None:
+    work_where_typed()
     try:
         report(cfg)
     except DCGANError as error:

@@ -2,7 +2,7 @@
 
 import logging
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -60,13 +60,16 @@ def find_checkpoint(ckpt_path: str | None, folder: Path) -> Path | None:
     return path.resolve()
 
 
-def check_folder(folder: Path, ckpt_path: str | None, found: Path | None) -> None:
+def check_folder(
+    folder: Path, ckpt_path: str | None, found: Path | None, hydras_own: Collection[Path] = ()
+) -> None:
     """Refuse to write into a folder that holds another run than the one that goes on.
 
     Args:
         folder: The run's folder.
         ckpt_path: What the user gave.
         found: The checkpoint that was found for it.
+        hydras_own: Files that Hydra has just written.
     """
     if found is None:
         goes_on = ckpt_path in ("last", "auto") and (folder / CONFIG_FILE).is_file()
@@ -74,11 +77,22 @@ def check_folder(folder: Path, ckpt_path: str | None, found: Path | None) -> Non
         goes_on = found.is_relative_to(folder.resolve())
     # The lock is this process' own, and a run can be killed while it writes its first file.
     ours = (LOCK_FILE, TEMPORARY_PREFIX)
-    holds_run = folder.is_dir() and any(not path.name.startswith(ours) for path in folder.iterdir())
+    holds_run = folder.is_dir() and any(
+        not path.name.startswith(ours) and not _consists_of(path, hydras_own) for path in folder.iterdir()
+    )
     if holds_run and not goes_on:
         raise RunFolderError(
             f"{folder} already holds a run; choose another run_name, or go on with this one: ckpt_path=last"
         )
+
+
+def _consists_of(path: Path, files: Collection[Path]) -> bool:
+    """Return whether a path is one of these files, or a folder of nothing else."""
+    if not path.is_dir():
+        return path in files
+    return any(path in file.parents for file in files) and all(
+        _consists_of(part, files) for part in path.iterdir()
+    )
 
 
 def check_resumable(

@@ -14,7 +14,14 @@ from hydra.core.hydra_config import HydraConfig
 from hydra.types import RunMode
 from omegaconf import DictConfig, OmegaConf
 
-from dcgan_lightning.commands import Outcome, forgetting_locals, note_job, refuse, run_command
+from dcgan_lightning.commands import (
+    Outcome,
+    forgetting_locals,
+    note_job,
+    refuse,
+    run_command,
+    work_where_typed,
+)
 from dcgan_lightning.config import CONF_DIR, build, fingerprint, plain, validate
 from dcgan_lightning.devices import (
     card_of_job,
@@ -104,7 +111,7 @@ def train(cfg: DictConfig) -> RunResult:
     with locked(folder) if is_first_process() else contextlib.nullcontext():
         ckpt_path = find_checkpoint(cfg.ckpt_path, folder)
         if is_first_process():
-            check_folder(folder, cfg.ckpt_path, ckpt_path)
+            check_folder(folder, cfg.ckpt_path, ckpt_path, _hydras_own())
         try:
             return _train(cfg, folder, ckpt_path)
         except Exception as error:
@@ -242,6 +249,18 @@ def describe_iteration(cfg: DictConfig, count: int, processes: int) -> str:
     )
 
 
+def _hydras_own() -> set[Path]:
+    """Return the files that Hydra may have written before it asked us: its settings and a log."""
+    if not HydraConfig.initialized():
+        return set()
+    hydra_cfg: Any = HydraConfig.get()
+    folder = Path(hydra_cfg.runtime.output_dir)
+    names = ("config.yaml", "hydra.yaml", "overrides.yaml") if hydra_cfg.output_subdir else ()
+    own = {folder / hydra_cfg.output_subdir / name for name in names}
+    handlers = (hydra_cfg.job_logging or {}).get("handlers") or {}
+    return own | {folder / handler.filename for handler in handlers.values() if "filename" in handler}
+
+
 def tidy_up(folder: Path, hydras_own: set[str]) -> None:
     """Remove what Hydra has made before it asked us, if there is nothing else in the run's folder."""
     if folder.is_dir() and set(os.listdir(folder)) <= hydras_own:
@@ -253,6 +272,7 @@ def tidy_up(folder: Path, hydras_own: set[str]) -> None:
 
 @hydra.main(version_base="1.3", config_path=CONF_DIR, config_name="train")
 def _command(cfg: DictConfig) -> float | None:
+    work_where_typed()
     hydra_cfg = HydraConfig.get()
     folder = Path(hydra_cfg.runtime.output_dir)
     is_sweep = hydra_cfg.mode == RunMode.MULTIRUN

@@ -13,7 +13,7 @@ import hydra
 from omegaconf import DictConfig
 
 import dcgan_lightning
-from dcgan_lightning.commands import refuse, run_command
+from dcgan_lightning.commands import refuse, run_command, work_where_typed
 from dcgan_lightning.config import CONF_DIR, build, check_command
 from dcgan_lightning.errors import DCGANError
 from dcgan_lightning.files import remove_if_empty, write_atomic
@@ -100,6 +100,7 @@ def train_classifier(cfg: DictConfig) -> dict[str, Any]:
 
 @hydra.main(version_base="1.3", config_path=CONF_DIR, config_name="train_classifier")
 def _command(cfg: DictConfig) -> None:
+    work_where_typed()
     try:
         train_classifier(cfg)
     except DCGANError as error:

@@ -6,6 +6,7 @@ import traceback
 import weakref
 from pathlib import Path
 
+import hydra
 import pytest
 import torch
 import yaml
@@ -41,6 +42,11 @@ def test_a_broken_interpolation_is_named() -> None:
     with pytest.raises(OmegaConfBaseException) as caught:
         OmegaConf.create({"latent_dim": "${nope"}).latent_dim  # noqa: B018
     assert one_line(caught.value).startswith("latent_dim: ")
+
+
+@pytest.fixture(autouse=True)
+def _no_arguments(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sys, "argv", ["train"])
 
 
 JOB = JobRecord(folder="3", overrides=("seed=3",), epochs=2)
@@ -198,3 +204,15 @@ def test_a_file_that_is_not_text_is_found(
         run_command(lambda: (tmp_path / "latin.yaml").read_text(encoding="utf-8"))
     error = capsys.readouterr().err
     assert error == f"error: {tmp_path}/latin.yaml: byte 3 is not UTF-8 text; mend this file\n"
+
+
+def test_what_hydra_itself_raises_is_one_line(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(commands, "SHOW_TRACEBACKS", False)
+    for name in ("HYDRA_FULL_ERROR", "DCGAN_FULL_ERROR", "DCGAN_COMMAND_PROCESS"):
+        monkeypatch.setenv(name, "0")
+    with pytest.raises(SystemExit) as ending:
+        run_command(lambda: hydra.utils.get_method("no.such.thing"))
+    assert ending.value.code == 1
+    assert capsys.readouterr().err.count("\n") == 1

@@ -6,7 +6,7 @@ from pathlib import Path
 import hydra
 from omegaconf import DictConfig
 
-from dcgan_lightning.commands import refuse, run_command
+from dcgan_lightning.commands import refuse, run_command, work_where_typed
 from dcgan_lightning.config import CONF_DIR, build, check_command
 from dcgan_lightning.errors import DCGANError
 from dcgan_lightning.files import remove_if_empty, write_atomic
@@ -49,6 +49,7 @@ def describe(cfg: DictConfig) -> Path:
 
 @hydra.main(version_base="1.3", config_path=CONF_DIR, config_name="describe")
 def _command(cfg: DictConfig) -> None:
+    work_where_typed()
     try:
         describe(cfg)
     except DCGANError as error:

@@ -115,7 +115,13 @@ def test_a_sweep_goes_on_after_a_job_that_cannot_run(run_module: RunModule, tmp_
         ("experiment=nope", "unknown option 'experiment/nope'; experiment can be first_look, smoke"),
         ("+model._target_=os.system", "model._target_"),
         ("a=[1", "no viable alternative at input '[1'"),
-        ("trainer", "missing EQUAL"),
+        ("trainer", "'trainer' is not of the form key=value; --help lists all keys"),
+        ("outputs/look", "'outputs/look' is not of the form key=value; did you mean ckpt_path=outputs/look?"),
+        ("hydra.output_subdir=.", "hydra.output_subdir must be null or a name as .hydra; got '.'"),
+        (
+            "hydra.output_subdir=samples",
+            "hydra.output_subdir must be null or a name as",
+        ),
         ("ckpt_path=nope.ckpt", "ckpt_path=nope.ckpt does not exist"),
     ],
 )
@@ -211,6 +217,33 @@ def test_the_printed_command_goes_on_when_pasted(run_module: RunModule, tmp_path
     assert [path.name for path in (tmp_path / "outputs").iterdir()] == [name]
     settings = yaml.safe_load((tmp_path / "outputs" / name / "config.yaml").read_text())
     assert (settings["seed"], settings["trainer"]["max_epochs"], settings["run_name"]) == (3, 2, name)
+
+
+def test_hydras_own_settings_work(run_module: RunModule, tmp_path: Path) -> None:
+    own = ("hydra.output_subdir=.hydra", "hydra/job_logging=default", "hydra.job.chdir=true")
+    few = (
+        "experiment=smoke",
+        "trainer.limit_train_batches=1",
+        "logger=none",
+        "callbacks=none",
+        "report=false",
+    )
+    # The corrected command with the same name works after a refusal, and refusals leave nothing of Hydra's.
+    refused = run_module("dcgan_lightning.train", *few, *own, "run_name=x", "ckpt_path=outputs/nope")
+    assert refused.returncode == 1
+    assert "error: ckpt_path=outputs/nope: " in refused.stderr or "does not exist" in refused.stderr
+    first = run_module("dcgan_lightning.train", *few, *own, "run_name=x")
+    assert first.returncode == 0, first.stderr
+    assert files_below(tmp_path / "outputs") == {
+        f"x/{name}" for name in ("config.yaml", "networks.txt", "train.log")
+    } | {f"x/.hydra/{name}.yaml" for name in ("config", "hydra", "overrides")}
+    again = run_module("dcgan_lightning.train", *few, *own, "run_name=x")
+    assert again.returncode == 1
+    assert "already holds a run" in again.stderr
+
+    sweep = run_module("dcgan_lightning.train", *few, "-m", *own, "seed=0,1", "run_name=sweep")
+    assert sweep.returncode == 0, sweep.stderr
+    assert "jobs: 2 finished" in sweep.stdout
 
 
 @pytest.mark.parametrize("callbacks", ["none", "averaged_generator"])
