@@ -66,10 +66,7 @@ class HydraFolder(Callback):
         """Refuse a folder that could hold files of a run."""
         name = config.hydra.output_subdir
         if name is not None and not re.fullmatch(r"\.\w[^/\\]*", name):
-            print(
-                f"error: hydra.output_subdir must be a name as .hydra, or null; got {name!r}", file=sys.stderr
-            )
-            sys.exit(1)
+            sys.exit(f"error: hydra.output_subdir must be null or a name as .hydra; got {name!r}")
 
     on_multirun_start = on_run_start
 
