@@ -87,10 +87,11 @@ def real_images(datamodule: "InMemoryDataModule | None" = None) -> "RealImages":
     """Return the test images of a data set as reference, with the training images.
 
     Args:
-        datamodule: The data set; Fashion-MNIST if not given.
+        datamodule: The data set; Fashion-MNIST if not given, whose labels are returned too (the scores of a
+            generator need none).
 
     Raises:
-        DataError: The images cannot be had.
+        DataError: The images are unavailable, or the data set has no test images.
         ScoreError: They are not grey.
     """
     from dcgan_lightning.data import FashionMNISTDataModule
@@ -98,9 +99,8 @@ def real_images(datamodule: "InMemoryDataModule | None" = None) -> "RealImages":
 
     datamodule = datamodule or FashionMNISTDataModule()
     datamodule.prepare_data()
-    train, train_labels = datamodule.load_split("train")
-    test, _ = datamodule.load_split("test")
-    return RealImages(test, train, train_labels)
+    labels = datamodule.load_split("train")[1] if _is_verified(datamodule) else None
+    return RealImages(datamodule.load_images("test"), datamodule.load_images("train"), labels)
 
 
 def check_anchors(cfg: DictConfig) -> dict[str, Any]:

@@ -54,6 +54,7 @@ def train_classifier(cfg: DictConfig) -> dict[str, Any]:
     quieten_lightning(show_profile=False)
     images, labels = datamodule.load_split("train")
     check_images(images)
+    test = datamodule.load_split("test")  # rather missing now than after the training
     batches = LabelledBatches(
         images, labels, cfg.data.batch_size, cfg.seed, lambda: trainer.current_epoch, cfg.shift
     )
@@ -73,7 +74,7 @@ def train_classifier(cfg: DictConfig) -> dict[str, Any]:
     seconds = time.process_time() - started
     network = system.network.eval()
     weights = encode_weights(network)
-    test_accuracy = accuracy(network, *datamodule.load_split("test"))
+    test_accuracy = accuracy(network, *test)
     description = {
         "sha256": hashlib.sha256(weights).hexdigest(),
         "test_accuracy": test_accuracy,

@@ -211,7 +211,7 @@ def test_real_garments_find_themselves(
     from dcgan_lightning.data import FashionMNISTDataModule
 
     train = FashionMNISTDataModule().load_images()[:2000]
-    monkeypatch.setattr(FashionMNISTDataModule, "load_images", lambda self: train)
+    monkeypatch.setattr(FashionMNISTDataModule, "load_images", lambda self, split="train": train)
     monkeypatch.setattr("dcgan_lightning.sampling.sample_images", lambda *arguments: train[100:105])
     cfg = compose_cfg(f"ckpt_path={run}", "mode=neighbours", "n=5", config_name="generate")
     rows = [

@@ -1,8 +1,10 @@
 import hashlib
 import json
+import struct
 from pathlib import Path
 
 import pytest
+import pytorch_lightning as pl
 from conftest import Compose, files_below
 
 from dcgan_lightning import heartbeat
@@ -39,6 +41,22 @@ def test_the_same_seed_gives_the_same_weights(compose_cfg: Compose) -> None:
         return train_classifier(compose_cfg(*settings, config_name="train_classifier"))["sha256"]
 
     assert digest(0) == digest(0) != digest(1)
+
+
+def test_a_set_without_test_images_is_refused_before_the_training(
+    compose_cfg: Compose, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def no_training(*arguments: object, **options: object) -> None:
+        raise AssertionError("trained for nothing")
+
+    monkeypatch.setattr(pl.Trainer, "fit", no_training)
+    images, labels = SyntheticDataModule(count=20).load_split("train")
+    header = struct.pack(">4I", 0x803, 20, 28, 28)
+    (tmp_path / "train-images.idx3-ubyte").write_bytes(header + images.numpy().tobytes())
+    (tmp_path / "train-labels.idx1-ubyte").write_bytes(struct.pack(">2I", 0x801, 20) + bytes(labels.tolist()))
+    settings = (f"data.root={tmp_path}", "data.verify=false", "data.batch_size=10")
+    with pytest.raises(DCGANError, match="holds no test images, which are needed here"):
+        train_classifier(compose_cfg(*settings, config_name="train_classifier"))
 
 
 @pytest.mark.parametrize(

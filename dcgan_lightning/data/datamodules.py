@@ -37,18 +37,25 @@ class InMemoryDataModule(pl.LightningDataModule):
         self.seed = seed
 
     @abstractmethod
-    def load_images(self) -> Tensor:
-        """Return all training images as uint8 (N, C, 28, 28)."""
+    def load_images(self, split: Split = "train") -> Tensor:
+        """Return all images of a split as uint8 (N, C, 28, 28).
+
+        Args:
+            split: "train", the images that networks are trained on, or "test".
+
+        Raises:
+            DataError: The data set has none.
+        """
 
     @abstractmethod
     def load_split(self, split: Split) -> tuple[Tensor, Tensor]:
         """Return the images of a split and their classes.
 
-        Args:
-            split: "train", the images that networks are trained on, or "test".
-
         Returns:
             uint8 (N, C, 28, 28) and int64 (N,).
+
+        Raises:
+            DataError: The data set lacks the images or their classes.
         """
 
     @property
@@ -138,10 +145,10 @@ class FashionMNISTDataModule(InMemoryDataModule):
             return
         locate(self.root, self.verify, self.cache_dir, report=log.info)
 
-    def load_images(self) -> Tensor:
-        """Return the training images as uint8 (60000, 1, 28, 28)."""
+    def load_images(self, split: Split = "train") -> Tensor:
+        """Return the 60,000 training or the 10,000 test images."""
         located = locate(self.root, self.verify, self.cache_dir, report=lambda sentence: None)
-        return load_images(located, "train", self.verify).unsqueeze(1)
+        return load_images(located, split, self.verify).unsqueeze(1)
 
     def load_split(self, split: Split) -> tuple[Tensor, Tensor]:
         """Return the 60,000 training or the 10,000 test images, and their classes 0 to 9."""
@@ -169,9 +176,9 @@ class SyntheticDataModule(InMemoryDataModule):
         self.count = count
         self.image_channels = image_channels
 
-    def load_images(self) -> Tensor:
-        """Return the made-up images as uint8 (count, image_channels, 28, 28)."""
-        return self.load_split("train")[0]
+    def load_images(self, split: Split = "train") -> Tensor:
+        """Return the made-up images as uint8 (count, image_channels, 28, 28); the splits differ."""
+        return self.load_split(split)[0]
 
     def load_split(self, split: Split) -> tuple[Tensor, Tensor]:
         """Return made-up images, and 0 for each ellipse and 1 for each rectangle; the splits differ."""

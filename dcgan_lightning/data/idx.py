@@ -75,10 +75,19 @@ FASHION_MNIST: dict[str, IdxFile] = {
 
 
 class _DamagedError(Exception):
-    """What is wrong with a file, before its path and the remedy are added."""
+    """What is wrong with a file, before its path and the remedy are added.
+
+    Args:
+        reason: What is wrong.
+        remedy: What to do about it, if it is not to replace the file with an intact copy.
+    """
+
+    def __init__(self, reason: str, remedy: str | None = None) -> None:
+        super().__init__(reason)
+        self.remedy = remedy
 
 
-def read_idx_bytes(path: Path, expected: IdxFile | None) -> bytes:
+def read_idx_bytes(path: Path, expected: IdxFile | None, rank: int | None = None) -> bytes:
     """Read a raw or gzipped IDX file and check all of it.
 
     Whether it is gzipped is seen from the content, not from the name. At most one byte more than an intact
@@ -86,8 +95,8 @@ def read_idx_bytes(path: Path, expected: IdxFile | None) -> bytes:
 
     Args:
         path: The file.
-        expected: What it must hold. Without it any set of 28 x 28 images or of labels is taken, whichever
-            ``idx3`` or ``idx1`` in the name promises.
+        expected: What it must hold. Without it any set of 28 x 28 images or of labels is taken.
+        rank: 3 for images, 1 for labels; if not given, what ``idx3`` or ``idx1`` in the name promises.
 
     Returns:
         The uncompressed file, header included.
@@ -101,11 +110,11 @@ def read_idx_bytes(path: Path, expected: IdxFile | None) -> bytes:
         if path.exists() and not path.is_file():
             raise _DamagedError("is not a regular file")
         with path.open("rb") as file:
-            return _read_checked(file, _ranks(path, expected), expected)
+            return _read_checked(file, (rank,) if rank else _ranks(path, expected), expected)
     except FileNotFoundError:
         raise DataError(f"{path}: missing; put {name} or {name}.gz there") from None
     except _DamagedError as damage:
-        raise DataError(f"{path}: {damage}; {remedy}") from None
+        raise DataError(f"{path}: {damage}; {damage.remedy or remedy}") from None
     except (EOFError, zlib.error, gzip.BadGzipFile) as error:
         raise DataError(f"{path}: damaged gzip data ({error}); {remedy}") from error
     except OSError as error:
@@ -121,17 +130,15 @@ def check_pair(images_path: Path, labels_path: Path) -> int:
         The number of images.
 
     Raises:
-        DataError: A file is damaged, the numbers of images and labels differ, or a label is not 0..9.
+        DataError: A file is damaged, or the numbers of images and labels differ.
     """
-    images = _count(read_idx_bytes(images_path, None))
-    content = read_idx_bytes(labels_path, None)
-    labels = _count(content)
+    images = count_items(read_idx_bytes(images_path, None, rank=3))
+    labels = count_items(read_idx_bytes(labels_path, None, rank=1))
     if images != labels:
         raise DataError(
             f"{labels_path}: holds {labels:,} labels for the {images:,} images of {images_path.name}; "
             f"replace one of the two, so that they belong together"
         )
-    check_labels(labels_path, content)
     return images
 
 
@@ -164,7 +171,7 @@ def _ranks(path: Path, expected: IdxFile | None) -> tuple[int, ...]:
     """Return the numbers of dimensions the file may have."""
     if expected:
         return (len(expected.shape),)
-    return tuple(rank for rank in _KINDS if f"idx{rank}" in path.name) or tuple(_KINDS)
+    return tuple(rank for rank in _KINDS if f"idx{rank}" in path.name.lower()) or tuple(_KINDS)
 
 
 def _read_checked(file: IO[bytes], ranks: tuple[int, ...], expected: IdxFile | None) -> bytes:
@@ -175,7 +182,7 @@ def _read_checked(file: IO[bytes], ranks: tuple[int, ...], expected: IdxFile | N
     try:
         return _read_unpacked(gzip.open(file), ranks, expected)
     except _DamagedError as damage:
-        raise _DamagedError(f"is gzipped and, unpacked, {damage}") from None
+        raise _DamagedError(f"is gzipped and, unpacked, {damage}", damage.remedy) from None
 
 
 def _read_unpacked(
@@ -237,7 +244,11 @@ def _check_shape(shape: tuple[int, ...], expected: IdxFile | None) -> None:
     if shape[0] < 1:
         raise _DamagedError("holds 0 items, expected at least 1")
     if shape[1:] not in ((), (28, 28)):
-        raise _DamagedError(f"holds {_describe(shape)}, expected N x 28 x 28")
+        height, width = shape[1:]
+        raise _DamagedError(
+            f"holds images of {height} x {width} pixels, expected 28 x 28",
+            "resize them, or use another data set",
+        )
     if _size(shape) > MAXIMUM_SIZE:
         raise _DamagedError(f"promises {_size(shape):,} bytes, more than the limit of {MAXIMUM_SIZE:,}")
 
@@ -258,7 +269,8 @@ def _size(shape: tuple[int, ...]) -> int:
     return 4 + 4 * len(shape) + math.prod(shape)
 
 
-def _count(content: bytes) -> int:
+def count_items(content: bytes) -> int:
+    """Return the number of images or labels in a file's content (see `read_idx_bytes`)."""
     return int(struct.unpack(">I", content[4:8])[0])
 
 

@@ -8,15 +8,25 @@ with Fashion-MNIST's SHA-256 sums enter the cache, and each enters it whole or n
 import os
 import tempfile
 from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
 from dcgan_lightning.data import fetch
-from dcgan_lightning.data.cache import LAYOUT, can_be_listed, remove_stale, store, workshop
+from dcgan_lightning.data.cache import LAYOUT, remove_stale, store, workshop
 from dcgan_lightning.data.fetch import DEBIAN_FOLDER, DEBIAN_PACKAGE, Report
-from dcgan_lightning.data.idx import FASHION_MNIST, check_pair, is_gzipped, read_idx_bytes
+from dcgan_lightning.data.folders import holds_files, only_folder, only_set, users_folder
+from dcgan_lightning.data.idx import (
+    FASHION_MNIST,
+    IdxFile,
+    check_labels,
+    check_pair,
+    count_items,
+    is_gzipped,
+    read_idx_bytes,
+)
+from dcgan_lightning.data.names import find_sets, is_transposed
 from dcgan_lightning.errors import DataError
 
 if TYPE_CHECKING:
@@ -27,15 +37,19 @@ Split = Literal["train", "test"]
 
 @dataclass(frozen=True)
 class Located:
-    """The four files, checked.
+    """The files of a set, checked: the four of Fashion-MNIST, or training images and what else there is.
 
     Attributes:
-        folder: Holds them under their usual names; uncompressed, except in a folder that is not verified.
+        folder: Holds them; those of Fashion-MNIST under their usual names and uncompressed.
         source: Where they came from, to be read in a sentence.
+        files: The path of each: "train_images", "train_labels", "test_images", "test_labels".
+        is_transposed: The images are stored by columns.
     """
 
     folder: Path
     source: str
+    files: dict[str, Path] = field(default_factory=dict, compare=False, repr=False)
+    is_transposed: bool = False
 
 
 def default_cache_dir() -> Path:
@@ -64,9 +78,11 @@ def locate(
     """Find the four IDX files, fetching them where necessary.
 
     Args:
-        root: Folder to use and no other: torchvision's layout or the bare files, gzipped or not.
-        verify: Demand Fashion-MNIST itself. Off, ``root`` may hold any set of 28 x 28 images with ten
-            classes, which is used where it lies.
+        root: Folder to use and no other: torchvision's layout or the bare files, gzipped or not, under the
+            names of `dcgan_lightning.data.names`. Of several sets in a folder one is chosen by
+            ``FOLDER/emnist-letters``.
+        verify: Demand Fashion-MNIST itself. Off, ``root`` may hold any set of 28 x 28 images, which is used
+            where it lies; labels and test images may be missing.
         cache_dir: The data cache; `default_cache_dir` if not given.
         report: Takes short sentences on what is found and done.
         download: Go to the network if nothing is found on this machine.
@@ -76,12 +92,13 @@ def locate(
             files; then the message has one line for each source.
     """
     if not verify:
-        return _locate_unverified(root)
+        return _locate_unverified(root, report)
     cache = cache_dir or default_cache_dir()
     remove_stale(cache)
     if root:
-        folder = _only_folder(_users_folder(root), [LAYOUT, Path()])
-        return _keep(_read_all(folder), cache, f"the folder {folder}", report)
+        folder, name = users_folder(root)
+        folder = only_folder(folder, [LAYOUT, Path()], name)
+        return _keep(_read_all(folder, name), cache, f"the folder {folder}", report)
     try:
         return _from_cache(cache, report)
     except DataError as error:
@@ -100,11 +117,12 @@ def load_images(located: Located, split: Split, verify: bool) -> "Tensor":
         uint8 (N, 28, 28).
 
     Raises:
-        DataError: The file has been damaged since it was located.
+        DataError: The set has none, or the file has been damaged since it was located.
     """
     from torchvision.datasets.mnist import read_image_file
 
-    return _through_torchvision(read_image_file, located, f"{split}_images", verify)
+    images = _through_torchvision(read_image_file, located, f"{split}_images", verify)
+    return images.transpose(1, 2).contiguous() if located.is_transposed else images
 
 
 def load_labels(located: Located, split: Split, verify: bool) -> "Tensor":
@@ -119,7 +137,7 @@ def load_labels(located: Located, split: Split, verify: bool) -> "Tensor":
         int64 (N,), 0 to 9.
 
     Raises:
-        DataError: The file has been damaged since it was located.
+        DataError: The set has none or others, or the file has been damaged since it was located.
     """
     from torchvision.datasets.mnist import read_label_file
 
@@ -131,8 +149,21 @@ def _through_torchvision(
 ) -> "Tensor":
     """Check a file, then let torchvision read it, which only takes uncompressed ones."""
     file = FASHION_MNIST[key]
-    path = _path_in(located.folder, file.name)
-    content = read_idx_bytes(path, file if verify else None)
+    path = located.files.get(key)
+    if path is None:
+        what = {
+            "train_images": "training images",
+            "test_images": "test images",
+            "train_labels": "labels of the training images",
+            "test_labels": "labels of the test images",
+        }
+        raise DataError(
+            f"{located.folder} holds no {what[key]}, which are needed here; "
+            f"add a file such as {file.name}, or use another data set"
+        )
+    content = read_idx_bytes(path, file if verify else None, len(file.shape))
+    if len(file.shape) == 1:
+        check_labels(path, content)
     if not is_gzipped(path):
         return read(str(path))
     try:
@@ -144,31 +175,60 @@ def _through_torchvision(
         raise DataError(f"{path}: cannot be unpacked ({error}); unpack it yourself, with gunzip") from error
 
 
-def _locate_unverified(root: str | Path | None) -> Located:
+def _locate_unverified(root: str | Path | None, report: Report) -> Located:
     if not root:
         raise DataError("data.verify=false needs a folder to read; pass data.root=FOLDER")
-    root = _users_folder(root)
-    layouts = [Path(), *sorted(path.relative_to(root) for path in root.glob("*/raw"))]
-    folder = _only_folder(root, layouts)
+    given, name = users_folder(root)
+    layouts = [Path(), *sorted(path.relative_to(given) for path in given.glob("*/raw"))]
+    folder = only_folder(given, layouts, name)
+    name, candidates = only_set(folder, name)
+    files = {
+        key: _first_valid(paths, None, len(FASHION_MNIST[key].shape))[0] for key, paths in candidates.items()
+    }
+    if "train_images" not in files:
+        raise DataError(
+            f"data.root={root} holds no training images; "
+            f"add a file such as {FASHION_MNIST['train_images'].name}"
+        )
     for split in ("train", "test"):
-        images, labels = FASHION_MNIST[f"{split}_images"], FASHION_MNIST[f"{split}_labels"]
-        check_pair(_path_in(folder, images.name), _path_in(folder, labels.name))
-    return Located(folder, f"the folder {folder} (not verified)")
+        if f"{split}_images" in files and f"{split}_labels" in files:
+            check_pair(files[f"{split}_images"], files[f"{split}_labels"])
+    return _described(
+        Located(folder, f"the folder {folder} (not verified)", files, is_transposed(name)), report
+    )
+
+
+def _described(located: Located, report: Report) -> Located:
+    """Report what a set that is not verified has."""
+    parts = []
+    for split, name in (("train", "training"), ("test", "test")):
+        if path := located.files.get(f"{split}_images"):
+            labels = "" if f"{split}_labels" in located.files else " without labels"
+            parts.append(f"{count_items(read_idx_bytes(path, None, 3)):,} {name} images{labels}")
+        else:
+            parts.append(f"no {name} images")
+    turned = "; stored by columns, as EMNIST is, and turned" if located.is_transposed else ""
+    report(f"{located.source}: {', '.join(parts)}{turned}")
+    return located
 
 
 def _from_cache(cache: Path, report: Report) -> Located:
     folder = cache / LAYOUT
-    if not _holds_files(folder):
+    if not holds_files(folder):
         raise DataError("empty")
     try:
         contents = _read_all(folder)
-        if any(is_gzipped(_path_in(folder, name)) for name in contents):  # a user put them there
-            store(contents, cache)
+        store(contents, cache)  # a user may have put gzipped files there
     except DataError as error:
         report(f"Fashion-MNIST: the data cache is incomplete or damaged, looking elsewhere: {error}")
         raise
     report("Fashion-MNIST: found in the data cache, verified")
-    return Located(folder, "the data cache")
+    return _located_in(cache, "the data cache")
+
+
+def _located_in(cache: Path, source: str) -> Located:
+    folder = cache / LAYOUT
+    return Located(folder, source, {key: folder / file.name for key, file in FASHION_MNIST.items()})
 
 
 def _from_elsewhere(cache: Path, report: Report, download: bool, attempts: list[str]) -> Located:
@@ -218,53 +278,41 @@ def _nothing_found(attempts: Iterable[str]) -> str:
 def _keep(contents: dict[str, bytes], cache: Path, source: str, report: Report) -> Located:
     store(contents, cache)
     report(f"Fashion-MNIST: taken from {source}, verified, kept in the data cache {cache}")
-    return Located(cache / LAYOUT, source)
+    return _located_in(cache, source)
 
 
-def _read_all(folder: Path) -> dict[str, bytes]:
+def _read_all(folder: Path, name: str | None = None) -> dict[str, bytes]:
     """Read and verify the four files of a folder.
 
+    Args:
+        folder: Where they are.
+        name: What their names begin with (see `find_sets`); any if not given: their content is known.
+
     Returns:
-        The uncompressed content under each file's name.
+        The uncompressed content under each file's usual name.
     """
-    return {file.name: read_idx_bytes(_path_in(folder, file.name), file) for file in FASHION_MNIST.values()}
+    sets = find_sets(folder)
+    contents = {}
+    for key, file in FASHION_MNIST.items():
+        paths = [
+            path for found, files in sets.items() if name in (None, found) for path in files.get(key, ())
+        ]
+        contents[file.name] = _first_valid(paths or [folder / file.name], file, len(file.shape))[1]
+    return contents
 
 
-def _users_folder(root: str | Path) -> Path:
-    folder = Path(os.path.expanduser(root))
-    if not can_be_listed(folder):
-        raise DataError(
-            f"data.root={root} is not a folder that can be read; pass the folder with the four files"
-        )
-    return folder
-
-
-def _only_folder(root: Path, layouts: Iterable[Path]) -> Path:
-    """Return the folder below ``root`` that holds the files.
+def _first_valid(paths: Iterable[Path], expected: IdxFile | None, rank: int) -> tuple[Path, bytes]:
+    """Return the first of several copies of a file that is intact, and its content.
 
     Raises:
-        DataError: None does, or more than one.
+        DataError: None is; the message has the reason for each.
     """
-    folders = [root / layout for layout in layouts]
-    holding = [folder for folder in folders if _holds_files(folder)]
-    if not holding:
-        some = next(iter(FASHION_MNIST.values())).name
-        raise DataError(
-            f"data.root={root} holds none of the four files: neither {some} nor {some}.gz is in "
-            f"{' or '.join(map(str, folders))}; put them there, or leave data.root out"
-        )
-    if len(holding) > 1:
-        raise DataError(
-            f"data.root={root} holds more than one set of files; choose one with data.root={holding[-1]}"
-        )
-    return holding[0]
-
-
-def _holds_files(folder: Path) -> bool:
-    return any(os.path.exists(_path_in(folder, file.name)) for file in FASHION_MNIST.values())
-
-
-def _path_in(folder: Path, name: str) -> Path:
-    """Return the raw file, or the gzipped one where that is all there is."""
-    raw, gzipped = folder / name, folder / f"{name}.gz"
-    return gzipped if os.path.exists(gzipped) and not os.path.exists(raw) else raw
+    reasons = []
+    for path in paths:
+        try:
+            return path, read_idx_bytes(path, expected) if expected else read_idx_bytes(path, None, rank)
+        except DataError as error:
+            reasons.append(error)
+    if len(reasons) == 1:
+        raise reasons[0]
+    raise DataError(f"no copy is valid: {', and '.join(map(str, reasons))}")

@@ -351,7 +351,10 @@ def test_without_verification_the_form_is_still_checked(cache, tmp_path, other_s
     )
     other_set[NAMES[3]] = struct.pack(">2I", 0x801, 3) + bytes([0, 255, 1])
     put(folder, files=other_set)
-    assert refusal(folder, verify=False).startswith(f"{folder / NAMES[3]}: label 1 is 255, expected 0 to 9; ")
+    located = locate(folder, verify=False)
+    with pytest.raises(DataError) as caught:
+        load_labels(located, "test", verify=False)
+    assert str(caught.value).startswith(f"{folder / NAMES[3]}: label 1 is 255, expected 0 to 9; ")
 
 
 # Loading

@@ -1,0 +1,65 @@
+"""File names of IDX sets as they are published: MNIST's own, Kaggle's, EMNIST's, raw or gzipped.
+
+Known forms, in any case: ``train-images-idx3-ubyte``, ``t10k-labels.idx1-ubyte``, the same with ``.gz``,
+``emnist-letters-test-images-idx3-ubyte``, and a folder of such a name that holds the file, which Kaggle's
+archives unpack to.
+"""
+
+import re
+from collections.abc import Iterator
+from pathlib import Path
+
+_SPLITS = {"train": "train", "training": "train", "t10k": "test", "test": "test"}
+_NAME = re.compile(
+    r"(?P<set>.*?)[-_. ]?(?P<split>train|training|t10k|test)[-_. ](?P<kind>image|label)s?"
+    r"[-_. ](idx[13]?([-_. ]ubyte)?|ubyte)(?P<packed>\.gz)?",
+    re.IGNORECASE,
+)
+
+IdxSet = dict[str, list[Path]]  # "train_images", "test_labels", ...: files that may be it, the raw ones first
+
+
+def find_sets(folder: Path) -> dict[str, IdxSet]:
+    """Return the IDX sets in a folder.
+
+    Args:
+        folder: Can be listed.
+
+    Returns:
+        The files of each set, under what the names of its files begin with in lower case, such as
+        "emnist-letters"; this is empty for MNIST's own names.
+    """
+    sets: dict[str, IdxSet] = {}
+    for path in sorted(folder.iterdir(), key=lambda path: (path.suffix.lower() == ".gz", path.name)):
+        match = _NAME.fullmatch(path.name)
+        if match and not path.name.startswith("."):  # macOS leaves "._train-images-idx3-ubyte"
+            key = f"{_SPLITS[match['split'].lower()]}_{match['kind'].lower()}s"
+            files = sets.setdefault(match["set"].lower(), {}).setdefault(key, [])
+            files += _files_in(path) if path.is_dir() else [path]
+    return {
+        name: found
+        for name, files in sets.items()
+        if (found := {key: paths for key, paths in files.items() if paths})
+    }
+
+
+def _files_in(folder: Path) -> Iterator[Path]:
+    """Yield the files of a folder that has the name of a file itself."""
+    try:
+        inside = sorted(folder.iterdir())
+    except OSError:
+        return
+    wanted = _NAME.fullmatch(folder.name)
+    for path in inside:
+        match = _NAME.fullmatch(path.name)
+        if wanted and match and not path.is_dir() and _kind(match) == _kind(wanted):
+            yield path
+
+
+def _kind(match: re.Match[str]) -> tuple[str, str]:
+    return _SPLITS[match["split"].lower()], match["kind"].lower()
+
+
+def is_transposed(name: str) -> bool:
+    """Return whether the images of a set (see `find_sets`) are stored by columns, as EMNIST's are."""
+    return name.startswith("emnist")
