@@ -37,6 +37,28 @@ _PACKAGE = Path(__file__).resolve().parent
 CONF_DIR = str(next(folder for folder in (_PACKAGE / "conf", _PACKAGE.parent / "conf") if folder.is_dir()))
 
 
+def multiples(value: Any, factors: Sequence[float]) -> str:
+    """Return the values of a sweep in Hydra's grammar: multiples of the experiment's own value.
+
+    For ``${multiples:...}`` below ``hydra.sweeper.params``: literal values there would replace those of
+    ``experiment=...``.
+
+    Args:
+        value: A number or a list of numbers; whole numbers stay whole and at least 1.
+        factors: One for each value of the sweep.
+    """
+
+    def scaled(part: Any, factor: float) -> str:
+        if isinstance(part, Sequence):
+            return f"[{','.join(scaled(item, factor) for item in part)}]"
+        return str(max(1, round(part * factor))) if isinstance(part, int) else f"{part * factor:g}"
+
+    return ",".join(scaled(value, factor) for factor in factors)
+
+
+OmegaConf.register_new_resolver("multiples", multiples, replace=True)
+
+
 def validate(cfg: DictConfig) -> None:
     """Check every value of the main job's configuration and how they fit together.
 

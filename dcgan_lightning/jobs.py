@@ -10,7 +10,9 @@ import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
+
+import yaml
 
 from dcgan_lightning.errors import ConfigError, RunFolderError
 from dcgan_lightning.files import is_locked, write_atomic
@@ -22,6 +24,7 @@ CONFIG_FILE = "config.yaml"  # a run's settings; a folder that holds this file h
 _FOLDER = "jobs"
 _GOES_ON = ("last", "auto")  # values of ckpt_path
 _NO_SETTINGS = ("run_name=", "ckpt_path=", "sweep=")
+_MISSING = object()
 # When a job goes on, as for a run alone.
 _MAY_CHANGE = ("threads=", "report=", "trainer.max_epochs=", "data.root=", "data.cache_dir=")
 
@@ -169,8 +172,20 @@ def _difference(old: Sequence[str], new: Sequence[str]) -> str:
         dict(item.partition("=")[::2] for item in own_overrides(items) if not item.startswith(_MAY_CHANGE))
         for items in (old, new)
     )
-    keys = [key for key in before | now if before.get(key) != now.get(key)]
+    keys = [key for key in before | now if _value(before, key) != _value(now, key)]
     return ", ".join(f"{key}={before.get(key, 'none')} (now {now.get(key, 'none')})" for key in keys)
+
+
+def _value(texts: Mapping[str, str], key: str) -> Any:
+    return parse_value(texts[key]) if key in texts else _MISSING
+
+
+def parse_value(text: str) -> Any:
+    """Return the value of an override's text: 1e-4 and 0.0001 are the same."""
+    try:
+        return float(text) if re.fullmatch(r"[-+\d.]+e[-+]?\d+", text) else yaml.safe_load(text)
+    except (yaml.YAMLError, ValueError):
+        return text
 
 
 def _path(sweep: Path, folder: str) -> Path:

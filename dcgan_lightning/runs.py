@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 from dcgan_lightning.errors import RunFolderError
 from dcgan_lightning.files import is_locked
-from dcgan_lightning.jobs import CONFIG_FILE, JobRecord, own_overrides, read_records
+from dcgan_lightning.jobs import CONFIG_FILE, JobRecord, own_overrides, parse_value, read_records
 from dcgan_lightning.rules import FASHION_MNIST_COUNT, flatten
 from dcgan_lightning.samples import sample_grids
 
@@ -163,7 +163,7 @@ def _read_settings(folder: Path, record: JobRecord | None) -> dict[str, Any]:
         values = yaml.safe_load(path.read_text(encoding="utf-8"))
     except FileNotFoundError:
         given = [override.partition("=") for override in (own_overrides(record.overrides) if record else ())]
-        named = ((key.lstrip("+"), _parse(text)) for key, _, text in given)
+        named = ((key.lstrip("+"), parse_value(text)) for key, _, text in given)
         return {key: value for key, value in named if not _NO_SETTINGS.fullmatch(key)}
     except (OSError, ValueError, yaml.YAMLError) as error:
         raise RunFolderError(f"{path} cannot be read: {' '.join(str(error).split())}") from error
@@ -177,14 +177,6 @@ def _read_settings(folder: Path, record: JobRecord | None) -> dict[str, Any]:
         for key, value in flat.items()
         if key not in _FOLLOWERS or value != flat.get(_FOLLOWERS[key])
     }
-
-
-def _parse(text: str) -> Any:
-    """Return the value of an override's text."""
-    try:
-        return float(text) if re.fullmatch(r"[-+\d.]+e[-+]?\d+", text) else yaml.safe_load(text)
-    except yaml.YAMLError:
-        return text
 
 
 def _read_table(path: Path) -> dict[str, NDArray[np.float64]]:

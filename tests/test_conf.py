@@ -19,6 +19,7 @@ from dcgan_lightning.config import (
     CONF_DIR,
     build,
     check_command,
+    multiples,
     plain,
     validate,
 )
@@ -159,6 +160,39 @@ def test_every_sweep_starts_a_multirun_of_known_keys(name: str) -> None:
             ends = (override.value().start, override.value().end) if is_interval else ()
             for value in ends or override.sweep_string_iterator():
                 compose("train", [f"{key}={value}"])
+
+
+EXPERIMENTS = [None, *sorted(path.stem for path in (Path(CONF_DIR) / "experiment").glob("*.yaml"))]
+
+
+@pytest.mark.parametrize("experiment", EXPERIMENTS)
+@pytest.mark.parametrize(
+    ("sweep", "key", "factors"),
+    [
+        ("widths", "generator_channels", (0.25, 0.5, 1)),
+        ("learning_rates", "generator_lr", (1, 2)),
+        ("learning_rates", "discriminator_lr", (1, 2)),
+    ],
+)
+def test_sweeps_vary_the_experiments_own_values(
+    compose_cfg: Compose, experiment: str | None, sweep: str, key: str, factors: tuple[float, ...]
+) -> None:
+    chosen = [f"experiment={experiment}"] if experiment else []
+    own = compose_cfg(*chosen).model[key]
+    with initialize_config_dir(CONF_DIR, version_base="1.3"):
+        params = compose("train", [f"sweep={sweep}", *chosen], return_hydra_config=True).hydra.sweeper.params
+    override = OverridesParser.create().parse_override(f"model.{key}={params[f'model.{key}']}")
+    swept = [compose_cfg(f"model.{key}={value}").model[key] for value in override.sweep_string_iterator()]
+    for value, factor in zip(swept, factors, strict=True):
+        if isinstance(own, float):
+            assert value == pytest.approx(factor * own)
+        else:
+            assert value == [max(1, round(factor * channels)) for channels in own]
+
+
+def test_multiples_of_whole_numbers_are_whole_and_at_least_one() -> None:
+    assert multiples([64, 2, 1], [0.25, 3]) == "[16,1,1],[192,6,3]"
+    assert multiples(5e-4, [1, 2, 0.1]) == "0.0005,0.001,5e-05"
 
 
 def test_the_generate_commands_configuration(compose_cfg: Compose) -> None:

@@ -73,6 +73,14 @@ def test_what_makes_no_other_run_may_change(tmp_path: Path) -> None:
     assert begin_job(tmp_path, again, "auto") == FINISHED
 
 
+def test_values_are_compared_and_not_texts(tmp_path: Path) -> None:
+    make_run(tmp_path / "1")
+    write_record(tmp_path, dataclasses.replace(FINISHED, overrides=("model.generator_lr=1e-4",)))
+    assert begin_job(tmp_path, dataclasses.replace(JOB, overrides=("model.generator_lr=0.0001",)), "auto")
+    with pytest.raises(ConfigError, match=r"model.generator_lr=1e-4 \(now 0.0002\)"):
+        begin_job(tmp_path, dataclasses.replace(JOB, overrides=("model.generator_lr=0.0002",)), "auto")
+
+
 @pytest.mark.parametrize("status", ["running", "stopped", "failed"])
 def test_an_unfinished_job_goes_on(tmp_path: Path, status: str) -> None:
     make_run(tmp_path / "1")
