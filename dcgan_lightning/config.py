@@ -9,6 +9,7 @@ import re
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, cast
+from urllib.parse import quote
 
 from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
@@ -56,7 +57,15 @@ def multiples(value: Any, factors: Sequence[float]) -> str:
     return ",".join(scaled(value, factor) for factor in factors)
 
 
+def study_url(folder: str) -> str:
+    """Return Optuna's address of ``study.db`` in a sweep's folder, whatever the folder's name holds."""
+    if not set("?{}") & set(folder):  # the signs that SQLAlchemy or Optuna take for their own
+        return f"sqlite:///{folder}/study.db"
+    return f"sqlite:///file:{quote(folder)}/study.db?uri=true"
+
+
 OmegaConf.register_new_resolver("multiples", multiples, replace=True)
+OmegaConf.register_new_resolver("study_url", study_url, replace=True)
 
 
 def validate(cfg: DictConfig) -> None:

@@ -22,6 +22,8 @@ from dcgan_lightning.files import LOCK_FILE, is_locked
 from dcgan_lightning.jobs import JobRecord, describe_job, read_new_records, read_records, record_files
 from dcgan_lightning.processes import shield_workers
 from dcgan_lightning.resume import RUN_TEMPLATE, continue_sweep_command
+from dcgan_lightning.search import study_error
+from dcgan_lightning.sweep_checks import check_sweep, pin_folder, refusing
 
 
 @dataclass(frozen=True)
@@ -50,8 +52,11 @@ class NoteSweep(Callback):
     """Hydra's callback that tells `summarized` of a sweep; SIGTERM ends the sweep as Ctrl-C does."""
 
     def on_multirun_start(self, config: DictConfig, **kwargs: Any) -> None:
-        """Note the sweep, before its first job."""
+        """Check and note the sweep, before its first job."""
         global _started
+        with refusing():
+            check_sweep(config)
+        pin_folder(config)
         folder = Path(OmegaConf.select(config, "hydra.sweep.dir")).absolute()
         can_go_on = config.get("ckpt_path") in (None, "last", "auto")
         template = plain(config.hydra.sweep, resolve=False)["dir"]
@@ -124,6 +129,8 @@ def summarized(command: Callable[[], Any]) -> None:
     if was_killed:
         killed = "a job's process was killed, perhaps for lack of memory; use a smaller hydra.launcher.n_jobs"
         error = ProcessError(killed)
+    if isinstance(error, SystemExit) and isinstance(error.__cause__, DCGANError):
+        raise error.__cause__  # a refusal before the first job (see `refusing`)
     if _started is None:
         if error is not None:
             raise error
@@ -135,6 +142,7 @@ def summarized(command: Callable[[], Any]) -> None:
         print(f"\ngo on with: {command_line}", flush=True)
     if isinstance(error, (KeyboardInterrupt, SystemExit)):
         raise error
+    error = study_error(error, _started.folder) or error
     _name_failed(read_records(_started.folder), error)
 
 

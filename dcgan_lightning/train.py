@@ -35,6 +35,7 @@ from dcgan_lightning.devices import (
 from dcgan_lightning.durations import format_count, format_duration
 from dcgan_lightning.errors import (
     CollapsedError,
+    ConfigError,
     DCGANError,
     DivergedError,
     MemoryLackError,
@@ -350,6 +351,10 @@ def _begin(cfg: DictConfig, sweep: Path, folder: Path) -> JobRecord:
         epochs=cfg.trainer.max_epochs,
     )
     try:
+        if Path(cfg.paths.output_dir) != folder:
+            raise ConfigError(
+                "paths.output_dir is set by the sweep; choose run_name or hydra.sweep.dir instead"
+            )
         return begin_job(sweep, job, cfg.ckpt_path)
     except DCGANError as error:
         if is_in_sweeps_process():

@@ -195,7 +195,7 @@ def train(cfg):
     return command.RunResult(folder=folder, epochs=2, seconds=0.0, metrics={}, system=None, score=None)
 
 command.train = train
-command._command()
+command.main()
 """
 
 
@@ -214,6 +214,28 @@ def test_only_the_first_process_of_a_job_writes_its_record(tmp_path: Path) -> No
     assert result.returncode == 0, result.stderr
     assert [line for line in result.stdout.splitlines() if "trains" in line] == ["trains 1"]
     assert record_files(folder) == before
+
+
+@pytest.mark.parametrize(
+    ("overrides", "message"),
+    [
+        (
+            ["run_name=s_${seed}", "seed=0,1"],
+            "cannot depend on seed, which differs from job to job; give one",
+        ),
+        (["run_name=x", "seed=0,1", "paths.output_dir=outputs/y"], "paths.output_dir is set by the sweep; "),
+    ],
+)
+def test_sweeps_that_would_scatter_their_jobs(tmp_path: Path, overrides: list[str], message: str) -> None:
+    result = subprocess.run(
+        [sys.executable, "-c", OTHER_PROCESS, "-m", "experiment=smoke", *overrides],
+        cwd=tmp_path, capture_output=True, text=True, timeout=120,
+    )  # fmt: skip
+    assert result.returncode == 1
+    assert message in result.stderr
+    assert result.stderr.count("\n") == 1
+    assert "trains" not in result.stdout
+    assert not [*tmp_path.rglob("config.yaml")]
 
 
 FAILING_STEP = """
