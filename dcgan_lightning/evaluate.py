@@ -260,7 +260,8 @@ def _write(report: Mapping[str, Any], target: Path, images: "Tensor", real: "Rea
     if closest := report["runs"][0].get("closest"):
         assert real.train is not None
         pairs = {
-            f"closest by {space}s: generated | training image (distance: 1 = a usual unseen image's)": [
+            f"Closest by {space}s: generated (left) and training image (right). Distance 1 is that of a "
+            "typical unseen image, 0 of a copy": [
                 (images[pair["generated"]], real.train[pair["train"]], f"{pair['ratio']:.2f}")
                 for pair in found
             ]

@@ -25,7 +25,7 @@ from dcgan_lightning.pictures import (
     encode_png,
     make_grid,
 )
-from dcgan_lightning.rules import CLASS_NAMES
+from dcgan_lightning.rules import CLASS_NAMES, class_title
 from dcgan_lightning.sampling import generate_images
 
 GRID_LIMIT = 400  # images of a grid; the rest would be too small to see
@@ -85,7 +85,13 @@ def write_images(
 
 
 def write_interpolation(
-    folder: Path, generator: Generator, points: Tensor, steps: int, scale: int, film: FilmSettings
+    folder: Path,
+    generator: Generator,
+    points: Tensor,
+    steps: int,
+    scale: int,
+    film: FilmSettings,
+    first: int = 0,
 ) -> None:
     """Write the way from point to point as ``strip.png``, a row for each pair, and as a film.
 
@@ -96,11 +102,21 @@ def write_interpolation(
         steps: Frames from one point to the next.
         scale: Side of the square that each pixel of the strip becomes; in the film it is twice that.
         film: How the film is kept.
+        first: Number of the first point's image, for the captions below the ends.
     """
     frames = generate_images(generator, path(points, steps))
     shown = torch.arange(min(steps, STRIP_COLUMNS) + 1) * steps // min(steps, STRIP_COLUMNS)
     rows = torch.arange(len(points) - 1)[:, None] * steps + shown
-    _write_grid(folder / "strip.png", frames[rows.flatten()], len(shown), scale)
+    between = [""] * (len(shown) - 2)
+    picture = draw_labelled_grid(
+        [frames[row] for row in rows],
+        labels=[""] * len(rows),
+        captions=[
+            [f"image {number}", *between, f"image {number + 1}"] for number in range(first, first + len(rows))
+        ],
+        scale=scale,
+    )
+    (folder / "strip.png").write_bytes(picture)
     _write_film(folder, [make_grid(frame[None], 1, 2 * scale, padding=0) for frame in frames], film)
 
 
@@ -134,8 +150,8 @@ def write_neighbours(
 ) -> None:
     """Write each image beside the training images most like it, as ``neighbours.png`` and ``.csv``.
 
-    Below each training image stands how far its pixels are from the generated ones: the root of the mean
-    squared difference, in grey values from 0 to 255.
+    Below each training image stands how far its features are, by which they are ranked. The table also has
+    how far its pixels are: the root of the mean squared difference, in grey values from 0 to 255.
 
     Args:
         folder: Where to.
@@ -166,16 +182,19 @@ def write_neighbours(
     )
     picture = draw_labelled_grid(
         [torch.cat([image[None], row]) for image, row in zip(images, found, strict=True)],
-        labels=[f"{number}" for number in numbers],
-        captions=[["", *(f"{distance:.0f}" for distance in row)] for row in pixels.tolist()],
-        titles=["generated", *("nearest" if place == 1 else f"{place}." for place in places)],
+        labels=[f"image {number}" for number in numbers],
+        captions=[["", *(f"{distance:.1f}" for distance in row)] for row in distances.tolist()],
+        titles=["generated", "nearest", *map(_ordinal, places[1:])],
         scale=scale,
         gap_after=1,
+        headings={0: "The nearest training images by the classifier's features, with their distance"},
     )
     (folder / "neighbours.png").write_bytes(picture)
 
 
-def write_atlas(folder: Path, groups: Sequence[Garments], scale: int, png: bool = True) -> None:
+def write_atlas(
+    folder: Path, groups: Sequence[Garments], scale: int, png: bool = True, searched: int | None = None
+) -> None:
     """Write garments sorted by class with the classifier's confidence, as ``atlas.png`` and ``.csv``.
 
     Args:
@@ -183,12 +202,17 @@ def write_atlas(folder: Path, groups: Sequence[Garments], scale: int, png: bool 
         groups: A row for each class, in the order of ``CLASS_NAMES``.
         scale: Side of the square that each pixel becomes.
         png: Also write each image by itself.
+        searched: Among how many images they were found.
     """
+    most = max(map(len, groups))
+    among = "" if searched is None else f" in {searched:,}"
     picture = draw_labelled_grid(
         [group.images for group in groups],
-        labels=CLASS_NAMES,
+        labels=[*map(class_title, CLASS_NAMES)],
         captions=[_percentages(group) for group in groups],
         scale=scale,
+        headings={0: "The clearest images of each class, and how sure the classifier is of it"},
+        notes=["" if len(group) == most else f"{len(group) or 'none'}{among}" for group in groups],
     )
     (folder / "atlas.png").write_bytes(picture)
     _write_garments(folder / "atlas.csv", groups)
@@ -228,6 +252,12 @@ def write_class(folder: Path, garments: Garments, columns: int | None, scale: in
 def _columns(count: int) -> int:
     """Return how many columns make a grid about square."""
     return math.isqrt(count - 1) + 1
+
+
+def _ordinal(number: int) -> str:
+    """Return "2nd", "3rd", "11th"."""
+    ending = "th" if number % 100 in (11, 12, 13) else {1: "st", 2: "nd", 3: "rd"}.get(number % 10, "th")
+    return f"{number}{ending}"
 
 
 def _percentages(garments: Garments) -> list[str]:

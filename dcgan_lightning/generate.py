@@ -126,7 +126,7 @@ def _from_noise(values: Mapping[str, Any], generator: "Generator") -> Fill:
         elif values["mode"] == "interpolate":
             points = sample_noise(generator.latent_dim, n, seed, first)
             with show_progress("making the film"):
-                gallery.write_interpolation(folder, generator, points, steps, scale, film)
+                gallery.write_interpolation(folder, generator, points, steps, scale, film, first)
         else:
             points = sample_noise(generator.latent_dim, values["tours"] * n, seed, first)
             with show_progress("making the film"):
@@ -219,7 +219,7 @@ def _atlas(values: Mapping[str, Any], generator: "Generator", classifier: "Fashi
             groups = clearest_of_each_class(with_progress(pieces, pool, "searching"), n)
             for kind, group in zip(CLASS_NAMES, groups, strict=True):
                 _tell_few(kind, len(group), n, pool)
-            write_atlas(folder, groups, values["scale"], values["png"])
+            write_atlas(folder, groups, values["scale"], values["png"], pool)
             return
         looked = 0
         with show_progress(f"searching for {name}", pool) as work:

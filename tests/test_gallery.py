@@ -4,6 +4,7 @@ import os
 import weakref
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -27,6 +28,13 @@ def generator() -> Generator:
 def film_frames(file: Path) -> list[np.ndarray]:
     with Image.open(file) as film:
         return [np.asarray(frame.convert("L")) for frame in ImageSequence.Iterator(film)]
+
+
+def shown_images(file: Path, rows: int, columns: int, scale: int) -> np.ndarray:
+    """Return the images of a labelled grid without labels, headings and titles, (rows * columns, 28, 28)."""
+    picture = decode_png(file.read_bytes())[::scale, ::scale, 0]
+    places = [(4 + 40 * row, 8 + 32 * column) for row in range(rows) for column in range(columns)]
+    return np.stack([picture[y : y + 28, x : x + 28] for y, x in places])
 
 
 def table(file: Path) -> list[dict[str, str]]:
@@ -88,7 +96,7 @@ def test_interpolation_shows_the_way_in_strip_and_film(tmp_path: Path, generator
     gallery.write_interpolation(tmp_path, generator, points, 4, 2, gallery.FilmSettings())
     images = generate_images(generator, path(points, 4))
     rows = torch.cat([images[0:5], images[4:9]])
-    assert np.array_equal(decode_png((tmp_path / "strip.png").read_bytes()), make_grid(rows, 5, 2))
+    assert np.array_equal(shown_images(tmp_path / "strip.png", 2, 5, 2), rows[:, 0].numpy())
     frames = film_frames(tmp_path / "film.gif")
     assert frames[0].shape == (28 * 4, 28 * 4)
     assert np.array_equal(frames[0][::4, ::4], images[0, 0].numpy())
@@ -100,7 +108,44 @@ def test_a_strip_of_many_steps_shows_some(tmp_path: Path, generator: Generator) 
     points = sample_noise(6, 2, seed=1)
     gallery.write_interpolation(tmp_path, generator, points, 32, 1, gallery.FilmSettings())
     images = generate_images(generator, path(points, 32))[::2]
-    assert np.array_equal(decode_png((tmp_path / "strip.png").read_bytes()), make_grid(images, 17, 1))
+    assert np.array_equal(shown_images(tmp_path / "strip.png", 1, 17, 1), images[:, 0].numpy())
+
+
+def test_the_ends_of_a_strip_are_named(
+    tmp_path: Path, generator: Generator, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    drawn: list[dict[str, Any]] = []
+    monkeypatch.setattr(gallery, "draw_labelled_grid", lambda rows, **words: drawn.append(words) or b"")
+    gallery.write_interpolation(
+        tmp_path, generator, sample_noise(6, 3), 2, 1, gallery.FilmSettings(), first=9
+    )
+    assert drawn[0]["captions"] == [["image 9", "", "image 10"], ["image 10", "", "image 11"]]
+
+
+def test_neighbours_are_named_by_their_rank_and_its_measure(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    drawn: list[dict[str, Any]] = []
+    monkeypatch.setattr(gallery, "draw_labelled_grid", lambda rows, **words: drawn.append(words) or b"")
+    train, distances = flat_images(*range(24)), torch.arange(24.0)[None]
+    gallery.write_neighbours(tmp_path, flat_images(3), [7], train, torch.arange(24)[None], distances, scale=1)
+    words = drawn[0]
+    assert words["titles"][:5] == ["generated", "nearest", "2nd", "3rd", "4th"]
+    assert words["titles"][11:14] == ["11th", "12th", "13th"]
+    assert words["titles"][21:] == ["21st", "22nd", "23rd", "24th"]
+    assert words["captions"] == [["", *(f"{distance}.0" for distance in range(24))]]
+    assert words["labels"] == ["image 7"]
+
+
+def test_an_atlas_says_what_it_has_not_found(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    drawn: list[dict[str, Any]] = []
+    monkeypatch.setattr(gallery, "draw_labelled_grid", lambda rows, **words: drawn.append(words) or b"")
+    (garments,) = classify([flat_images(12, 13, 140)], BrightnessClassifier())
+    groups = [garments.take(garments.classes == index) for index in range(10)]
+    gallery.write_atlas(tmp_path, groups, scale=1, searched=5120)
+    assert drawn[0]["notes"] == ["", *["none in 5,120"] * 4, "1 in 5,120", *["none in 5,120"] * 4]
+    assert drawn[0]["labels"][0] == "T-shirt"
+    assert drawn[0]["labels"][9] == "ankle boot"
 
 
 def test_walk_shows_the_tours_side_by_side(tmp_path: Path, generator: Generator) -> None:

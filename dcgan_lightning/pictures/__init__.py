@@ -13,8 +13,8 @@ from dcgan_lightning.pictures.grids import (
     to_uint8,
     with_title,
 )
-from dcgan_lightning.pictures.labels import draw_labelled_grid
-from dcgan_lightning.pictures.plots import draw_curves, draw_examples, draw_pairs, draw_scores, draw_search
+from dcgan_lightning.pictures.labels import draw_labelled_grid, draw_pairs
+from dcgan_lightning.pictures.plots import draw_curves, draw_examples, draw_scores, draw_search
 
 __all__ = [
     "Panel",

@@ -1,4 +1,4 @@
-"""Plots: loss and accuracy curves and the first images, as the notebook draws them, and pairs of images."""
+"""Plots: loss and accuracy curves and the first images, as the notebook draws them, and scores."""
 
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
@@ -155,30 +155,4 @@ def draw_examples(images: "Tensor", columns: int = 5) -> bytes:
             axes.imshow(images[index].permute(1, 2, 0).squeeze(-1).numpy(), cmap="gray", vmin=0, vmax=255)
             axes.set_title(f"index: {index}")
     figure.subplots_adjust(left=0.01, right=0.99, bottom=0.02, top=0.93, wspace=0.05)
-    return png_of(figure)
-
-
-@with_defaults
-def draw_pairs(pairs: Mapping[str, Sequence[tuple["Tensor", "Tensor", str]]], columns: int = 4) -> bytes:
-    """Return pairs of images, side by side, in panels with a title, as the bytes of a PNG file.
-
-    Args:
-        pairs: A panel's title to its pairs: left and right image, each uint8 (1, H, W), and a caption.
-        columns: Pairs a row.
-    """
-    import torch  # it takes seconds, and plots of figures need none of it
-
-    heights = [-(-len(panel) // columns) for panel in pairs.values()]
-    figure = figure_of((2.8 * columns, 1.75 * sum(heights) + 0.5 * len(heights)))
-    parts = figure.subfigures(len(pairs), 1, squeeze=False, height_ratios=heights).flat
-    for part, rows, (title, panel) in zip(parts, heights, pairs.items(), strict=True):
-        part.suptitle(title)
-        axes = [*part.subplots(rows, columns, squeeze=False).flat]
-        for place in axes:
-            place.axis("off")
-        for place, (left, right, caption) in zip(axes, panel, strict=False):
-            gap = left.new_full((*left.shape[:2], 2), 128)
-            place.imshow(torch.cat([left, gap, right], dim=2)[0].numpy(), cmap="gray", vmin=0, vmax=255)
-            place.set_title(caption, fontsize="small")
-        part.subplots_adjust(left=0.01, right=0.99, bottom=0.01, top=0.87, wspace=0.05, hspace=0.25)
     return png_of(figure)

@@ -7,6 +7,7 @@ import numpy as np
 
 from dcgan_lightning.reports import elements
 from dcgan_lightning.reports.scores import ANCHOR_TITLES, FLOOR, Score, Scores
+from dcgan_lightning.rules import class_title
 
 _ROOM = 0.94  # share of a bar between its ends' places
 
@@ -80,7 +81,7 @@ def _position(place: float, anchors: Mapping[str, float]) -> str:
 def _classes(file: Scores) -> str:
     largest = max(*file.classes.values(), 1e-9)
     rows = "".join(
-        f"<dt>{escape(name.replace('t_shirt', 'T-shirt').replace('_', ' '))}</dt><dd>"
+        f"<dt>{escape(class_title(name))}</dt><dd>"
         f'<span class="track" style="background-size:{100 * share / largest:.1f}% 100%"></span>'
         f'<span class="share">{share:.1%}</span></dd>'
         for name, share in file.classes.items()

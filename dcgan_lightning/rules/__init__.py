@@ -1,7 +1,7 @@
 """Which values the configurations may hold. Knows no library, so that it can refuse at once."""
 
 from dcgan_lightning.rules.commands import COMMANDS, EXPORT_FORMATS
-from dcgan_lightning.rules.data import CLASS_NAMES, FASHION_MNIST_COUNT, batch_size_problem
+from dcgan_lightning.rules.data import CLASS_NAMES, FASHION_MNIST_COUNT, batch_size_problem, class_title
 from dcgan_lightning.rules.generate import GENERATE_COUNTS
 from dcgan_lightning.rules.nested import MISSING, flatten, look_up
 from dcgan_lightning.rules.training import (
@@ -31,6 +31,7 @@ __all__ = [
     "TOP_LEVEL",
     "TRAINING_RULES",
     "batch_size_problem",
+    "class_title",
     "flatten",
     "look_up",
 ]

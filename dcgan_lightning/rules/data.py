@@ -16,6 +16,13 @@ CLASS_NAMES = (
     "bag",
     "ankle_boot",
 )
+
+
+def class_title(name: str) -> str:
+    """Return a class as people write it: "T-shirt", "ankle boot"."""
+    return name.replace("t_shirt", "T-shirt").replace("_", " ")
+
+
 # Keys of the group data; each option has some of them.
 DATA_RULES: dict[str, Check] = {
     "data.seed": seed,

@@ -1,7 +1,8 @@
 import numpy as np
+import pytest
 import torch
 
-from dcgan_lightning.pictures import decode_png, draw_labelled_grid
+from dcgan_lightning.pictures import decode_png, draw_labelled_grid, draw_pairs
 
 SCALE = 3
 
@@ -85,3 +86,35 @@ def test_colours() -> None:
     image[0, 0] = 250
     picture = decode_png(draw_labelled_grid([image], [""], [[""]], scale=SCALE))
     assert ((picture[..., 0] == 250) & (picture[..., 1] == 0)).sum() == (28 * SCALE) ** 2
+
+
+def test_a_heading_stands_above_its_row_and_makes_room() -> None:
+    plain, headed = draw(), draw(headings={1: "words " * 4})
+    room = headed.shape[0] - plain.shape[0]
+    assert room in [(4 + 7 * lines) * SCALE for lines in (1, 2, 3)]
+    first = runs(plain[10 * SCALE], 10)[0][0]
+    (top, _), (moved, _) = (runs(picture[:, first + 5], 200)[0] for picture in (plain, headed))
+    assert moved - top == room
+    assert np.array_equal(headed[: 30 * SCALE], plain[: 30 * SCALE])  # nothing moves above it
+    assert (headed[top : top + room - 2 * SCALE] < 128).any()
+    above = draw(headings={0: "words"}, titles=["made"])
+    assert (above[: 11 * SCALE] < 128).any()
+    assert runs(above[:, first + 5], 10)[0][0] == (10 + 4 + 7) * SCALE
+
+
+def test_a_note_stands_where_a_row_has_ended() -> None:
+    plain, noted = draw(), draw(notes=["", "none"])
+    rows, columns = np.nonzero(plain != noted)
+    second_column = runs(plain[10 * SCALE], 60)[0][0]
+    assert columns.min() >= second_column
+    assert rows.min() > (4 + 28 + 8) * SCALE
+
+
+def test_pairs_show_left_and_right_in_each_panel() -> None:
+    left, right = (torch.full((1, 28, 28), grey, dtype=torch.uint8) for grey in (50, 200))
+    pictures = [decode_png(draw_pairs({"first": [(left, other, "a")], "second": [(left, left, "b")] * 5}))
+                for other in (left, right)]  # fmt: skip
+    assert pictures[0].shape == pictures[1].shape == (3 * 40 * 4 + 2 * 11 * 4 + 4 * 4, (4 * 62 + 8) * 4, 4)
+    dark, bright = ((pictures[1][..., 0] == grey).sum() for grey in (50, 200))
+    assert dark == pytest.approx(11 * bright, rel=0.05)  # one bright image beside eleven dark ones
+    assert (pictures[0][..., 0] == 200).sum() < 20  # only in the letters' edges

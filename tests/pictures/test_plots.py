@@ -11,7 +11,6 @@ from dcgan_lightning.pictures import (
     decode_png,
     draw_curves,
     draw_examples,
-    draw_pairs,
     draw_scores,
     draw_search,
     plots,
@@ -116,16 +115,6 @@ def test_examples_use_one_grey_range() -> None:
     assert picture.shape == (400, 800, 4)
     # Each image is a flat grey of 100, neither stretched to white nor to black.
     assert (picture[..., 0] == 100).mean() > 0.4
-
-
-def test_pairs_show_left_and_right_in_each_panel() -> None:
-    left, right = (torch.full((1, 28, 28), grey, dtype=torch.uint8) for grey in (50, 200))
-    pictures = [decode_png(draw_pairs({"first": [(left, other, "a")], "second": [(left, left, "b")] * 5}))
-                for other in (left, right)]  # fmt: skip
-    assert pictures[0].shape == pictures[1].shape == (500, 896, 4)
-    dark, bright = ((pictures[1][..., 0] == grey).sum() for grey in (50, 200))
-    assert dark == pytest.approx(11 * bright, rel=0.05)  # one bright image beside eleven dark ones
-    assert (pictures[0][..., 0] == 200).sum() < 20  # only in the letters' edges
 
 
 def test_no_figure_stays_open() -> None:
