@@ -76,7 +76,7 @@ def write_comparison(runs: Sequence[Run], folder: Path) -> str:
     files = {}
     if any(run.grid for run in runs):
         files["grids.png"] = draw_side_by_side(lay_out(settings))
-    curves = [(setting.label, [_curves(run) for run in setting.runs if run.history]) for setting in settings]
+    curves = [(setting.title, [_curves(run) for run in setting.runs if run.history]) for setting in settings]
     if any(histories for _, histories in curves):
         files["curves.png"] = draw_setting_curves([curve for curve in curves if curve[1]])
     for name, data in files.items():

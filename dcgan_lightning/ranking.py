@@ -1,20 +1,19 @@
 """Runs as settings and seeds: what differs, which setting leads, and whether that means anything."""
 
-import csv
-import io
 import math
 import statistics
-import textwrap
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from decimal import Decimal
 from typing import Any
 
 from dcgan_lightning.runs import FIGURES, SCORE, Run
+from dcgan_lightning.spreadsheet import Cell, csv_text
 
 TRAINING_SCORE = f"training_{SCORE}"  # against training images, which evaluation never uses
 SEED = "seed"
 _CAUTION = "Losses do not rank GANs: a low one may only mean that the other network is bad. "
-_LABEL_WIDTH = 80
+_LABEL_WIDTH, _NAMES_WIDTH = 80, 40
 _TRAINING_COUNT = "callbacks.scores.count"
 # How often the medians of two equal settings lie further apart than the larger spread, by the seeds of the
 # one with fewer: simulated with normal scores, 22 % for two seeds each, 6 % for three, 0.4 % for five; 45 %
@@ -39,6 +38,19 @@ class Setting:
     values: dict[str, Any]
     label: str
     runs: list[Run]
+
+    @property
+    def names(self) -> str:
+        """The names of the runs; nothing if they are only the numbers of a sweep's jobs."""
+        names = [run.name for run in self.runs]
+        return "" if all(map(str.isdecimal, names)) else ", ".join(names)
+
+    @property
+    def title(self) -> str:
+        """Names, if there are any, and what differs."""
+        if not self.names or not self.values:
+            return self.names or self.label
+        return f"{self.names}: {self.label}"
 
 
 @dataclass(frozen=True)
@@ -120,6 +132,12 @@ def format_value(value: Any) -> str:
     return str(value).lower() if isinstance(value, bool) else "null" if value is None else str(value)
 
 
+def shorten(text: str, width: int) -> str:
+    """Return a text in one line, cut if it is longer than ``width``."""
+    line = " ".join(text.split())
+    return line if len(line) <= width else f"{line[: width - 4].rstrip()} ..."
+
+
 def measures_of(run: Run) -> dict[str, float]:
     """Return everything a run can be ranked by."""
     values = dict(run.finals) | run.scores
@@ -196,20 +214,22 @@ def _failures(place: tuple[Setting, dict[str, list[float]]]) -> str:
     failed = sum(run.status == "failed" for run in runs)
     if not failed:
         return ""
-    label = textwrap.shorten(place[0].label, _LABEL_WIDTH, placeholder=" ...")
+    label = shorten(place[0].title, _LABEL_WIDTH)
     verb = "failed and is" if failed == 1 else "failed and are"
     return f"; {failed} of the {len(runs)} runs of {label} {verb} not counted"
 
 
 def format_ranking(ranking: Ranking) -> str:
     """Return the table for the terminal: median and range over the seeds of each measure."""
-    head = ["place" if ranking.has_score else "", "setting", "runs"]
+    has_names = any(setting.names for setting, _ in ranking.places)
+    head = ["place" if ranking.has_score else "", *["name"] * has_names, "setting", "runs"]
     rows = [[*head, *(part for name in ranking.measures for part in (f"{name}: median", "range"))]]
     for place, (setting, values) in enumerate(ranking.places, start=1):
-        label = textwrap.shorten(setting.label, _LABEL_WIDTH, placeholder=" ...")
+        names = [shorten(setting.names, _NAMES_WIDTH)] * has_names
+        label = shorten(setting.label, _LABEL_WIDTH)
         counted, begun = len(values[ranking.measures[0]]), len(setting.runs)
         runs = str(counted) if counted == begun else f"{counted} of {begun}"
-        row = [str(place) if ranking.has_score else "", label, runs]
+        row = [str(place) if ranking.has_score else "", *names, label, runs]
         for column in values.values():
             spread = f"{min(column):.4g} to {max(column):.4g}" if len(column) > 1 else "-"
             row += [f"{statistics.median(column):.4g}", spread]
@@ -217,7 +237,7 @@ def format_ranking(ranking: Ranking) -> str:
     widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
     lines = [
         "  ".join(
-            cell.ljust(width) if index < 2 else cell.rjust(width)
+            cell.ljust(width) if index < 2 + has_names else cell.rjust(width)
             for index, (cell, width) in enumerate(zip(row, widths, strict=True))
         )
         for row in rows
@@ -230,23 +250,30 @@ def summary_csv(runs: Sequence[Run]) -> str:
     keys = differing_settings(runs)
     measures = list(dict.fromkeys([*FIGURES, *(name for run in runs for name in measures_of(run))]))
     has_objective = any(run.objective is not None for run in runs)
-    text = io.StringIO()
-    table = csv.writer(text, lineterminator="\n")
     head = ["run", "status", *keys, "epochs", "seconds", *measures, *["objective"] * has_objective]
-    table.writerow([*head, "reason", "overrides"])
+    rows: list[list[Cell]] = [[*head, "reason", "overrides"]]
     for run in runs:
         values = measures_of(run)
-        table.writerow(
+        rows.append(
             [
                 run.name,
                 run.status,
-                *(format_value(run.settings[key]) if key in run.settings else "" for key in keys),
+                *(_cell(run.settings[key]) if key in run.settings else "" for key in keys),
                 run.epochs,
-                "" if run.seconds is None else f"{run.seconds:.1f}",
-                *(f"{values[name]:.6g}" if name in values else "" for name in measures),
-                *["" if run.objective is None else f"{run.objective:.6g}"] * has_objective,
+                _rounded(run.seconds, ".1f"),
+                *(_rounded(values.get(name), ".6g") for name in measures),
+                *[_rounded(run.objective, ".6g")] * has_objective,
                 run.reason,
                 " ".join(run.overrides),
             ]
         )
-    return text.getvalue()
+    return csv_text(rows)
+
+
+def _cell(value: Any) -> Cell:
+    is_number = isinstance(value, int | float) and not isinstance(value, bool)
+    return value if is_number else format_value(value)
+
+
+def _rounded(value: float | None, form: str) -> Decimal | None:
+    return None if value is None else Decimal(format(value, form))

@@ -241,3 +241,44 @@ def test_what_a_job_returned_is_a_column(tmp_path: Path, objective: float | None
     (run,) = make_runs(tmp_path, {})
     (row,) = csv.DictReader(io.StringIO(summary_csv([dataclasses.replace(run, objective=objective)])))
     assert row.get("objective") == (None if objective is None else "0.125")
+
+
+def test_runs_are_shown_by_their_names(tmp_path: Path) -> None:
+    folders = [
+        make_run(tmp_path / "wide", 0, 1e-4, score=2.0),
+        make_run(tmp_path / "wide_again", 1, 1e-4, score=4.0),
+        make_run(tmp_path / "narrow", 0, 2e-4, score=1.0),
+    ]
+    table = format_ranking(rank(group_by_setting(read_runs(folders))))
+    head, *lines = [line.split("  ") for line in table.splitlines()]
+    assert [part.strip() for part in head if part][:4] == ["place", "name", "setting", "runs"]
+    assert [[part.strip() for part in line if part][1:3] for line in lines] == [
+        ["narrow", "generator_lr=0.0002"],
+        ["wide, wide_again", "generator_lr=0.0001"],
+    ]
+    titles = [setting.title for setting in group_by_setting(read_runs(folders))]
+    assert titles == ["wide, wide_again: generator_lr=0.0001", "narrow: generator_lr=0.0002"]
+    assert group_by_setting(read_runs(folders[:2]))[0].title == "wide, wide_again"
+
+
+def test_the_numbers_of_a_sweeps_jobs_are_no_names(tmp_path: Path) -> None:
+    settings = group_by_setting(read_runs([make_sweep(tmp_path / "sweep", scores=True)]))
+    assert [setting.title for setting in settings] == ["generator_lr=0.0001", "generator_lr=0.0002"]
+    assert "name" not in format_ranking(rank(settings)).splitlines()[0]
+
+
+def test_long_names_are_cut(tmp_path: Path) -> None:
+    folders = [make_run(tmp_path / (letter * 200), rate=rate) for letter, rate in (("a", 1e-4), ("b", 2e-4))]
+    lines = format_ranking(rank(group_by_setting(read_runs(folders)))).splitlines()
+    assert max(map(len, lines)) < 170
+    assert ["a" * 36 in line for line in lines] == [False, True, False]
+
+
+def test_a_summary_holds_no_formulas(tmp_path: Path) -> None:
+    runs = read_runs(
+        [make_run(tmp_path / name, note=name) for name in ("=HYPERLINK(1)", "@SUM(1)", "+1", "-x")]
+    )
+    text = summary_csv([dataclasses.replace(run, objective=-1.5, reason=run.name) for run in runs])
+    for run, row in zip(runs, csv.DictReader(io.StringIO(text)), strict=True):
+        assert [row[name] for name in ("run", "reason", "model.note")] == [f"'{run.name}"] * 3
+        assert (row["objective"], row["gen_loss"], row["status"]) == ("-1.5", "1", "finished")

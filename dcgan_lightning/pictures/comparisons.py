@@ -62,7 +62,7 @@ def draw_side_by_side(rows: Sequence[Sequence[Panel | None]]) -> bytes:
             left = gap + column * (side + gap)
             axes = figure.add_axes((left / width, top / height, side / width, side / height))
             _show(axes, panel)
-            axes.set_title("\n".join(lines), fontsize=10, pad=4)
+            axes.set_title("\n".join(lines), fontsize=10, pad=4, parse_math=False)
         top -= gap
     return png_of(figure, dpi=110)
 
@@ -75,7 +75,9 @@ def _show(axes: "Axes", panel: Panel) -> None:
         return
     axes.set_facecolor("0.95")
     note = "\n".join(textwrap.wrap(panel.note, 34)[:10])
-    axes.text(0.5, 0.5, note, ha="center", va="center", fontsize=9, transform=axes.transAxes)
+    axes.text(
+        0.5, 0.5, note, ha="center", va="center", fontsize=9, parse_math=False, transform=axes.transAxes
+    )
 
 
 @with_defaults
@@ -93,7 +95,8 @@ def draw_setting_curves(settings: Sequence[tuple[str, Sequence[History]]]) -> by
     import matplotlib
 
     has_score = any("score" in history for _, histories in settings for history in histories)
-    columns, legend_rows = _legend_shape([label for label, _ in settings])
+    labels = [label for label, _ in settings]
+    columns, legend_rows = _legend_shape(labels)
     figure = figure_of((14, (8.5 if not has_score else 12) + LEGEND_ROW * (legend_rows - 1)))
     rows = 3 if has_score else 2
     grid = figure.add_gridspec(rows, 2)
@@ -101,9 +104,9 @@ def draw_setting_curves(settings: Sequence[tuple[str, Sequence[History]]]) -> by
     places = [(unit, name) for _, unit, names in PANELS.values() for name in names]
     for index, (unit, name) in enumerate(places):
         axes = figure.add_subplot(grid[index // 2, index % 2])
-        for number, (label, histories) in enumerate(settings):
+        for number, (_, histories) in enumerate(settings):
             curves = [_smooth(history, name) for history in histories if name in history]
-            _draw_spread(axes, curves, colours[number % len(colours)], label)
+            _draw_spread(axes, curves, colours[number % len(colours)])
         axes.set(title=name, xlabel="epochs trained", ylabel=unit)
         if unit.startswith("accuracy"):
             axes.set_ylim(-0.02, 1.02)
@@ -114,7 +117,7 @@ def draw_setting_curves(settings: Sequence[tuple[str, Sequence[History]]]) -> by
         _draw_scores(figure.add_subplot(grid[2, :]), settings, colours)
     for axes in figure.axes:
         axes.grid(alpha=0.3)
-    _add_legend(figure, columns, legend_rows)
+    _add_legend(figure, labels, columns, legend_rows)
     return png_of(figure)
 
 
@@ -129,8 +132,8 @@ def _draw_scores(
     ]
     epochs = np.concatenate([x for curves in scored for x, _ in curves])
     if max(len(x) for curves in scored for x, _ in curves) > 1:
-        for number, ((label, _), curves) in enumerate(zip(settings, scored, strict=True)):
-            _draw_spread(axes, curves, colours[number % len(colours)], label, marker="o")
+        for number, curves in enumerate(scored):
+            _draw_spread(axes, curves, colours[number % len(colours)], marker="o")
         axes.set(title=title, xlabel="epoch", ylabel="distance")
         axes.margins(x=0.01)
         count_in_whole_numbers(axes, epochs)
@@ -164,13 +167,12 @@ def _draw_spread(
     axes: "Axes",
     curves: Sequence[Curve],
     colour: str,
-    label: str,
     marker: str = "",
 ) -> None:
     """Draw median and range of curves that may have points at other places and other ends."""
     curves = [curve for curve in curves if len(curve[0])]
     if not curves:
-        axes.plot([], [], color=colour, label=label)
+        axes.plot([], [], color=colour)
         return
     longest = max((x for x, _ in curves), key=lambda x: x[-1])
     points = longest if len(longest) <= POINTS else np.linspace(longest[0], longest[-1], POINTS)
@@ -182,11 +184,12 @@ def _draw_spread(
         if len(points) == 1:
             axes.vlines(points, low, high, color=colour, linewidth=1.4)
         axes.fill_between(points, low, high, color=colour, alpha=0.18, linewidth=0)
-    axes.plot(points, np.nanmedian(table, axis=0), color=colour, label=label, linewidth=1.4, marker=marker)
+    axes.plot(points, np.nanmedian(table, axis=0), color=colour, linewidth=1.4, marker=marker)
 
 
 def _short(label: str) -> str:
-    return textwrap.shorten(label, 90, placeholder=" ...")
+    line = " ".join(label.split())
+    return line if len(line) <= 90 else f"{line[:86].rstrip()} ..."
 
 
 def _legend_shape(labels: Sequence[str]) -> tuple[int, int]:
@@ -196,11 +199,13 @@ def _legend_shape(labels: Sequence[str]) -> tuple[int, int]:
     return columns, -(-len(labels) // columns)
 
 
-def _add_legend(figure: "Figure", columns: int, rows: int) -> None:
-    """Put one legend for all panels above them."""
-    handles, labels = figure.axes[0].get_legend_handles_labels()
+def _add_legend(figure: "Figure", labels: Sequence[str], columns: int, rows: int) -> None:
+    """Put one legend for all panels above them; a label may hold any sign, also ``$`` or ``_`` in front."""
     height = figure.get_figheight()
-    short = [_short(label) for label in labels]
-    figure.legend(handles, short, loc="upper center", ncols=columns, fontsize=10, frameon=False)
+    lines = figure.axes[0].get_lines()
+    placeholders = ["-"] * len(lines)
+    legend = figure.legend(lines, placeholders, loc="upper center", ncols=columns, fontsize=10, frameon=False)
+    for text, label in zip(legend.get_texts(), labels, strict=True):
+        text.set(text=_short(label), parse_math=False)
     top = 1 - (LEGEND_ROW * rows + 0.6) / height
     figure.subplots_adjust(left=0.055, right=0.985, bottom=0.6 / height, top=top, hspace=0.38, wspace=0.14)

@@ -138,3 +138,21 @@ def test_running_means_stand_in_the_middle_of_what_they_cover() -> None:
     values = {"gen_loss": np.arange(200.0), "epochs": np.arange(200.0) * 10}
     epochs, means = _smooth(values, "gen_loss")
     assert (epochs[0], means[0], len(means)) == (35.0, 3.5, 193)
+
+
+@pytest.mark.parametrize("label", ["_first", "$x^", "a$b$c_{", "größe", "%s", "\\alpha", "x" * 500, "a\nb"])
+def test_any_name_can_be_drawn(label: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Also those that Matplotlib would leave out of the legend, or take for a formula."""
+    shown: list[str] = []
+    save = Figure.savefig
+
+    def look(figure: Figure, *args: object, **kwargs: object) -> None:
+        shown.extend(text.get_text() for legend in figure.legends for text in legend.get_texts())
+        save(figure, *args, **kwargs)
+
+    monkeypatch.setattr(Figure, "savefig", look)
+    draw_setting_curves([(label, [history(0.5)]), ("other", [history(0.7)])])
+    assert len(shown) == 2
+    assert shown[1] == "other"
+    assert label.split()[0][:86] == shown[0][: len(label.split()[0][:86])]
+    draw_side_by_side([[Panel(label, grey(0)), Panel(label, note=label)]])
