@@ -6,19 +6,19 @@ from torch import Tensor
 
 from dcgan_lightning.data import InMemoryDataModule
 from dcgan_lightning.errors import CollapsedError
-from dcgan_lightning.networks.averaging import STATISTICS_BATCH_SIZE, statistics_noise
-from dcgan_lightning.networks.modes import inference
-from dcgan_lightning.systems import DCGAN
+from dcgan_lightning.systems import System
+
+IMAGES = 256  # that are compared, of each kind
 
 
 class Collapse(Callback):
     """End a run whose generator makes nearly the same image for every noise vector.
 
-    Looked at after each epoch, with noise that follows from the seed alone; the training is not touched.
+    Checked after each epoch, on inputs that follow from the seed alone; the training is not touched.
 
     Args:
-        least_variety: Smallest variety of generated images, as a share of the real images', that goes on.
-        after_epochs: The first look is at the end of this epoch; very young generators make one grey image.
+        least_variety: Stop when variety falls below this fraction of the real images' variety.
+        after_epochs: Epoch of the first check; very young generators make one grey image.
     """
 
     def __init__(self, least_variety: float = 0.05, after_epochs: int = 3) -> None:
@@ -31,12 +31,12 @@ class Collapse(Callback):
         Raises:
             CollapsedError: It is too small.
         """
-        assert isinstance(pl_module, DCGAN)
+        assert isinstance(pl_module, System)
         datamodule = getattr(trainer, "datamodule", None)
         epoch = trainer.current_epoch + 1
         if epoch < self.after_epochs or not isinstance(datamodule, InMemoryDataModule):
             return
-        real = variety(datamodule.images[:STATISTICS_BATCH_SIZE].float() / 127.5 - 1)
+        real = variety(datamodule.images[:IMAGES].float() / 127.5 - 1)
         share = generated_variety(pl_module) / real
         if share < self.least_variety:
             raise CollapsedError(
@@ -45,11 +45,9 @@ class Collapse(Callback):
             )
 
 
-def generated_variety(system: DCGAN) -> float:
-    """Return the `variety` of images from fixed noise, made in inference mode."""
-    noise = next(iter(statistics_noise(system.generator.latent_dim, system.seed, system.device)))
-    with inference(system.generator):
-        return variety(system.generator(noise))
+def generated_variety(system: System) -> float:
+    """Return the `variety` of the system's fixed images (see `System.preview`)."""
+    return variety(system.preview(IMAGES))
 
 
 def variety(images: Tensor) -> float:

@@ -1,10 +1,10 @@
-"""The same noise vectors as images, again and again while the generator learns."""
+"""The same inputs as images, again and again while the networks learn."""
 
+import contextlib
 from pathlib import Path
 from typing import Protocol, runtime_checkable
 
 import pytorch_lightning as pl
-import torch
 from pytorch_lightning.callbacks import Callback
 from torch import Tensor
 
@@ -12,13 +12,10 @@ from dcgan_lightning.callbacks.averaged_generator import find_average
 from dcgan_lightning.callbacks.tracking import log_picture
 from dcgan_lightning.data import InMemoryDataModule
 from dcgan_lightning.files import write_atomic
-from dcgan_lightning.networks import Generator
-from dcgan_lightning.networks.modes import inference
 from dcgan_lightning.optional import OptionalSteps
 from dcgan_lightning.pictures import decode_png, encode_png, make_grid, to_uint8, with_title
-from dcgan_lightning.randomness import stream_generator
 from dcgan_lightning.samples import grid_name
-from dcgan_lightning.systems import DCGAN
+from dcgan_lightning.systems import System
 
 
 @runtime_checkable
@@ -34,8 +31,8 @@ class SampleGrid(Callback):
 
     Grids are drawn at iterations 1, 1 + n, 1 + 2n, ... of every epoch and at its end, as
     ``sample_epoch_0001_iter_001.png``. Beside them stand ``real.png`` (the first training images) and
-    ``untrained.png``. A grid's epoch and iteration are the title in its metadata. The noise follows from the
-    run's seed alone.
+    ``untrained.png``. A grid's epoch and iteration are the title in its metadata. What is shown follows from
+    the run's seed alone (see `System.preview`).
 
     Args:
         every_n_iterations: n above, >= 1; the notebook has 50.
@@ -63,26 +60,13 @@ class SampleGrid(Callback):
         self.averaged = averaged
         self._optional = OptionalSteps()
 
-    def noise(self, system: DCGAN) -> Tensor:
-        """Return the grid's noise vectors, (rows * columns, latent_dim), always the same for a seed."""
-        shape = (self.rows * self.columns, system.generator.latent_dim)
-        return torch.randn(shape, generator=stream_generator(system.seed, "sample_grid")).to(system.device)
-
-    def draw(self, system: DCGAN, generator: Generator | None = None) -> bytes:
-        """Return the current grid as the bytes of a PNG file; nothing in the system changes.
-
-        Args:
-            system: Gives the noise and, if no other is given, the generator.
-            generator: Draws instead of the system's own.
-        """
-        generator = generator or system.generator
-        with inference(generator):
-            images = generator(self.noise(system))
-        return self._encode(to_uint8(images))
+    def draw(self, system: System) -> bytes:
+        """Return the current grid as the bytes of a PNG file; nothing in the system changes."""
+        return self._encode(to_uint8(system.preview(self.rows * self.columns)))
 
     def on_train_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
         """Show real images and what the untrained generator makes."""
-        assert isinstance(pl_module, DCGAN)
+        assert isinstance(pl_module, System)
         if not trainer.is_global_zero:
             return
         folder = _samples_folder(trainer)
@@ -104,13 +88,14 @@ class SampleGrid(Callback):
         batch_idx: int,
     ) -> None:
         """Draw a grid where one is due, and hand it to the callbacks and loggers that want it."""
-        assert isinstance(pl_module, DCGAN)
+        assert isinstance(pl_module, System)
         is_last = batch_idx + 1 == trainer.num_training_batches
         if not trainer.is_global_zero or (batch_idx % self.every_n_iterations != 0 and not is_last):
             return
         average = find_average(trainer) if self.averaged else None
         with self._optional("a sample grid was not drawn"):
-            png = self.draw(pl_module, average.generator if average else None)
+            with average.shown(pl_module) if average else contextlib.nullcontext():
+                png = self.draw(pl_module)
             moment = f"epoch {trainer.current_epoch + 1}, iteration {batch_idx + 1}"
             self._hand_over(trainer, with_title(png, moment), batch_idx)
 

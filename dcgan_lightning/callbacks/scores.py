@@ -1,10 +1,11 @@
 """How good and how varied the images are, while the generator learns."""
 
+import contextlib
 import logging
 import math
 import time
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, cast
 
 import numpy as np
 import pytorch_lightning as pl
@@ -16,6 +17,7 @@ from dcgan_lightning.callbacks.averaged_generator import find_average
 from dcgan_lightning.callbacks.checkpoints import checkpoints_folder
 from dcgan_lightning.callbacks.tables import FIGURE, write_table
 from dcgan_lightning.data import InMemoryDataModule
+from dcgan_lightning.errors import ConfigError
 from dcgan_lightning.evaluation.features import FeatureNetwork, load_features
 from dcgan_lightning.evaluation.scores import CHEAP_METRICS, RealImages, check_count, score_images
 from dcgan_lightning.files import write_atomic
@@ -23,8 +25,7 @@ from dcgan_lightning.optional import OptionalSteps
 from dcgan_lightning.pictures import draw_scores
 from dcgan_lightning.randomness import stream_generator
 from dcgan_lightning.rules import CLASS_NAMES
-from dcgan_lightning.sampling import sample_images
-from dcgan_lightning.systems import DCGAN
+from dcgan_lightning.systems import Sampler, System
 
 log = logging.getLogger(__name__)
 
@@ -97,8 +98,14 @@ class Scores(Callback):
 
         Raises:
             MissingExtraError: The package that reads it is not installed.
-            ScoreError: The data are no grey images, or too few.
+            ScoreError: The images are not greyscale, or too few.
+            ConfigError: The system does not make images from noise.
         """
+        if not isinstance(pl_module, Sampler):
+            raise ConfigError(
+                f"callbacks.scores: {type(pl_module).__name__} does not make images from noise; "
+                "set callbacks.scores=null"
+            )
         datamodule = getattr(trainer, "datamodule", None)
         assert isinstance(datamodule, InMemoryDataModule)
         network = load_features()
@@ -113,7 +120,7 @@ class Scores(Callback):
 
     def on_train_epoch_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
         """Score the generator where due."""
-        assert isinstance(pl_module, DCGAN)
+        assert isinstance(pl_module, System)
         epoch = trainer.current_epoch + 1
         if epoch % self.every_n_epochs != 0 and epoch != trainer.max_epochs:
             return
@@ -140,12 +147,12 @@ class Scores(Callback):
         """Take up the rows of a checkpoint."""
         self._rows = state_dict["rows"]
 
-    def _score(self, trainer: pl.Trainer, system: DCGAN, epoch: int) -> dict[str, Any]:
+    def _score(self, trainer: pl.Trainer, system: System, epoch: int) -> dict[str, Any]:
         assert self._real is not None
         started = time.perf_counter()
         average = None if self.averaged is False else find_average(trainer)
-        generator = average.generator if average else system.generator
-        images = sample_images(generator, self.count, system.seed)
+        with average.shown(system) if average else contextlib.nullcontext():
+            images = cast(Sampler, system).sample(self.count, system.seed)
         scores = score_images(images, self._real, self._network, CHEAP_METRICS)
         seconds = time.perf_counter() - started
         row: Tensor = torch.tensor(

@@ -1,6 +1,6 @@
 """The notebook's training step as a LightningModule."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
 import torch
 from torch import Tensor
@@ -14,7 +14,10 @@ from dcgan_lightning.networks import (
     Initialization,
     discriminator_accuracy,
 )
+from dcgan_lightning.networks.averaging import statistics_noise
+from dcgan_lightning.networks.modes import inference
 from dcgan_lightning.randomness import stream_generator
+from dcgan_lightning.sampling import sample_images
 from dcgan_lightning.systems.gradients import backpropagate
 from dcgan_lightning.systems.system import Figure, System
 
@@ -60,6 +63,8 @@ class DCGAN(System):
         Figure("real_accuracy", *ACCURACY, short="real", digits=2),
         Figure("fake_accuracy", *ACCURACY, short="fake", digits=2),
     )
+
+    averaged = ("generator",)
 
     def __init__(
         self,
@@ -124,6 +129,22 @@ class DCGAN(System):
         """
         noise = torch.randn(self.batch_size, self.generator.latent_dim, device=self.device)
         return noise[self.global_rank :: self.trainer.world_size]
+
+    def preview(self, count: int) -> Tensor:
+        """Return the images of ``count`` noise vectors that follow from the run's seed."""
+        shape = (count, self.generator.latent_dim)
+        noise = torch.randn(shape, generator=stream_generator(self.seed, "sample_grid"))
+        with inference(self.generator):
+            images: Tensor = self.generator(noise.to(self.device))
+        return images
+
+    def sample(self, count: int, seed: int = 0, first: int = 0) -> Tensor:
+        """Return the images ``first`` to ``first + count - 1`` of a seed (see `sample_images`)."""
+        return sample_images(self.generator, count, seed, first)
+
+    def statistics_inputs(self, name: str) -> Iterable[Tensor]:
+        """Yield noise for the averaged generator."""
+        return statistics_noise(self.generator.latent_dim, self.seed, self.device)
 
     def configure_optimizers(self) -> list[Optimizer]:
         """Return one Adam for the generator and one for the discriminator, in this order."""

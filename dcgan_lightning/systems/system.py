@@ -6,8 +6,8 @@ training and reports know it through this class alone.
 
 import math
 from abc import ABC, abstractmethod
-from collections.abc import Mapping
-from typing import Any, ClassVar, NamedTuple, cast
+from collections.abc import Iterable, Mapping
+from typing import Any, ClassVar, NamedTuple, Protocol, cast, runtime_checkable
 
 import pytorch_lightning as pl
 import torch
@@ -41,8 +41,8 @@ class Figure(NamedTuple):
 class System(pl.LightningModule, ABC):
     """A method: its networks, its optimizers, and what one iteration does.
 
-    A subclass defines `figures`, ``configure_optimizers`` and `learn`. It calls `apply_gradients` in `learn`,
-    once for each update of its networks.
+    A subclass defines `figures`, ``configure_optimizers``, `learn` and `preview`. It calls `apply_gradients`
+    in `learn`, once for each update of its networks. If it makes images from noise, it is a `Sampler` too.
 
     Here, for all systems: the random numbers of an iteration are a function of (seed, iteration, process); a
     figure that is not finite changes no weight; gradients and figures are averaged over the processes; memory
@@ -54,9 +54,11 @@ class System(pl.LightningModule, ABC):
 
     Attributes:
         figures: What is measured in every iteration, in the order of history.csv.
+        averaged: Names of the networks whose weights are worth averaging over the training.
     """
 
     figures: ClassVar[tuple[Figure, ...]]
+    averaged: ClassVar[tuple[str, ...]] = ()
 
     def __init__(self, seed: int, compile_mode: str | None = None) -> None:
         super().__init__()
@@ -78,6 +80,27 @@ class System(pl.LightningModule, ABC):
         Raises:
             DivergedError: A figure is not finite; no weight was changed.
         """
+
+    @abstractmethod
+    def preview(self, count: int) -> Tensor:
+        """Return the same fixed inputs as images, again and again while the networks learn.
+
+        The networks are in inference mode meanwhile, and nothing in the system changes.
+
+        Args:
+            count: Number of images.
+
+        Returns:
+            (count, C, H, W) in [-1, 1], on the system's device.
+        """
+
+    def statistics_inputs(self, name: str) -> Iterable[Tensor]:
+        """Yield inputs for the BatchNorm statistics of an averaged network: always the same for a seed.
+
+        Args:
+            name: One of `averaged`; networks without BatchNorm need none.
+        """
+        return ()
 
     @property
     def iteration(self) -> int:
@@ -158,6 +181,23 @@ class System(pl.LightningModule, ABC):
         figures = self.learn(batch)
         self.log_dict(figures)  # kept on the device until a logger wants them: no sync an iteration
         return figures
+
+
+@runtime_checkable
+class Sampler(Protocol):
+    """A system that makes images from noise."""
+
+    def sample(self, count: int, seed: int = 0, first: int = 0) -> Tensor:
+        """Return the images ``first`` to ``first + count - 1`` of a seed.
+
+        Args:
+            count: How many, >= 1.
+            seed: Of the noise; any.
+            first: Number of the first one, from 0.
+
+        Returns:
+            uint8 (count, C, H, W), on the CPU.
+        """
 
 
 def divergence(name: str, value: float, epoch: int, iteration: int) -> str:

@@ -55,7 +55,7 @@ def test_every_iteration_is_averaged(tmp_path: Path) -> None:
     for update, weights in enumerate(recorder.weights[1:], 1):
         kept = min(0.4, (1 + update) / (10 + update))
         expected = {name: kept * expected[name] + (1 - kept) * weights[name] for name in weights}
-    for name, value in average.generator.named_parameters():
+    for name, value in average.networks["generator"].named_parameters():
         np.testing.assert_allclose(value, expected[name], rtol=0, atol=1e-6)
 
 
@@ -67,14 +67,14 @@ def test_the_training_is_not_touched(tmp_path: Path) -> None:
     for name, value in without.state_dict().items():
         assert torch.equal(with_average.state_dict()[name], value), name
     assert with_average.generator.training
-    assert average.generator is not with_average.generator
+    assert average.networks["generator"] is not with_average.generator
 
 
 def test_its_statistics_are_those_of_its_own_weights(tmp_path: Path) -> None:
     average = AveragedGenerator()
     _, system = train(tmp_path, [average, Checkpoints()])
     generator = Generator(6, (8, 6, 4))
-    generator.load_state_dict(average.generator.state_dict())
+    generator.load_state_dict(average.networks["generator"].state_dict())
     measure_statistics(generator, statistics_noise(6, system.seed, torch.device("cpu")))
     saved = averaged_state(tmp_path / "checkpoints" / "last.ckpt")
     for name, value in generator.state_dict().items():
@@ -91,8 +91,8 @@ def test_grids_are_drawn_with_it(tmp_path: Path) -> None:
     _, system = train(tmp_path / "averaged", [average, grid])
     last = Path("samples") / f"sample_epoch_0001_iter_00{ITERATIONS}.png"
     shown = decode_png((tmp_path / "averaged" / last).read_bytes())
-    with inference(average.generator):
-        images = average.generator(grid.noise(system))
+    with average.shown(system):
+        images = system.preview(6)
     assert np.array_equal(shown, make_grid(to_uint8(images), columns=3))
     assert not np.array_equal(shown, decode_png((tmp_path / "live" / last).read_bytes()))
 
@@ -166,7 +166,9 @@ def test_a_run_that_kept_none_can_begin_to(tmp_path: Path) -> None:
     for update, weights in enumerate(recorder.weights[1:], 1):
         kept = min(0.4, (1 + update) / (10 + update))
         expected = kept * expected + (1 - kept) * weights[first]
-    np.testing.assert_allclose(average.generator.get_parameter(first), expected, rtol=0, atol=1e-6)
+    np.testing.assert_allclose(
+        average.networks["generator"].get_parameter(first), expected, rtol=0, atol=1e-6
+    )
 
 
 def test_what_is_loaded_is_the_average(tmp_path: Path) -> None:
@@ -175,6 +177,8 @@ def test_what_is_loaded_is_the_average(tmp_path: Path) -> None:
     trained = load_trained(tmp_path)
     assert trained.averaged
     z = torch.randn(3, 6)
-    with torch.no_grad(), inference(average.generator):
-        assert torch.equal(trained.generator(z), average.generator(z))
-        assert not torch.equal(load_trained(tmp_path, averaged=False).generator(z), average.generator(z))
+    with torch.no_grad(), inference(average.networks["generator"]):
+        assert torch.equal(trained.generator(z), average.networks["generator"](z))
+        assert not torch.equal(
+            load_trained(tmp_path, averaged=False).generator(z), average.networks["generator"](z)
+        )

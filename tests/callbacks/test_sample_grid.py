@@ -57,14 +57,6 @@ def test_a_grid_shows_the_generator_in_inference_mode(tmp_path: Path) -> None:
     assert shown.shape == (2 * (2 * 30 + 2), 2 * (3 * 30 + 2))
 
 
-def test_noise_follows_from_the_seed_alone() -> None:
-    torch.manual_seed(1)
-    first = SampleGrid().noise(DCGAN(seed=4))
-    torch.manual_seed(2)
-    assert torch.equal(SampleGrid().noise(DCGAN(seed=4)), first)
-    assert not torch.equal(SampleGrid().noise(DCGAN(seed=5)), first)
-
-
 def test_real_and_untrained_pictures(tmp_path: Path) -> None:
     train(tmp_path, [SampleGrid(scale=1)])
     datamodule = SyntheticDataModule(8, count=36)

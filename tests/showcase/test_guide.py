@@ -47,7 +47,7 @@ def test_the_guide_runs_and_its_numbers_are_right(tmp_path: Path, monkeypatch: p
     untrained = DCGAN(seed=0, generator_channels=(128, 64, 32), discriminator_channels=(32, 64))
     live = names["system"].generator.layers.conv2d_transpose_2.weight
     assert not torch.equal(live, untrained.generator.layers.conv2d_transpose_2.weight)
-    assert not torch.equal(live, names["average"].generator.layers.conv2d_transpose_2.weight)
+    assert not torch.equal(live, names["average"].networks["generator"].layers.conv2d_transpose_2.weight)
     assert names["way"].shape == (8, 100)
     torch.testing.assert_close(names["way"][[0, -1]], names["noise"][[30, 5]])
 

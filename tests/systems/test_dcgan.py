@@ -166,6 +166,22 @@ def test_weights_follow_from_the_seed_alone() -> None:
     assert not torch.equal(first.generator.layers.dense.weight, other.generator.layers.dense.weight)
 
 
+def test_preview_follows_from_the_seed_alone() -> None:
+    first, other = DCGAN(seed=5, **SIZES), DCGAN(seed=6, **SIZES)
+    other.load_state_dict(first.state_dict())
+    torch.manual_seed(1)
+    images = first.preview(3)
+    torch.manual_seed(2)
+    assert torch.equal(DCGAN(seed=5, **SIZES).preview(3), images)
+    assert not torch.equal(other.preview(3), images)
+    assert first.generator.training
+
+
+def test_samples_are_numbered() -> None:
+    system = DCGAN(**SIZES)
+    assert torch.equal(system.sample(3, seed=7, first=2), system.sample(5, seed=7)[2:])
+
+
 def test_threshold_is_an_argument(tmp_path: Path) -> None:
     # A fresh discriminator's logits are near 0: below 0.5 and, for about half, above 0.
     figures = {}
