@@ -14,6 +14,7 @@ from hydra.core.hydra_config import HydraConfig
 from hydra.types import RunMode
 from omegaconf import DictConfig, OmegaConf
 
+from dcgan_lightning.closing import describe_end, describe_score, next_steps
 from dcgan_lightning.commands import (
     Outcome,
     forgetting_locals,
@@ -32,7 +33,6 @@ from dcgan_lightning.devices import (
     set_threads,
     threads_of_job,
 )
-from dcgan_lightning.durations import format_count, format_duration
 from dcgan_lightning.errors import (
     CollapsedError,
     ConfigError,
@@ -81,6 +81,8 @@ class RunResult:
         metrics: The last iteration's four figures; empty if nothing was left to train.
         score: The lowest Fréchet distance that ``callbacks.scores`` measured, if it was there.
         system: The trained networks.
+        score_epoch: After which epoch the score was measured.
+        has_trained: Whether anything was left to train.
     """
 
     folder: Path
@@ -89,6 +91,8 @@ class RunResult:
     metrics: dict[str, float]
     score: float | None
     system: "DCGAN"
+    score_epoch: int | None = None
+    has_trained: bool = True
 
 
 def train(cfg: DictConfig) -> RunResult:
@@ -184,13 +188,16 @@ def _train(cfg: DictConfig, folder: Path, ckpt_path: Path | None) -> RunResult:
         raise
     _try_to_report(cfg, folder)
     scores = find_scores(trainer)
+    best = scores.best if scores else None
     return RunResult(
         folder=folder,
         epochs=trainer.current_epoch,
         seconds=time.monotonic() - started,
         metrics={name: float(value) for name, value in trainer.callback_metrics.items()},
-        score=best.value if scores and (best := scores.best) else None,
+        score=best.value if best else None,
+        score_epoch=best.epoch if best else None,
         system=system,
+        has_trained=not is_finished,
     )
 
 
@@ -305,9 +312,13 @@ def _command(cfg: DictConfig) -> float | None:
             log.info("\n%s", _how_to_go_on("go on", cfg, cfg.trainer.max_epochs))
         raise
 
-    done = format_count(result.epochs, "epoch")
-    log.info("\ndone: %s (%s in this session)", done, format_duration(result.seconds))
+    log.info("\n%s", describe_end(result.epochs, result.seconds, result.has_trained))
+    if result.score is not None and result.score_epoch is not None:
+        log.info("%s", describe_score(result.score, result.score_epoch))
     log.info("everything is in %s", folder)
+    if not is_sweep:
+        for line in next_steps(folder, keeps_checkpoints(cfg.callbacks)):
+            log.info("%s", line)
     log.info("%s", _how_to_go_on("train on", cfg, cfg.trainer.max_epochs + 10))
     return outcome.objective
 

@@ -106,6 +106,7 @@ def test_a_finished_run_in_a_new_folder_goes_on_from_there(
 def test_a_runs_folder_is_a_checkpoint_too(compose_cfg: Compose, unbroken: Path) -> None:
     result = train(compose_cfg(*SMOKE, "trainer.max_epochs=5", f"ckpt_path={unbroken}"))
     assert result.epochs == 5
+    assert result.has_trained
 
 
 def test_a_finished_run_gets_its_missing_files_without_training(
@@ -116,6 +117,7 @@ def test_a_finished_run_gets_its_missing_files_without_training(
         (tmp_path / "run" / name).unlink()
     result = train(compose_cfg(*SMOKE, "trainer.max_epochs=4", "ckpt_path=last"))
     assert result.epochs == 4
+    assert not result.has_trained
     assert_same_run(tmp_path / "run", unbroken)
     before = bytes_of(tmp_path / "run")
     train(compose_cfg(*SMOKE, "trainer.max_epochs=4", "ckpt_path=last", "logger=[csv,tensorboard]"))

@@ -42,6 +42,8 @@ def test_smoke_run_and_its_continuation(run_module: RunModule, tmp_path: Path) -
     assert "Total parameters: 20,744" in first.stdout
     assert "epoch 2/2 | 0 s left" in first.stdout
     assert "run_name=first ckpt_path=last" in first.stdout
+    assert "open outputs/first/report.html in a browser" in first.stdout
+    assert "make images with: python -m dcgan_lightning.generate ckpt_path=outputs/first\n" in first.stdout
 
     again = run_module("dcgan_lightning.train", "experiment=smoke", "run_name=first")
     assert again.returncode == 1
