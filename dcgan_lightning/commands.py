@@ -24,6 +24,7 @@ from dcgan_lightning.errors import (
     DivergedError,
     MissingExtraError,
     RunFolderError,
+    install,
 )
 from dcgan_lightning.jobs import JobRecord, Status, write_record
 from dcgan_lightning.processes import is_first_process, note_command
@@ -68,8 +69,7 @@ def _missing_plugin(error: Exception) -> MissingExtraError | None:
         r"Unknown plugin class : 'hydra_plugins\.hydra_(\w+)_(launcher|sweeper)\..*'", str(error)
     )
     return match and MissingExtraError(
-        f"this {match[2]} needs the package hydra-{match[1]}-{match[2]}; "
-        f'pip install "dcgan-lightning[{match[1]}]"'
+        f"this {match[2]} needs the package hydra-{match[1]}-{match[2]}; {install(match[1])}"
     )
 
 

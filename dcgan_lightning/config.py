@@ -14,7 +14,7 @@ from urllib.parse import quote
 from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
-from dcgan_lightning.errors import ConfigError, MissingExtraError
+from dcgan_lightning.errors import ConfigError, MissingExtraError, install
 from dcgan_lightning.rules import (
     ALLOWED_TARGETS,
     CLOSED_GROUPS,
@@ -291,6 +291,6 @@ def build(part: DictConfig, **others: Any) -> Any:
             raise ConfigError(f"{key}: {reason}; --help lists all keys") from error
         if isinstance(error.__cause__, ModuleNotFoundError) and key in EXTRAS:
             raise MissingExtraError(
-                f'{key} needs a package that is not installed; pip install "dcgan-lightning[{EXTRAS[key]}]"'
+                f"{key} needs a package that is not installed; {install(EXTRAS[key])}"
             ) from error
         raise

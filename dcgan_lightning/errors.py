@@ -57,6 +57,11 @@ class SweepError(DCGANError):
     """Jobs of a sweep failed; the message has a line for each."""
 
 
+def install(extra: str) -> str:
+    """Return the command that installs an optional extra, typed in the checkout of this project."""
+    return f'pip install -e ".[{extra}]"'
+
+
 def is_out_of_memory(error: BaseException) -> bool:
     """Return whether PyTorch, on a CPU or a GPU, could not get the memory it wanted."""
     causes = [error, *filter(None, [error.__cause__])]

@@ -12,7 +12,7 @@ from omegaconf import DictConfig
 
 from dcgan_lightning.commands import refuse, run_command, work_where_typed
 from dcgan_lightning.config import CONF_DIR, check_command
-from dcgan_lightning.errors import DCGANError, ExportError, MissingExtraError, RunFolderError
+from dcgan_lightning.errors import DCGANError, ExportError, MissingExtraError, RunFolderError, install
 from dcgan_lightning.files import TEMPORARY_PREFIX, renewed_folder, write_atomic
 from dcgan_lightning.heartbeat import show_progress
 from dcgan_lightning.rules import EXPORT_FORMATS
@@ -101,8 +101,7 @@ def check_packages(formats: Iterable[str]) -> None:
     for name in formats:
         if missing := [package for package in PACKAGES[name] if importlib.util.find_spec(package) is None]:
             raise MissingExtraError(
-                f"format={name} needs {', '.join(missing)}, not installed here; "
-                'pip install "dcgan-lightning[export]"'
+                f"format={name} needs {', '.join(missing)}, not installed here; {install('export')}"
             )
 
 

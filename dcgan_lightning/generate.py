@@ -300,5 +300,10 @@ def _command(cfg: DictConfig) -> None:
         refuse(error, "generate")
 
 
-if __name__ == "__main__":
+def main() -> None:
+    """Run the command line."""
     run_command(_command, "generate")
+
+
+if __name__ == "__main__":
+    main()

@@ -44,5 +44,10 @@ def _command(cfg: DictConfig) -> None:
         refuse(error, "report")
 
 
-if __name__ == "__main__":
+def main() -> None:
+    """Run the command line."""
     run_command(_command, "report")
+
+
+if __name__ == "__main__":
+    main()

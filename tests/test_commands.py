@@ -142,11 +142,11 @@ def test_only_the_first_process_says_that_all_diverged(
     [
         (
             RuntimeError("Unknown plugin class : 'hydra_plugins.hydra_joblib_launcher.joblib_launcher.X'"),
-            'this launcher needs the package hydra-joblib-launcher; pip install "dcgan-lightning[joblib]"',
+            'this launcher needs the package hydra-joblib-launcher; pip install -e ".[joblib]"',
         ),
         (
             RuntimeError("Unknown plugin class : 'hydra_plugins.hydra_optuna_sweeper.optuna_sweeper.X'"),
-            'this sweeper needs the package hydra-optuna-sweeper; pip install "dcgan-lightning[optuna]"',
+            'this sweeper needs the package hydra-optuna-sweeper; pip install -e ".[optuna]"',
         ),
         (
             ValueError("Record does not exist."),

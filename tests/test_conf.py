@@ -108,7 +108,7 @@ def test_a_logger_without_its_package_is_one_line(
     with pytest.raises(MissingExtraError) as caught:
         trainer_of(compose_cfg(f"logger={name}"))
     assert str(caught.value) == (
-        f'logger.{name} needs a package that is not installed; pip install "dcgan-lightning[{name}]"'
+        f'logger.{name} needs a package that is not installed; pip install -e ".[{name}]"'
     )
 
 

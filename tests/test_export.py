@@ -249,7 +249,7 @@ def test_extras_that_are_not_installed_are_named(export_with, monkeypatch: pytes
     monkeypatch.setattr(
         importlib.util, "find_spec", lambda name: None if name.startswith("onnx") else find_spec(name)
     )
-    expected = r'format=onnx needs onnx, onnxscript, onnxruntime, .*pip install "dcgan-lightning\[export\]"'
+    expected = r'format=onnx needs onnx, onnxscript, onnxruntime, .*pip install -e "\.\[export\]"'
     with pytest.raises(MissingExtraError, match=expected):
         export_with("ckpt_path=x", "format=all")
     with pytest.raises(CheckpointError, match="ckpt_path=x does not exist"):

@@ -155,7 +155,7 @@ def test_a_missing_package_is_named_before_anything_is_made(
     make, run: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("importlib.util.find_spec", lambda name: None)
-    with pytest.raises(MissingExtraError, match=r'pip install "dcgan-lightning\[mp4\]"'):
+    with pytest.raises(MissingExtraError, match=r'pip install -e "\.\[mp4\]"'):
         make("mode=walk", "format=mp4")
     assert sorted(os.listdir(run)) == ["checkpoints", "config.yaml"]
 
@@ -165,7 +165,7 @@ def test_the_classifier_needs_its_package(
 ) -> None:
     monkeypatch.setitem(sys.modules, "safetensors.torch", None)
     cfg = compose_cfg(f"ckpt_path={run}", "mode=atlas", config_name="generate")
-    with pytest.raises(MissingExtraError, match=r'safetensors; pip install "dcgan-lightning\[scores\]"'):
+    with pytest.raises(MissingExtraError, match=r'safetensors; pip install -e "\.\[scores\]"'):
         generate(cfg)
     assert sorted(os.listdir(run)) == ["checkpoints", "config.yaml"]
 

@@ -1,10 +1,14 @@
+import configparser
+import importlib
 import os
+import re
 import subprocess
 import sys
 import zipfile
 from pathlib import Path
 
 import dcgan_lightning
+from dcgan_lightning.__main__ import COMMANDS, list_commands
 from dcgan_lightning.config import CONF_DIR
 
 ROOT = Path(dcgan_lightning.__file__).resolve().parents[1]
@@ -26,6 +30,20 @@ def test_a_built_wheel_carries_the_configuration_and_runs_anywhere(tmp_path: Pat
     for name in ("page.html", "page.css", "page.js"):
         assert (installed / room / name).read_bytes() == (ROOT / room / name).read_bytes()
     assert packed == {path.relative_to(CONF_DIR) for path in Path(CONF_DIR).rglob("*.yaml")}
+
+    assert (installed / "dcgan_lightning" / "py.typed").is_file()
+    (about,) = installed.glob("*.dist-info")
+    assert "Project-URL" not in (about / "METADATA").read_text()
+    scripts = configparser.ConfigParser()
+    scripts.read(about / "entry_points.txt")
+    commands = dict(scripts["console_scripts"])
+    listed = re.findall(r"python -m (dcgan_lightning\.\w+)", list_commands())
+    assert len(commands) == len(listed) == len(COMMANDS)
+    for name in listed:
+        module = "dcgan_lightning.data.__main__" if name.endswith(".data") else name
+        script = "dcgan-" + name.partition(".")[2].replace("_", "-")
+        assert commands[script] == f"{module}:main"
+        assert callable(importlib.import_module(module).main)
 
     weights = Path("evaluation", "weights", "fashion_mnist_classifier.safetensors")
     original = Path(dcgan_lightning.__file__).parent / weights

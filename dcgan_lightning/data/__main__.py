@@ -58,5 +58,10 @@ def _command(cfg: DictConfig) -> None:
         remove_if_empty(Path(cfg.paths.output_dir))
 
 
-if __name__ == "__main__":
+def main() -> None:
+    """Run the command line."""
     run_command(_command, "describe")
+
+
+if __name__ == "__main__":
+    main()

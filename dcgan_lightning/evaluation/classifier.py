@@ -8,7 +8,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from dcgan_lightning.errors import MissingExtraError, WeightsError
+from dcgan_lightning.errors import MissingExtraError, WeightsError, install
 from dcgan_lightning.networks import initialize
 from dcgan_lightning.rules import CLASS_NAMES
 
@@ -163,6 +163,6 @@ def _safetensors() -> Any:
         import safetensors.torch
     except ImportError as error:
         raise MissingExtraError(
-            'the classifier needs the package safetensors; pip install "dcgan-lightning[scores]"'
+            f"the classifier needs the package safetensors; {install('scores')}"
         ) from error
     return safetensors.torch

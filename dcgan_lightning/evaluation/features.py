@@ -9,7 +9,7 @@ from typing import Literal, get_args
 import torch
 from torch import Tensor, nn
 
-from dcgan_lightning.errors import MissingExtraError, ScoreError, WeightsError
+from dcgan_lightning.errors import MissingExtraError, ScoreError, WeightsError, install
 from dcgan_lightning.evaluation.classifier import (
     FEATURES,
     FashionClassifier,
@@ -144,7 +144,7 @@ def _inception(path: Path, device: torch.device) -> FeatureNetwork:
 
     if not _TORCH_FIDELITY_AVAILABLE:
         raise MissingExtraError(
-            'features=inception needs the package torch-fidelity; pip install "dcgan-lightning[inception]"'
+            f"features=inception needs the package torch-fidelity; {install('inception')}"
         )
     try:
         network = NoTrainInceptionV3("inception-v3-compat", [str(INCEPTION_FEATURES)], str(path))

@@ -10,7 +10,7 @@ from typing import Any, Self
 import torch
 from torch import Tensor, nn
 
-from dcgan_lightning.errors import CheckpointError, MissingExtraError
+from dcgan_lightning.errors import CheckpointError, MissingExtraError, install
 from dcgan_lightning.files import write_atomic
 from dcgan_lightning.kernels.choose import FastPaths
 from dcgan_lightning.networks.initialization import Initialization, initialize
@@ -162,7 +162,5 @@ def _safetensors() -> Any:
     try:
         import safetensors.torch
     except ImportError as error:
-        raise MissingExtraError(
-            'the package safetensors is not installed; pip install "dcgan-lightning[export]"'
-        ) from error
+        raise MissingExtraError(f"the package safetensors is not installed; {install('export')}") from error
     return safetensors.torch

@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, ImageDraw, ImageFont
 
-from dcgan_lightning.errors import MissingExtraError
+from dcgan_lightning.errors import MissingExtraError, install
 from dcgan_lightning.pictures.grids import square_side
 
 _STRIP = 13  # rows of pixels below a frame, before scaling: the letters have 11
@@ -88,8 +88,7 @@ def require_mp4() -> None:
     """
     if importlib.util.find_spec("imageio_ffmpeg") is None:
         raise MissingExtraError(
-            'format=mp4 needs the package imageio-ffmpeg: pip install "dcgan-lightning[mp4]"; '
-            "format=gif needs nothing more"
+            f"format=mp4 needs the package imageio-ffmpeg: {install('mp4')}; format=gif needs nothing more"
         )
 
 

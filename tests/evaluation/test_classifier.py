@@ -131,5 +131,5 @@ def test_weights_of_another_network_are_refused(copy: Path) -> None:
 
 def test_without_safetensors_the_remedy_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "safetensors.torch", None)
-    with pytest.raises(MissingExtraError, match=r'pip install "dcgan-lightning\[scores\]"'):
+    with pytest.raises(MissingExtraError, match=r'pip install -e "\.\[scores\]"'):
         load_classifier()

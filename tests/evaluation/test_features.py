@@ -76,7 +76,7 @@ def test_inception_weights_that_are_not_there() -> None:
 def test_inception_without_its_package(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(imports, "_TORCH_FIDELITY_AVAILABLE", False)
     (tmp_path / "weights.pth").write_bytes(b"weights")
-    with pytest.raises(MissingExtraError, match=r'pip install "dcgan-lightning\[inception\]"'):
+    with pytest.raises(MissingExtraError, match=r'pip install -e "\.\[inception\]"'):
         load_features("inception", tmp_path / "weights.pth")
 
 

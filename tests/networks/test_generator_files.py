@@ -113,5 +113,5 @@ def test_without_safetensors_the_message_says_what_to_install(
 ) -> None:
     monkeypatch.setitem(sys.modules, "safetensors.torch", None)
     for action in (generator.save_pretrained, Generator.from_pretrained):
-        with pytest.raises(MissingExtraError, match=r'pip install "dcgan-lightning\[export\]"'):
+        with pytest.raises(MissingExtraError, match=r'pip install -e "\.\[export\]"'):
             action(tmp_path)

@@ -74,7 +74,7 @@ def test_mp4_refuses_odd_sizes() -> None:
 
 def test_mp4_without_its_package_says_how_to_get_it(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(importlib.util, "find_spec", lambda name: None)
-    with pytest.raises(MissingExtraError, match=r'imageio-ffmpeg: pip install "dcgan-lightning\[mp4\]"'):
+    with pytest.raises(MissingExtraError, match=r'imageio-ffmpeg: pip install -e "\.\[mp4\]"'):
         encode_mp4([np.zeros((32, 48), dtype=np.uint8)], 100)
 
 

@@ -1,0 +1,46 @@
+"""List the commands: ``python -m dcgan_lightning``."""
+
+import argparse
+import sys
+from pathlib import Path
+from typing import NoReturn
+
+import yaml
+
+import dcgan_lightning
+from dcgan_lightning.config import CONF_DIR
+
+# Their configurations, in the order in which one meets the commands.
+COMMANDS = ("train", "generate", "evaluate", "export", "report", "compare", "describe", "train_classifier")
+
+
+def list_commands() -> str:
+    """Return a line for each command: how it is called and what it does."""
+    helps = [yaml.safe_load(Path(CONF_DIR, "hydra", "help", f"{name}.yaml").read_text()) for name in COMMANDS]
+    width = max(len(entry["app_name"]) for entry in helps)
+    lines = [f"  python -m {entry['app_name']:<{width}}  {entry['header']}" for entry in helps]
+    return "\n".join(["Commands, each with --help and --version:", "", *lines])
+
+
+def refuse(message: str) -> NoReturn:
+    """End with exit code 1 and a line."""
+    sys.exit(f"error: {message}; python -m dcgan_lightning lists the commands, as dcgan_lightning.train")
+
+
+def main() -> None:
+    """Run the command line."""
+    parser = argparse.ArgumentParser(
+        "python -m dcgan_lightning",
+        description=f"{dcgan_lightning.__doc__.partition(chr(10))[0]}\n\n{list_commands()}",
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+        usage="python -m dcgan_lightning.COMMAND key=value ...",
+    )
+    parser.error = refuse  # type: ignore[method-assign]
+    version = f"dcgan_lightning {dcgan_lightning.__version__}"
+    parser.add_argument("--version", action="version", version=version)
+    parser.parse_args()
+    parser.print_help()
+
+
+if __name__ == "__main__":
+    main()
