@@ -87,6 +87,12 @@ def progress(checkpoint: dict[str, Any]) -> tuple[int, int]:
     return epochs, 0 if batches["is_last_batch"] else batches["current"]["ready"]
 
 
+def iterations_so_far(checkpoint: dict[str, Any]) -> int:
+    """Return the iterations of a checkpoint's run, over all epochs."""
+    count: int = checkpoint["loops"]["fit_loop"]["epoch_loop.batch_progress"]["total"]["ready"]
+    return count
+
+
 def newest_checkpoint(folder: Path) -> tuple[Path, list[str]]:
     """Return the valid checkpoint of a run that stands furthest, and why others were passed over.
 

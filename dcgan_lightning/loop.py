@@ -12,13 +12,14 @@ from pytorch_lightning.callbacks import Checkpoint
 from pytorch_lightning.utilities.exceptions import SIGTERMException
 
 from dcgan_lightning.callbacks import AtomicCheckpointIO, AveragedGenerator, GracefulStop, TrackedFiles
+from dcgan_lightning.callbacks.logs import continued_events
 from dcgan_lightning.callbacks.tracking import (
     close_trackers,
     keep_trackers_at_home,
     names_in_trackers,
     start_loggers,
 )
-from dcgan_lightning.config import build
+from dcgan_lightning.config import build, plain
 from dcgan_lightning.distributed import is_connection_error
 from dcgan_lightning.errors import DivergedError, ProcessError
 from dcgan_lightning.processes import is_first_process
@@ -34,14 +35,27 @@ def build_trainer(
     log_figures: bool = True,
     is_sweep: bool = False,
     card: int | None = None,
+    iteration: int | None = None,
 ) -> pl.Trainer:
-    """Return Lightning's trainer with the configured callbacks and, if figures are logged, loggers."""
+    """Return Lightning's trainer with the configured callbacks and, if figures are logged, loggers.
+
+    Args:
+        cfg: The composed configuration.
+        accelerator: Where to train.
+        processes: How many train together.
+        stop: Ends the training on signals.
+        checkpoint_io: Writes and reads the checkpoints.
+        log_figures: Whether there are loggers.
+        is_sweep: Whether the run is one job of several.
+        card: The only CUDA card to use; None: as configured.
+        iteration: Of a run that is continued: its iterations so far, over all epochs.
+    """
     quieten_lightning(show_profile=cfg.trainer.profiler is not None)
     folder = Path(cfg.paths.output_dir)
     keep_trackers_at_home(folder)
     callbacks, loggers = (
         [
-            build(part, **_names_not_given(part, folder, is_sweep))
+            build(part, **_names_not_given(part, folder, is_sweep), **_continuation(part, folder, iteration))
             for part in (group or {}).values()
             if part and "_target_" in part
         ]
@@ -66,6 +80,11 @@ def _names_not_given(part: DictConfig, folder: Path, is_sweep: bool) -> dict[str
     """Return a tracker's names of run and sweep (see `names_in_trackers`) that the user did not choose."""
     names = names_in_trackers(part._target_, folder, is_sweep)
     return {key: value for key, value in names.items() if key not in part}
+
+
+def _continuation(part: DictConfig, folder: Path, iteration: int | None) -> dict[str, Any]:
+    """Return what lets a logger continue a run (see `continued_events`)."""
+    return {} if iteration is None else continued_events(plain(part), folder, iteration)
 
 
 def quieten_lightning(show_profile: bool) -> None:

@@ -1,15 +1,19 @@
 """Going on with a run: from which checkpoint, into which folder, and whether it is the same run at all."""
 
+import filecmp
 import logging
 import re
 from collections.abc import Collection, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+import yaml
+
 from dcgan_lightning.config import check_fingerprint
 from dcgan_lightning.errors import ConfigError, RunFolderError
 from dcgan_lightning.files import LOCK_FILE, TEMPORARY_PREFIX, write_atomic
 from dcgan_lightning.jobs import CONFIG_FILE as CONFIG_FILE
+from dcgan_lightning.samples import is_inside_run
 from dcgan_lightning.shell import command, override
 
 log = logging.getLogger(__name__)
@@ -42,7 +46,7 @@ def find_checkpoint(ckpt_path: str | None, folder: Path) -> Path | None:
             raise ConfigError(
                 f"ckpt_path={ckpt_path} does not exist; give a file, a run's folder, last or auto"
             )
-        return Path(ckpt_path).resolve()
+        return Path(ckpt_path).absolute()
     run = folder if is_own else Path(ckpt_path)
     if not any((run / "checkpoints").glob("*.ckpt")):
         if ckpt_path == "auto" or (is_own and (run / CONFIG_FILE).is_file()):
@@ -57,7 +61,7 @@ def find_checkpoint(ckpt_path: str | None, folder: Path) -> Path | None:
     path, refusals = newest_checkpoint(run / "checkpoints")
     for refusal in refusals:
         log.warning("passed over: %s", refusal)
-    return path.resolve()
+    return path.absolute()
 
 
 def check_folder(
@@ -71,16 +75,18 @@ def check_folder(
         found: The checkpoint that was found for it.
         hydras_own: Files that Hydra has just written.
     """
+    # The lock is this process' own, and a run can be killed while it writes its first file.
+    ours = (LOCK_FILE, TEMPORARY_PREFIX)
+    others = [
+        path.name
+        for path in (folder.iterdir() if folder.is_dir() else ())
+        if not path.name.startswith(ours) and not _consists_of(path, hydras_own)
+    ]
     if found is None:
         goes_on = ckpt_path in ("last", "auto") and (folder / CONFIG_FILE).is_file()
     else:
-        goes_on = found.is_relative_to(folder.resolve())
-    # The lock is this process' own, and a run can be killed while it writes its first file.
-    ours = (LOCK_FILE, TEMPORARY_PREFIX)
-    holds_run = folder.is_dir() and any(
-        not path.name.startswith(ours) and not _consists_of(path, hydras_own) for path in folder.iterdir()
-    )
-    if holds_run and not goes_on:
+        goes_on = is_inside_run(found, folder) or _is_same_start(folder, str(ckpt_path), found, others)
+    if others and not goes_on:
         raise RunFolderError(
             f"{folder} already holds a run; choose another run_name, or go on with this one: ckpt_path=last"
         )
@@ -141,10 +147,26 @@ def check_resumable(
     return False
 
 
+def _is_same_start(folder: Path, ckpt_path: str, found: Path, others: list[str]) -> bool:
+    """Return whether the run there has this ``ckpt_path`` too and no checkpoint of its own yet."""
+    checkpoints = [*(folder / "checkpoints").glob("*.ckpt")]
+    try:
+        config = yaml.safe_load((folder / CONFIG_FILE).read_text(encoding="utf-8"))
+        is_same = isinstance(config, Mapping) and config.get("ckpt_path") == ckpt_path
+    except FileNotFoundError:  # stopped within `take_over`
+        is_same = others == ["checkpoints"]
+    except (OSError, ValueError, yaml.YAMLError):
+        is_same = False
+    return is_same and all(filecmp.cmp(path, found, shallow=False) for path in checkpoints)
+
+
 def take_over(ckpt_path: Path, folder: Path) -> None:
-    """Copy a checkpoint from elsewhere into the run's folder: from now on the run goes on from its own."""
+    """Copy a checkpoint from elsewhere into the run's folder: from now on the run goes on from its own.
+
+    This comes before all other files of the run: a folder with settings has the checkpoint they start from.
+    """
     own = folder / "checkpoints" / "last.ckpt"
-    if not ckpt_path.is_relative_to(folder.resolve()) and not own.exists():
+    if not is_inside_run(ckpt_path, folder) and not own.exists():
         write_atomic(own, ckpt_path.read_bytes())
 
 

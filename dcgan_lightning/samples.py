@@ -1,4 +1,4 @@
-"""The files of a run's sample grids."""
+"""Files in a run's folder: its sample grids, and whether a checkpoint is one of its own."""
 
 import re
 from pathlib import Path
@@ -29,3 +29,17 @@ def sample_grids(folder: Path) -> list[SampleGridFile]:
     paths = (folder / "samples").glob("sample_epoch_*.png")
     named = [(match, path) for path in paths if (match := _NAME.fullmatch(path.name))]
     return sorted(SampleGridFile(int(match[1]), int(match[2]), path) for match, path in named)
+
+
+def is_inside_run(checkpoint: Path, folder: Path) -> bool:
+    """Return whether a checkpoint is one of a run's own.
+
+    The file, the folder ``checkpoints`` and the run's folder may be links to another disk.
+
+    Args:
+        checkpoint: The file.
+        folder: The run's folder.
+    """
+    places = [checkpoint.resolve(), checkpoint.parent.resolve()]
+    folders = [folder.resolve(), (folder / "checkpoints").resolve()]
+    return any(place.is_relative_to(each) for place in places for each in folders)

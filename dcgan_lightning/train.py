@@ -141,7 +141,7 @@ def _train(cfg: DictConfig, folder: Path, ckpt_path: Path | None) -> RunResult:
     set_tf32(cfg.tf32)
     keep_freed_memory()
     settings, environment = fingerprint(cfg, processes), describe_environment(accelerator)
-    from dcgan_lightning.checkpoints import check_fits, read_checkpoint
+    from dcgan_lightning.checkpoints import check_fits, iterations_so_far, read_checkpoint
 
     checkpoint: dict[str, Any] = {}
     is_finished = False
@@ -149,6 +149,7 @@ def _train(cfg: DictConfig, folder: Path, ckpt_path: Path | None) -> RunResult:
         checkpoint = read_checkpoint(ckpt_path)
         is_finished = check_resumable(checkpoint, ckpt_path, settings, environment, cfg.trainer.max_epochs)
     from dcgan_lightning.callbacks import AtomicCheckpointIO, GracefulStop
+    from dcgan_lightning.callbacks.logs import cut_tables
     from dcgan_lightning.callbacks.scores import find_scores
     from dcgan_lightning.loop import build_trainer, fit
 
@@ -169,14 +170,17 @@ def _train(cfg: DictConfig, folder: Path, ckpt_path: Path | None) -> RunResult:
         log_figures=not is_finished,
         is_sweep=is_sweep,
         card=card,
+        iteration=iterations_so_far(checkpoint) if checkpoint else None,
     )
     if is_first_process():
+        if ckpt_path is not None and trainer.checkpoint_callbacks:
+            take_over(ckpt_path, folder)
+        if checkpoint:
+            cut_tables(trainer.loggers, folder, iterations_so_far(checkpoint))
         describe_run(cfg, folder, trainer, system, datamodule.source)
         log.info("%s", describe_iteration(cfg, len(datamodule.images), processes))
         if not keeps_checkpoints(cfg.callbacks):
             log.warning(NO_CHECKPOINTS)
-        if ckpt_path is not None and trainer.checkpoint_callbacks:
-            take_over(ckpt_path, folder)
     try:
         fit(trainer, system, datamodule, ckpt_path, stop)
     except (KeyboardInterrupt, SystemExit):

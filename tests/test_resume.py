@@ -154,6 +154,24 @@ def test_a_run_without_a_checkpoint_yet_starts_at_its_beginning(
     assert_same_run(tmp_path / "run", unbroken)
 
 
+@pytest.mark.parametrize(
+    ("linked", "ckpt_path"),
+    [("checkpoints", "last"), ("checkpoints", "file"), ("checkpoints/last.ckpt", "last"), (".", "last")],
+)
+def test_a_folder_linked_to_another_disk_is_the_runs_own(
+    compose_cfg: Compose, tmp_path: Path, unbroken: Path, linked: str, ckpt_path: str
+) -> None:
+    disk = tmp_path / "disk"
+    shutil.copytree(unbroken, tmp_path / "run")
+    (tmp_path / "run" / linked).rename(disk)
+    (tmp_path / "run" / linked).symlink_to(disk)
+    given = {"last": "last", "file": f"{tmp_path}/run/checkpoints/last.ckpt"}[ckpt_path]
+    assert train(compose_cfg(*SMOKE, "trainer.max_epochs=5", f"ckpt_path={given}")).epochs == 5
+    if linked == "checkpoints":
+        assert (tmp_path / "run" / "checkpoints").is_symlink()
+        assert (disk / "epoch_0005.ckpt").is_file()
+
+
 def test_auto_starts_and_goes_on(compose_cfg: Compose, tmp_path: Path, unbroken: Path) -> None:
     for max_epochs in (1, 4):
         train(compose_cfg(*SMOKE, f"trainer.max_epochs={max_epochs}", "ckpt_path=auto"))

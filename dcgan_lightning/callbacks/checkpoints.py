@@ -2,21 +2,35 @@
 
 import io
 import re
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol, runtime_checkable
 
 import pytorch_lightning as pl
 import torch
 from pytorch_lightning.callbacks import Checkpoint
 from pytorch_lightning.plugins.io import CheckpointIO
 
-from dcgan_lightning.checkpoints import first_not_finite, read_checkpoint
-from dcgan_lightning.errors import DivergedError
+from dcgan_lightning.checkpoints import first_not_finite, progress, read_checkpoint
+from dcgan_lightning.errors import CheckpointError, DivergedError
 from dcgan_lightning.files import write_atomic
+from dcgan_lightning.samples import is_inside_run
+
+
+@runtime_checkable
+class CheckpointKeeper(Protocol):
+    """A callback that keeps some epochs' checkpoints under names of its own."""
+
+    def kept_names(self, epoch: int) -> Sequence[str]:
+        """Return the names under which the checkpoint of a finished epoch is kept; epochs count from 1."""
 
 
 class Checkpoints(Checkpoint):
     """Save ``checkpoints/last.ckpt`` after every epoch and ``checkpoints/epoch_0005.ckpt`` every few.
+
+    ``last.ckpt`` is written first, after all other files of the epoch, and the checkpoints that are kept are
+    copies of it. If the process is killed or the disk is full in between, the run goes on from ``last.ckpt``
+    and makes the missing copies first; before it, the epoch is trained again.
 
     Lightning's own ModelCheckpoint counts optimizer steps (two an iteration here), picks "last" by the
     clock, and overwrites files in place; this one counts epochs and iterations and never removes a file.
@@ -32,6 +46,28 @@ class Checkpoints(Checkpoint):
     def __init__(self, every_n_epochs: int = 5, every_n_iterations: int | None = None) -> None:
         self.every_n_epochs = every_n_epochs
         self.every_n_iterations = every_n_iterations
+        self._loaded_epoch: int | None = None  # at whose end the run goes on
+        self._has_unsaved_step = False  # in the loggers: Lightning logs a step after `on_train_batch_end`
+
+    def on_load_checkpoint(
+        self, trainer: pl.Trainer, pl_module: pl.LightningModule, checkpoint: dict[str, Any]
+    ) -> None:
+        """Note where the run goes on."""
+        epochs, iterations = progress(checkpoint)
+        self._loaded_epoch = None if iterations else epochs
+
+    def on_fit_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
+        """Make the copies that a killed process still owed; also when a finished run is started again."""
+        if self._loaded_epoch and trainer.is_global_zero:
+            self._copy(trainer, Path(str(trainer.ckpt_path)), self._loaded_epoch)
+
+    def on_train_batch_start(
+        self, trainer: pl.Trainer, pl_module: pl.LightningModule, batch: object, batch_idx: int
+    ) -> None:
+        """Have the loggers write the step of a checkpoint within the epoch, which is not logged again."""
+        if self._has_unsaved_step:
+            _save_loggers(trainer)
+            self._has_unsaved_step = False
 
     def on_train_batch_end(
         self,
@@ -53,15 +89,49 @@ class Checkpoints(Checkpoint):
         is_last = iteration == trainer.num_training_batches
         is_due = iteration % self.every_n_iterations == 0 if self.every_n_iterations else False
         if (is_due or trainer.received_sigterm) and not is_last:
-            trainer.save_checkpoint(checkpoints_folder(trainer) / "last.ckpt")
+            self._save(trainer)
+            self._has_unsaved_step = True
 
     def on_train_epoch_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
         """Save the finished epoch."""
-        folder = checkpoints_folder(trainer)
-        epoch = trainer.current_epoch + 1
+        last = self._save(trainer)
+        if trainer.is_global_zero:
+            self._copy(trainer, last, trainer.current_epoch + 1)
+
+    def _save(self, trainer: pl.Trainer) -> Path:
+        last = checkpoints_folder(trainer) / "last.ckpt"
+        _save_loggers(trainer)
+        trainer.save_checkpoint(last)
+        return last
+
+    def _copy(self, trainer: pl.Trainer, source: Path, epoch: int) -> None:
+        """Copy an epoch's checkpoint to all names that it has not reached yet."""
+        names = ["last.ckpt"]
         if epoch % self.every_n_epochs == 0:
-            trainer.save_checkpoint(folder / f"epoch_{epoch:04d}.ckpt")
-        trainer.save_checkpoint(folder / "last.ckpt")
+            names.append(f"epoch_{epoch:04d}.ckpt")
+        for callback in trainer.callbacks:  # type: ignore[attr-defined]
+            if isinstance(callback, CheckpointKeeper):
+                names += callback.kept_names(epoch)
+        for path in (checkpoints_folder(trainer) / name for name in names):
+            if not _holds(path, source, epoch):
+                write_atomic(path, source.read_bytes())
+
+
+def _save_loggers(trainer: pl.Trainer) -> None:
+    for logger in trainer.loggers:
+        logger.save()
+
+
+def _holds(path: Path, source: Path, epoch: int) -> bool:
+    """Tell whether a file is the checkpoint of an epoch's end, or of a later time."""
+    if not path.exists():
+        return False
+    if path.samefile(source):
+        return True
+    try:
+        return progress(read_checkpoint(path)) >= (epoch, 0)
+    except CheckpointError:
+        return False
 
 
 def checkpoints_folder(trainer: pl.Trainer) -> Path:
@@ -123,7 +193,7 @@ class AtomicCheckpointIO(CheckpointIO):
         Such callbacks take the path from the checkpoint that was loaded, which may name anything.
         """
         path = Path(path)
-        is_inside = self.folder is not None and path.resolve().is_relative_to(self.folder.resolve())
+        is_inside = self.folder is not None and is_inside_run(path, self.folder)
         is_file = path.suffix == ".ckpt" and path.is_file() and not path.is_symlink()
         if is_inside and is_file and not _OWN_NAME.fullmatch(path.name):
             path.unlink()

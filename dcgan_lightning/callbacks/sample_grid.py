@@ -108,10 +108,10 @@ class SampleGrid(Callback):
             if isinstance(callback, GridListener):
                 with self._optional(f"{type(callback).__name__} did not take a sample grid"):
                     callback.on_sample_grid(png)
-        iteration = trainer.current_epoch * int(trainer.num_training_batches) + batch_idx + 1
+        step = trainer.current_epoch * int(trainer.num_training_batches) + batch_idx  # as the figures'
         for logger in trainer.loggers:
             with self._optional(f"{type(logger).__name__} did not take a picture"):
-                log_picture(logger, "samples", decode_png(png), iteration)
+                log_picture(logger, "samples", decode_png(png), step)
 
     def _encode(self, images: Tensor) -> bytes:
         return encode_png(make_grid(images, self.columns, self.scale))

@@ -4,6 +4,7 @@ import contextlib
 import logging
 import math
 import time
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, NamedTuple, cast
 
@@ -14,7 +15,7 @@ from pytorch_lightning.callbacks import Callback
 from torch import Tensor
 
 from dcgan_lightning.callbacks.averaged_generator import find_average
-from dcgan_lightning.callbacks.checkpoints import checkpoints_folder
+from dcgan_lightning.callbacks.checkpoints import Checkpoints, checkpoints_folder
 from dcgan_lightning.callbacks.tables import FIGURE, write_table
 from dcgan_lightning.data import InMemoryDataModule
 from dcgan_lightning.errors import ConfigError
@@ -129,10 +130,16 @@ class Scores(Callback):
                 scores = self._score(trainer, pl_module, epoch)
                 self._write(trainer)
                 self._warn(scores, epoch)
-        is_best = self.best is not None and self.best.epoch == epoch
-        # Only the first process has scores, and all of them save together.
-        if trainer.strategy.reduce_boolean_decision(is_best, all=False):
+        has_checkpoints = any(isinstance(each, Checkpoints) for each in trainer.callbacks)  # type: ignore[attr-defined]
+        # Only rank 0 has scores, and all processes save together.
+        if not has_checkpoints and trainer.strategy.reduce_boolean_decision(
+            bool(self.kept_names(epoch)), all=False
+        ):
             trainer.save_checkpoint(checkpoints_folder(trainer) / "best.ckpt")
+
+    def kept_names(self, epoch: int) -> Sequence[str]:
+        """Return the name of the best epoch's checkpoint if it is this one (see `Checkpoints`)."""
+        return ["best.ckpt"] if self.best is not None and self.best.epoch == epoch else []
 
     def on_fit_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
         """Write table and curves; also when a finished run is started again."""

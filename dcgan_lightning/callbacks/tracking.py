@@ -35,7 +35,7 @@ def log_picture(logger: Logger, name: str, picture: NDArray[np.uint8], step: int
         logger: One of the trainer's.
         name: What the picture shows; the same for all pictures of a series.
         picture: (H, W) or (H, W, 3).
-        step: The iteration, over all epochs, from 1.
+        step: The iteration, over all epochs, from 0 as Lightning counts for loggers.
     """
     if isinstance(logger, TensorBoardLogger):
         layout = "HW" if picture.ndim == 2 else "HWC"
