@@ -8,7 +8,7 @@ BIN := $(VENV)/bin
 INSTALLED := $(VENV)/.installed
 
 .DEFAULT_GOAL := help
-.PHONY: help setup data train first-look smoke evaluate anchors test browser reliability parity bench bench-growth lint format lock clean
+.PHONY: help setup data train first-look smoke evaluate anchors test lowest browser reliability parity bench bench-growth lint format lock clean
 
 help: ## Show this list
 	@echo 'Usage: make TARGET [ARGS="key=value ..."]'
@@ -45,6 +45,15 @@ anchors: $(INSTALLED) ## Compute the classifier's accuracy and the scores' ancho
 
 test: $(INSTALLED) browser ## Run all tests; ARGS="-k grid" runs some
 	$(BIN)/python -m pytest -n 2 $(ARGS)
+
+lowest: .venv-lowest/.installed ## Run the tests with the lowest versions that pyproject.toml allows
+	.venv-lowest/bin/python -m pytest $(ARGS)
+
+.venv-lowest/.installed: pyproject.toml tests/lowest_versions.py
+	$(PYTHON) -m venv .venv-lowest
+	$(PYTHON) tests/lowest_versions.py > .venv-lowest/constraints.txt
+	.venv-lowest/bin/python -m pip install --constraint .venv-lowest/constraints.txt --editable ".[dev]"
+	@touch $@
 
 # Where there is none and none can be had, the tests that need one are skipped and say so.
 browser: ## Fetch Chromium for the tests of the report, if there is no browser and apt-get may be used

@@ -56,6 +56,7 @@ def test_onnx_holds_plain_operations_and_a_free_batch_size(tmp_path: Path) -> No
     assert [(opset.domain, opset.version) for opset in model.opset_import] == [("", ONNX_OPSET)]
     operations = {node.op_type for node in model.graph.node}
     known = {"BatchNormalization", "ConvTranspose", "Gemm", "LeakyRelu", "MatMul", "Reshape", "Slice", "Tanh"}
+    known |= {"Concat", "Shape"}  # PyTorch 2.11 works out the batch size within the model
     assert {"ConvTranspose", "Tanh"} <= operations <= known
     assert {node.domain for node in model.graph.node} == {""}
     (z,), (images,) = model.graph.input, model.graph.output

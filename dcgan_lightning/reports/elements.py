@@ -54,6 +54,11 @@ def paragraph(text: str, style: str = "") -> str:
     return f'<p class="{style}">{"".join(parts)}</p>' if style else f"<p>{''.join(parts)}</p>"
 
 
+def missing(text: str, command: str) -> str:
+    """Return what the run has not got, and the command that makes it, to be copied."""
+    return f"{paragraph(text, 'soft')}{preformatted(f'Command: {text}', command, 'command')}"
+
+
 def facts(items: Mapping[str, str]) -> str:
     """Return a list of names and values; without values nothing."""
     rows = "".join(
@@ -76,9 +81,11 @@ def scrolling(label: str, content: str, style: str = "") -> str:
     )
 
 
-def preformatted(label: str, text: str) -> str:
+def preformatted(label: str, text: str, style: str = "") -> str:
     """Return a text as it is, in a box that scrolls within itself."""
-    return f'<pre role="region" aria-label="{escape(label)}" tabindex="0">{escape(text)}</pre>'
+    return (
+        f'<pre class="{style}" role="region" aria-label="{escape(label)}" tabindex="0">{escape(text)}</pre>'
+    )
 
 
 def table(head: Sequence[str], rows: Iterable[Sequence[str]], numbers: Sequence[int] = ()) -> str:

@@ -45,6 +45,8 @@ class Material:
 
     Attributes:
         name: The run's name.
+        path: The run's folder, for commands: from the working folder, or absolute if it is not below that.
+        has_checkpoint: Whether there is anything that those commands could work with.
         config: ``config.yaml`` as it is.
         settings: The same, parsed.
         networks: ``networks.txt``.
@@ -63,6 +65,8 @@ class Material:
     """
 
     name: str
+    path: Path
+    has_checkpoint: bool
     config: str
     settings: Mapping[str, Any]
     networks: str | None
@@ -104,6 +108,8 @@ def gather(folder: Path) -> Material:
     scores = read_scores(folder / "scores")
     return Material(
         name=str(settings.get("run_name") or folder.resolve().name),
+        path=_path_for_commands(folder),
+        has_checkpoint=any(folder.glob("checkpoints/*.ckpt")),
         config=config,
         settings=settings,
         networks=_text(folder / "networks.txt"),
@@ -124,6 +130,11 @@ def gather(folder: Path) -> Material:
         atlas=_pictures(_atlas(folder / "generated")),
         files=_files(folder),
     )
+
+
+def _path_for_commands(folder: Path) -> Path:
+    folder, here = folder.resolve(), Path.cwd()
+    return folder.relative_to(here) if folder.is_relative_to(here) else folder
 
 
 def choose_frames(grids: list[Any], limit: int = FRAME_LIMIT) -> list[Any]:

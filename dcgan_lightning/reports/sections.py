@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 
+from dcgan_lightning import shell
 from dcgan_lightning.durations import format_duration
 from dcgan_lightning.reports import charts, elements
 from dcgan_lightning.reports.material import Material
@@ -71,6 +72,14 @@ def _key_facts(material: Material) -> dict[str, str]:
         "PyTorch": str(environment.get("torch", "")),
         "Lightning": str(environment.get("pytorch-lightning", "")),
     }
+
+
+def _missing(material: Material, text: str, module: str, *arguments: str) -> str:
+    """Return what the run has not got, and the command that makes it from the run's checkpoint."""
+    if not material.has_checkpoint:
+        return elements.paragraph(f"{text}. It takes a checkpoint, and the run has none.", "soft")
+    command = shell.command(module, [shell.override("ckpt_path", str(material.path)), *arguments])
+    return elements.missing(f"{text}. This command makes it:", command)
 
 
 def _setting(material: Material, group: str, name: str) -> Any:
@@ -198,11 +207,7 @@ def scores(material: Material) -> str:
     """Return the scores, each beside its anchors, and those taken during the training."""
     course = elements.gallery(material.course, "Scores during the training") if material.course else ""
     if not material.scores:
-        content = course + elements.paragraph(
-            "There are no scores beside anchors yet: `python -m dcgan_lightning.evaluate` measures how good "
-            "and how new the images are.",
-            "soft",
-        )
+        content = course + _missing(material, "There are no scores beside anchors yet", "evaluate")
         return elements.section("scores", "Scores", content, "" if course else "empty")
     first, *others = material.scores
     text = elements.paragraph(
@@ -226,10 +231,7 @@ def scores(material: Material) -> str:
 def nearest(material: Material) -> str:
     """Return generated images beside the training images they are nearest to."""
     if not material.nearest:
-        content = elements.paragraph(
-            "There is no picture of nearest neighbours yet: `python -m dcgan_lightning.evaluate` draws it.",
-            "soft",
-        )
+        content = _missing(material, "There is no picture of the nearest training images yet", "evaluate")
         return elements.section("nearest", "Made up or remembered?", content, "empty")
     text = elements.paragraph(
         "Generated images, each beside the training image it is nearest to. A copy would show twice the same."
@@ -244,10 +246,7 @@ def nearest(material: Material) -> str:
 def atlas(material: Material) -> str:
     """Return generated images sorted by class."""
     if not material.atlas:
-        content = elements.paragraph(
-            "There is no atlas yet: `python -m dcgan_lightning.generate mode=atlas` sorts images by garment.",
-            "soft",
-        )
+        content = _missing(material, "There is no atlas yet", "generate", "mode=atlas")
         return elements.section("atlas", "Atlas of garments", content, "empty")
     text = elements.paragraph("Generated images, sorted by the garment that the classifier sees in them.")
     return elements.section(

@@ -1,12 +1,16 @@
 """The page's structure; `test_browser.py` looks at what a browser makes of it."""
 
+import html
 import itertools
 import json
 import re
+import shlex
 from html.parser import HTMLParser
 from pathlib import Path
 
 import pytest
+from hydra.core.override_parser.overrides_parser import OverridesParser
+from omegaconf import OmegaConf
 from report_runs import SCORES, make_bare_run, make_run
 
 from dcgan_lightning.reports import gather, render, write_report
@@ -129,13 +133,39 @@ def test_what_is_missing_is_said_in_a_sentence_each(bare: Page) -> None:
         "There are too few grids to compare.",
         "There is no film: callbacks.film was off, or the run has not ended.",
         "There are no curves: callbacks.history was off.",
-        "There are no scores beside anchors yet: python -m dcgan_lightning.evaluate measures",
-        "There is no picture of nearest neighbours yet: python -m dcgan_lightning.evaluate draws it.",
-        "There is no atlas yet: python -m dcgan_lightning.generate mode=atlas",
+        "There are no scores beside anchors yet. It takes a checkpoint, and the run has none.",
+        "There is no picture of the nearest training images yet. It takes a checkpoint",
+        "There is no atlas yet. It takes a checkpoint, and the run has none.",
         "There is no networks.txt.",
     ):
         assert sentence in bare.text
     assert bare.all("img") == []
+
+
+@pytest.mark.parametrize("name", ["run", "it's 50 %", "k=v,[a]", "größe", "2024", "a`b`$HOME", "<b>&"])
+@pytest.mark.parametrize("is_below", [True, False])
+def test_suggested_commands_name_the_run(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str, is_below: bool
+) -> None:
+    """Pasted where the report was written, Hydra gets the run's folder, whatever it is called."""
+    here = tmp_path / "here"
+    here.mkdir()
+    monkeypatch.chdir(here)
+    folder = make_bare_run((here if is_below else tmp_path) / "outputs" / name)
+    (folder / "checkpoints").mkdir()
+    (folder / "checkpoints" / "last.ckpt").write_bytes(b"damaged, which is another matter")
+    page = render(gather(folder))
+    commands = [html.unescape(text) for text in re.findall(r'<pre class="command"[^>]*>(.*?)</pre>', page)]
+    assert [shlex.split(command)[:3] for command in commands] == [
+        ["python", "-m", f"dcgan_lightning.{module}"] for module in ("evaluate", "evaluate", "generate")
+    ]
+    assert shlex.split(commands[2])[-1] == "mode=atlas"
+    for command in commands:
+        parsed = OverridesParser.create().parse_override(shlex.split(command)[3])
+        assert parsed.key_or_group == "ckpt_path"
+        value = OmegaConf.create({"path": parsed.value()}).path
+        assert Path(value).resolve() == folder
+        assert Path(value).is_absolute() != is_below
 
 
 def test_the_same_run_makes_the_same_bytes(tmp_path: Path) -> None:
