@@ -31,7 +31,7 @@ from dcgan_lightning.ranking import (
     summary_csv,
     verdict,
 )
-from dcgan_lightning.runs import FIGURES, SCORE, Run, is_sweep, read_runs
+from dcgan_lightning.runs import SCORE, Run, figures_of, is_sweep, read_runs
 
 _WITH_A_VALUE = ("--config-dir", "-cd", "--config-path", "-cp", "--config-name", "-cn", "--cfg", "-c")
 _WIDEST = 4  # grids in a row, where rows and columns mean nothing
@@ -78,7 +78,7 @@ def write_comparison(runs: Sequence[Run], folder: Path) -> str:
         files["grids.png"] = draw_side_by_side(lay_out(settings))
     curves = [(setting.title, [_curves(run) for run in setting.runs if run.history]) for setting in settings]
     if any(histories for _, histories in curves):
-        files["curves.png"] = draw_setting_curves([curve for curve in curves if curve[1]])
+        files["curves.png"] = draw_setting_curves([curve for curve in curves if curve[1]], figures_of(runs))
     for name, data in files.items():
         write_atomic(folder / name, data)
     *others, last = ["summary.csv", *files]
@@ -149,7 +149,8 @@ def _panel(run: Run, keys: Sequence[str]) -> Panel:
 def _curves(run: Run) -> History:
     """Return a run's history with the position of each iteration in epochs, for `draw_setting_curves`."""
     epochs = run.history["epoch"] - 1 + run.history["iteration"] / run.iterations_per_epoch
-    history = {name: run.history[name] for name in FIGURES if name in run.history} | {"epochs": epochs}
+    names = [figure.name for figure in run.figures if figure.name in run.history]
+    history = {name: run.history[name] for name in names} | {"epochs": epochs}
     if run.score_history:
         history |= {"score": run.score_history[SCORE], "score_epochs": run.score_history["epoch"]}
     elif SCORE in run.scores:

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from decimal import Decimal
 from typing import Any
 
-from dcgan_lightning.runs import FIGURES, SCORE, Run
+from dcgan_lightning.runs import SCORE, Run, figures_of
 from dcgan_lightning.spreadsheet import Cell, csv_text
 
 TRAINING_SCORE = f"training_{SCORE}"  # against training images, which evaluation never uses
@@ -68,7 +68,7 @@ class Ranking:
     @property
     def has_score(self) -> bool:
         """Whether a score ranks, and not a loss."""
-        return self.measures[0] not in FIGURES
+        return self.measures[0] in (SCORE, TRAINING_SCORE)
 
 
 def differing_settings(runs: Sequence[Run]) -> list[str]:
@@ -155,7 +155,8 @@ def rank(settings: Sequence[Setting]) -> Ranking:
     is_counted = {run for run in runs if run.status == "finished" and measures_of(run)}
     is_counted = is_counted or {run for run in runs if run.status != "failed" and measures_of(run)}
     score = next((name for name in (SCORE, TRAINING_SCORE) if _is_comparable(name, is_counted)), None)
-    measures = (score,) if score else ("gen_loss", "disc_loss")
+    losses = [figure.name for figure in figures_of(runs) if not figure.is_share]
+    measures = (score,) if score else tuple(losses)
     places = []
     for setting in settings:
         counted = [measures_of(run) for run in setting.runs if run in is_counted]
@@ -248,7 +249,8 @@ def format_ranking(ranking: Ranking) -> str:
 def summary_csv(runs: Sequence[Run]) -> str:
     """Return one line a run: how it stands, its settings that differ, its final figures and its scores."""
     keys = differing_settings(runs)
-    measures = list(dict.fromkeys([*FIGURES, *(name for run in runs for name in measures_of(run))]))
+    figures = [figure.name for figure in figures_of(runs)]
+    measures = list(dict.fromkeys([*figures, *(name for run in runs for name in measures_of(run))]))
     has_objective = any(run.objective is not None for run in runs)
     head = ["run", "status", *keys, "epochs", "seconds", *measures, *["objective"] * has_objective]
     rows: list[list[Cell]] = [[*head, "reason", "overrides"]]

@@ -16,10 +16,10 @@ from numpy.typing import NDArray
 from dcgan_lightning.errors import RunFolderError
 from dcgan_lightning.files import is_locked
 from dcgan_lightning.jobs import CONFIG_FILE, JobRecord, own_overrides, parse_value, read_records
+from dcgan_lightning.measured import NOTEBOOK_FIGURES, Figure, read_figures
 from dcgan_lightning.rules import FASHION_MNIST_COUNT, flatten
 from dcgan_lightning.samples import sample_grids
 
-FIGURES = ("gen_loss", "disc_loss", "real_accuracy", "fake_accuracy")
 SCORE = "frechet_distance"  # ranks runs; 0 is best
 
 # Where a run is and what it shows on the way make no other run of it.
@@ -61,6 +61,7 @@ class Run:
     overrides: tuple[str, ...] = ()
     epochs: int = 0
     seconds: float | None = None
+    figures: tuple[Figure, ...] = NOTEBOOK_FIGURES
     history: dict[str, NDArray[np.float64]] = field(default_factory=dict)
     iterations_per_epoch: int = 1
     scores: dict[str, float] = field(default_factory=dict)
@@ -70,11 +71,18 @@ class Run:
 
     @property
     def finals(self) -> dict[str, float]:
-        """The means of the four figures over the last epoch."""
+        """The means of the figures over the last epoch."""
         if not self.history:
             return {}
         is_last = self.history["epoch"] == self.history["epoch"][-1]
-        return {name: float(self.history[name][is_last].mean()) for name in FIGURES if name in self.history}
+        names = [figure.name for figure in self.figures if figure.name in self.history]
+        return {name: float(self.history[name][is_last].mean()) for name in names}
+
+
+def figures_of(runs: Sequence[Run]) -> list[Figure]:
+    """Return what the runs have measured, each figure once."""
+    by_name = {figure.name: figure for run in reversed(runs) for figure in reversed(run.figures)}
+    return list(reversed(by_name.values()))
 
 
 def is_run(folder: Path) -> bool:
@@ -135,6 +143,7 @@ def read_run(folder: Path, name: str | None = None, record: JobRecord | None = N
         overrides=tuple(own_overrides(record.overrides)) if record else (),
         epochs=epochs,
         seconds=float(history["seconds"][-1]) if history else (record.seconds if record else None),
+        figures=read_figures(folder),
         history=history,
         iterations_per_epoch=per_epoch,
         scores=_read_scores(folder / "scores"),

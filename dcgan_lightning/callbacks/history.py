@@ -13,6 +13,7 @@ from dcgan_lightning.background import Background
 from dcgan_lightning.callbacks.tables import FIGURE, write_table
 from dcgan_lightning.errors import DivergedError
 from dcgan_lightning.files import write_atomic
+from dcgan_lightning.measured import FIGURES_FILE, Figure, encode_figures
 from dcgan_lightning.optional import OptionalSteps
 from dcgan_lightning.pictures import draw_curves
 from dcgan_lightning.systems import System, divergence
@@ -41,7 +42,7 @@ class History(Callback):
         self.background = background
         self._background: Background | None = None
         self._optional = OptionalSteps()
-        self._names: tuple[str, ...] = ()
+        self._measured: tuple[Figure, ...] = ()
         self._rows = torch.empty(0, len(COUNTERS), dtype=torch.float64)
         self._figures = torch.empty(0)  # of the unfinished epoch, on the device
         self._counters: list[tuple[int, int, float]] = []  # as many as rows are filled
@@ -51,22 +52,26 @@ class History(Callback):
     @property
     def columns(self) -> tuple[str, ...]:
         """Names of the table's columns: the counters, then the figures of the system."""
-        return (*COUNTERS, *self._names)
+        return (*COUNTERS, *(figure.name for figure in self._measured))
 
     def setup(self, trainer: pl.Trainer, pl_module: pl.LightningModule, stage: str) -> None:
         """Lay out the table, before a checkpoint is read."""
         assert isinstance(pl_module, System)
-        self._names = tuple(figure.name for figure in pl_module.figures)
+        self._measured = pl_module.figures
         self._rows = torch.empty(0, len(self.columns), dtype=torch.float64)
 
     def on_train_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
         """Start the clock, which goes on where the checkpoint's stood; make room for an epoch's figures."""
         # One tensor: many small ones that stay would divide the memory that is free for large ones.
-        shape = (int(trainer.num_training_batches), len(self._names))
+        shape = (int(trainer.num_training_batches), len(self._measured))
         self._figures = torch.empty(shape, device=pl_module.device)
         is_on_gpu = pl_module.device.type != "cpu"
         if is_on_gpu if self.background is None else self.background:
             self._background = Background()
+        if trainer.is_global_zero:
+            with self._optional("figures.json was not written"):
+                path = Path(trainer.default_root_dir) / FIGURES_FILE
+                write_atomic(path, encode_figures(self._measured))
         self._draw_missing(trainer)
         self._seconds_before = float(self._rows[-1, 2]) if len(self._rows) else 0.0
         self._started = time.perf_counter()
@@ -77,7 +82,9 @@ class History(Callback):
         """Note the figures of an iteration."""
         seconds = self._seconds_before + time.perf_counter() - self._started
         self._counters.append((trainer.current_epoch + 1, batch_idx + 1, seconds))
-        self._figures[len(self._counters) - 1] = torch.stack([outputs[name] for name in self._names])
+        self._figures[len(self._counters) - 1] = torch.stack(
+            [outputs[figure.name] for figure in self._measured]
+        )
 
     def on_train_epoch_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
         """Write the table and, where due, the curves.
@@ -145,7 +152,7 @@ class History(Callback):
             )
 
     def _write_table(self, trainer: pl.Trainer) -> None:
-        formats = ["%d", "%d", "%.3f", *[FIGURE] * len(self._names)]
+        formats = ["%d", "%d", "%.3f", *[FIGURE] * len(self._measured)]
         with self._optional("history.csv was not written"):
             write_table(_history_folder(trainer) / "history.csv", self.columns, formats, self._rows)
 
@@ -168,7 +175,7 @@ class History(Callback):
                 background.close()
 
     def _write_curves(self, trainer: pl.Trainer, epoch: int) -> None:
-        history = {name: self.column(name) for name in self._names}
+        history = {figure.name: self.column(figure.name) for figure in self._measured}
         iterations_per_epoch = int(self.column("iteration").max())
         path = self._curves_path(trainer, epoch)
         if self._background is not None:
@@ -176,9 +183,9 @@ class History(Callback):
                 self._background.wait()
         with self._optional("the curves were not drawn"):
             if self._background is None:
-                write_atomic(path, draw_curves(history, iterations_per_epoch))
+                write_atomic(path, draw_curves(history, iterations_per_epoch, self._measured))
             else:
-                self._background.write(path, draw_curves, history, iterations_per_epoch)
+                self._background.write(path, draw_curves, history, iterations_per_epoch, self._measured)
 
     def _curves_path(self, trainer: pl.Trainer, epoch: int) -> Path:
         return _history_folder(trainer) / f"train_history_{epoch:04d}.png"

@@ -16,7 +16,8 @@ from tqdm.contrib.logging import logging_redirect_tqdm
 
 from dcgan_lightning.durations import format_duration
 from dcgan_lightning.heartbeat import LINE_SECONDS, Heartbeat, Pace, has_bar
-from dcgan_lightning.systems import Figure, System
+from dcgan_lightning.measured import Figure
+from dcgan_lightning.systems import System
 
 _BAR_CELLS = 10
 _WAIT = 1.5  # times line_seconds, after which an operation without iterations gets a line of its own

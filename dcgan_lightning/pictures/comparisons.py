@@ -8,12 +8,13 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
+from dcgan_lightning.measured import NOTEBOOK_FIGURES, Figure
 from dcgan_lightning.pictures.figures import count_in_whole_numbers, figure_of, png_of, with_defaults
-from dcgan_lightning.pictures.plots import PANELS, running_mean
+from dcgan_lightning.pictures.plots import running_mean
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
-    from matplotlib.figure import Figure
+    from matplotlib.figure import Figure as Plot
 
 History = Mapping[str, NDArray[np.float64]]
 Curve = tuple[NDArray[np.floating], NDArray[np.floating]]  # epochs and values
@@ -81,40 +82,42 @@ def _show(axes: "Axes", panel: Panel) -> None:
 
 
 @with_defaults
-def draw_setting_curves(settings: Sequence[tuple[str, Sequence[History]]]) -> bytes:
+def draw_setting_curves(
+    settings: Sequence[tuple[str, Sequence[History]]], figures: Sequence[Figure] = NOTEBOOK_FIGURES
+) -> bytes:
     """Return curves over epochs as the bytes of a PNG file: a colour a setting, a band from seed to seed.
 
     Lines are medians over the seeds of running means over 1/25 of the iterations; bands go from the smallest
     seed to the largest.
 
     Args:
-        settings: Label and, for each seed, the four figures and ``epochs`` (how much is done after each
+        settings: Label and, for each seed, the figures by name and ``epochs`` (how much is done after each
             iteration), each (iterations,); and, if the run was scored, ``score`` and ``score_epochs``,
             each (times,).
+        figures: What to draw; what a run has not measured is left out.
     """
     import matplotlib
 
     has_score = any("score" in history for _, histories in settings for history in histories)
     labels = [label for label, _ in settings]
     columns, legend_rows = _legend_shape(labels)
-    figure = figure_of((14, (8.5 if not has_score else 12) + LEGEND_ROW * (legend_rows - 1)))
-    rows = 3 if has_score else 2
+    rows = -(-len(figures) // 2) + has_score
+    figure = figure_of((14, 1.5 + 3.5 * rows + LEGEND_ROW * (legend_rows - 1)))
     grid = figure.add_gridspec(rows, 2)
     colours = matplotlib.colormaps["tab10" if len(settings) <= 10 else "tab20"].colors  # type: ignore[attr-defined]
-    places = [(unit, name) for _, unit, names in PANELS.values() for name in names]
-    for index, (unit, name) in enumerate(places):
+    for index, measured in enumerate(figures):
         axes = figure.add_subplot(grid[index // 2, index % 2])
         for number, (_, histories) in enumerate(settings):
-            curves = [_smooth(history, name) for history in histories if name in history]
+            curves = [_smooth(history, measured.name) for history in histories if measured.name in history]
             _draw_spread(axes, curves, colours[number % len(colours)])
-        axes.set(title=name, xlabel="epochs trained", ylabel=unit)
-        if unit.startswith("accuracy"):
+        axes.set(title=measured.name, xlabel="epochs trained", ylabel=measured.unit)
+        if measured.is_share:
             axes.set_ylim(-0.02, 1.02)
         # Curves begin at 0: an epoch that is not over yet has its place between two ticks.
         count_in_whole_numbers(axes, np.array([0.0, 1.0]))
         axes.set_xlim(left=0)
     if has_score:
-        _draw_scores(figure.add_subplot(grid[2, :]), settings, colours)
+        _draw_scores(figure.add_subplot(grid[rows - 1, :]), settings, colours)
     for axes in figure.axes:
         axes.grid(alpha=0.3)
     _add_legend(figure, labels, columns, legend_rows)
@@ -199,7 +202,7 @@ def _legend_shape(labels: Sequence[str]) -> tuple[int, int]:
     return columns, -(-len(labels) // columns)
 
 
-def _add_legend(figure: "Figure", labels: Sequence[str], columns: int, rows: int) -> None:
+def _add_legend(figure: "Plot", labels: Sequence[str], columns: int, rows: int) -> None:
     """Put one legend for all panels above them; a label may hold any sign, also ``$`` or ``_`` in front."""
     height = figure.get_figheight()
     lines = figure.axes[0].get_lines()

@@ -16,7 +16,7 @@ _Arguments = ParamSpec("_Arguments")
 # One colour for one network, in pictures and in the report: what the generator makes and what it loses is
 # warm, the discriminator and real images are cool.
 WARM, COOL = "#a83a17", "#1d5d8a"
-COLOURS = {"gen_loss": WARM, "disc_loss": COOL, "fake_accuracy": WARM, "real_accuracy": COOL}
+COLOURS = {"warm": WARM, "cool": COOL}
 
 
 def with_defaults(draw: Callable[_Arguments, bytes]) -> Callable[_Arguments, bytes]:

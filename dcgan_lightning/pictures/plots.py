@@ -7,6 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from dcgan_lightning.durations import format_count
+from dcgan_lightning.measured import NOTEBOOK_FIGURES, Figure, panels_of
 from dcgan_lightning.pictures.figures import (
     COLOURS,
     count_in_whole_numbers,
@@ -19,40 +20,45 @@ from dcgan_lightning.pictures.figures import (
 if TYPE_CHECKING:
     from torch import Tensor
 
-PANELS = {
-    "loss": ("Model loss", "loss (nats)", ("gen_loss", "disc_loss")),
-    "accuracy": ("Discriminator accuracy", "accuracy (share of images)", ("fake_accuracy", "real_accuracy")),
-}
-
 
 @with_defaults
-def draw_curves(history: Mapping[str, NDArray[np.floating]], iterations_per_epoch: int) -> bytes:
-    """Return the two panels, losses and accuracies over iterations, as the bytes of a PNG file.
+def draw_curves(
+    history: Mapping[str, NDArray[np.floating]],
+    iterations_per_epoch: int,
+    figures: Sequence[Figure] = NOTEBOOK_FIGURES,
+) -> bytes:
+    """Return the figures over iterations, a panel for each kind, as the bytes of a PNG file.
 
     Long histories are drawn faintly, with their running mean over 1/200 of the iterations on top.
 
     Args:
-        history: ``gen_loss``, ``disc_loss``, ``fake_accuracy`` and ``real_accuracy``, each (iterations,).
+        history: The values of each figure by its name, (iterations,).
         iterations_per_epoch: For the second axis, which counts epochs.
+        figures: What to draw.
     """
     from matplotlib.ticker import MaxNLocator
 
-    figure = figure_of((15, 8))
-    window = max(1, len(history["gen_loss"]) // 200)
+    panels = panels_of(figures)
+    plot = figure_of((15, 4 * len(panels)))
+    window = max(1, len(history[figures[0].name]) // 200)
     note = "" if window == 1 else f": each iteration, and means of {window} neighbouring ones (thick)"
-    for axes, (title, unit, names) in zip(figure.subplots(2, 1), PANELS.values(), strict=True):
-        for name in names:
-            values = history[name]
+    rows = plot.subplots(len(panels), 1, squeeze=False).flat
+    for axes, (title, shown) in zip(rows, panels.items(), strict=True):
+        for number, figure in enumerate(shown):
+            values = history[figure.name]
             iterations = np.arange(1, len(values) + 1)
-            style = {"color": COLOURS[name], "label": name}
+            colour = COLOURS[figure.tone] if figure.tone else f"C{number}"
+            style = {"color": colour, "label": figure.name}
             if window == 1:
                 axes.plot(iterations, values, linewidth=0.8, **style)
                 continue
-            axes.plot(iterations, values, linewidth=0.5, alpha=0.25, color=COLOURS[name])
+            axes.plot(iterations, values, linewidth=0.5, alpha=0.25, color=colour)
             mean = running_mean(values, window)
             axes.plot(iterations[: len(mean)] + (window - 1) / 2, mean, **style)
         axes.set_title(f"{title}{note}", loc="left")
-        axes.set(xlabel="iteration (batches trained on)", ylabel=unit)
+        axes.set(xlabel="iteration (batches trained on)", ylabel=shown[0].unit)
+        if all(figure.is_share for figure in shown):
+            axes.set_ylim(-0.02, 1.02)
         axes.margins(x=0.01)
         axes.grid(alpha=0.3)
         legend_above(axes)
@@ -62,9 +68,9 @@ def draw_curves(history: Mapping[str, NDArray[np.floating]], iterations_per_epoc
         )
         epochs.set_xlabel("epoch")
         epochs.xaxis.set_major_locator(MaxNLocator(integer=True, min_n_ticks=1))
-    figure.axes[1].set_ylim(-0.02, 1.02)
-    figure.subplots_adjust(left=0.05, right=0.985, bottom=0.14, top=0.95, hspace=0.6)
-    return png_of(figure)
+    bottom, top = 0.28 / len(panels), 1 - 0.1 / len(panels)
+    plot.subplots_adjust(left=0.05, right=0.985, bottom=bottom, top=top, hspace=0.6)
+    return png_of(plot)
 
 
 @with_defaults

@@ -3,13 +3,12 @@
 from dcgan_lightning.systems.classification import Classification
 from dcgan_lightning.systems.dcgan import DCGAN, METRIC_NAMES
 from dcgan_lightning.systems.strategy import ManualDDPStrategy
-from dcgan_lightning.systems.system import Figure, Sampler, System, divergence
+from dcgan_lightning.systems.system import Sampler, System, divergence
 
 __all__ = [
     "DCGAN",
     "METRIC_NAMES",
     "Classification",
-    "Figure",
     "ManualDDPStrategy",
     "Sampler",
     "System",

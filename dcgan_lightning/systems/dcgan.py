@@ -8,6 +8,7 @@ from torch.optim import Adam, Optimizer
 
 from dcgan_lightning.kernels import choose
 from dcgan_lightning.kernels.choose import FastPaths
+from dcgan_lightning.measured import NOTEBOOK_FIGURES
 from dcgan_lightning.networks import (
     Discriminator,
     Generator,
@@ -19,10 +20,7 @@ from dcgan_lightning.networks.modes import inference
 from dcgan_lightning.randomness import stream_generator
 from dcgan_lightning.sampling import sample_images
 from dcgan_lightning.systems.gradients import backpropagate
-from dcgan_lightning.systems.system import Figure, System
-
-LOSS = ("Model loss", "loss (nats)")
-ACCURACY = ("Discriminator accuracy", "accuracy (share of images)")
+from dcgan_lightning.systems.system import System
 
 
 class DCGAN(System):
@@ -57,13 +55,7 @@ class DCGAN(System):
         ``train_step`` of the notebook.
     """
 
-    figures = (
-        Figure("gen_loss", *LOSS, short="gen"),
-        Figure("disc_loss", *LOSS, short="disc"),
-        Figure("real_accuracy", *ACCURACY, short="real", digits=2),
-        Figure("fake_accuracy", *ACCURACY, short="fake", digits=2),
-    )
-
+    figures = NOTEBOOK_FIGURES
     averaged = ("generator",)
 
     def __init__(

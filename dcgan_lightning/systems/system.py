@@ -7,7 +7,7 @@ training and reports know it through this class alone.
 import math
 from abc import ABC, abstractmethod
 from collections.abc import Iterable, Mapping
-from typing import Any, ClassVar, NamedTuple, Protocol, cast, runtime_checkable
+from typing import Any, ClassVar, Protocol, cast, runtime_checkable
 
 import pytorch_lightning as pl
 import torch
@@ -16,26 +16,9 @@ from torch import Tensor
 
 from dcgan_lightning.distributed import average_in_place
 from dcgan_lightning.errors import DivergedError
+from dcgan_lightning.measured import Figure
 from dcgan_lightning.memory import release_freed_memory
 from dcgan_lightning.randomness import reseed_default_generators, stream_seed
-
-
-class Figure(NamedTuple):
-    """A number that a system measures in every iteration.
-
-    Attributes:
-        name: Names its column in history.csv and its curve.
-        panel: Title of the plot that it shares with the figures of the same panel.
-        unit: Label of that plot's axis.
-        short: Name where there is little room.
-        digits: Decimals that are printed.
-    """
-
-    name: str
-    panel: str
-    unit: str
-    short: str
-    digits: int = 3
 
 
 class System(pl.LightningModule, ABC):

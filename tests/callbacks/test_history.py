@@ -51,7 +51,7 @@ def test_every_iteration_is_a_row(tmp_path: Path) -> None:
 def test_curves_after_each_epoch(tmp_path: Path) -> None:
     train(tmp_path, [History()], epochs=3)
     names = sorted(path.name for path in (tmp_path / "history").iterdir())
-    assert names == ["history.csv", *(f"train_history_000{epoch}.png" for epoch in (1, 2, 3))]
+    assert names == ["figures.json", "history.csv", *(f"train_history_000{epoch}.png" for epoch in (1, 2, 3))]
 
 
 def test_curves_every_few_epochs_and_at_the_end(tmp_path: Path) -> None:
@@ -96,7 +96,7 @@ def test_curves_drawn_in_the_background_are_the_same(tmp_path: Path) -> None:
     here, beside = (
         {path.name: path.read_bytes() for path in (folder / "history").iterdir()} for folder in folders
     )
-    assert len(here) == 4
+    assert len(here) == 5
     assert beside == here
 
 
@@ -104,6 +104,7 @@ def test_a_stopped_run_waits_for_the_background(tmp_path: Path) -> None:
     with pytest.raises(RuntimeError, match="stopped by the test"):
         train(tmp_path, [History(background=True), StopAt(epoch=2, iteration=3)], epochs=2)
     assert {path.name for path in (tmp_path / "history").glob("*")} == {
+        "figures.json",
         "history.csv",
         "train_history_0001.png",
         "train_history_0002.png",

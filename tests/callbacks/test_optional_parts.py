@@ -88,6 +88,7 @@ FAULTS = {
         [(module, "write_atomic") for module in (film, history, sample_grid, scores, tables)],
         [
             "a sample grid was not written",
+            "figures.json was not written",
             "history.csv was not written",
             "real.png was not written",
             "scores.csv was not written",

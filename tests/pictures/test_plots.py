@@ -7,6 +7,7 @@ from matplotlib import _pylab_helpers
 from matplotlib.figure import Figure
 
 import dcgan_lightning
+from dcgan_lightning.measured import Figure as Measured
 from dcgan_lightning.pictures import (
     decode_png,
     draw_curves,
@@ -45,6 +46,21 @@ def test_curves_show_the_values(drawn: list[Figure]) -> None:
     assert losses == {"gen_loss": [0, 0.5], "disc_loss": [1, 1.5]}
     assert accuracies == {"real_accuracy": [2, 2.5], "fake_accuracy": [3, 3.5]}
     assert draw_curves(values, 10) == picture
+
+
+def test_other_figures_have_panels_of_their_own(drawn: list[Figure]) -> None:
+    measured = [
+        Measured("a", "Errors", "grey levels", "a"),
+        Measured("b", "Shares", "share", "b", is_share=True),
+        Measured("c", "Errors", "grey levels", "c"),
+    ]
+    values = {name: np.array([index, index + 0.5]) for index, name in enumerate("abc")}
+    draw_curves(values, 10, measured)
+    assert curves_of(drawn[0])[:2] == [{"a": [0, 0.5], "c": [2, 2.5]}, {"b": [1, 1.5]}]
+    errors, shares = drawn[0].axes[:2]
+    assert (errors.get_title(loc="left"), errors.get_ylabel()) == ("Errors", "grey levels")
+    assert shares.get_ylim() == (-0.02, 1.02)
+    assert errors.lines[0].get_color() != errors.lines[1].get_color()
 
 
 def test_long_curves_get_their_running_mean(drawn: list[Figure]) -> None:
