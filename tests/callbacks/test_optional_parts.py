@@ -178,7 +178,7 @@ def test_what_fails_at_an_early_end_hides_nothing_and_nobody(
 
 def test_a_checkpoint_that_cannot_be_written_ends_it(tmp_path: Path) -> None:
     (tmp_path / "checkpoints").touch()
-    with pytest.raises(RunFolderError, match=r"cannot write .*best\.ckpt"):
+    with pytest.raises(RunFolderError, match=r"cannot write .*last\.ckpt"):
         run(tmp_path, everything())
 
 
