@@ -21,7 +21,6 @@ from dcgan_lightning.config import CONF_DIR, did_you_mean, plain
 from dcgan_lightning.errors import (
     ConfigError,
     DCGANError,
-    DivergedError,
     MissingExtraError,
     RunFolderError,
     install,
@@ -233,6 +232,6 @@ def refuse(error: Exception, config_name: str = "train") -> NoReturn:
     """Print what is wrong in one line, or in one for each failed job of a sweep, and end with exit code 1."""
     if SHOW_TRACEBACKS:
         raise error
-    if is_first_process() or not isinstance(error, DivergedError):  # all processes diverge together
+    if is_first_process() or not getattr(error, "is_shared", False):
         print(f"error: {one_line(error, config_name)}", file=sys.stderr)
     sys.exit(1)

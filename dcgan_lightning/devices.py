@@ -18,6 +18,7 @@ def check_processes(trainer: Mapping[str, Any], is_sweep: bool) -> int:
 
     Raises:
         ConfigError: They are several, Lightning has to start them, and the job is one of a sweep.
+        ProcessError: They are several, and the port where they are to meet is taken.
     """
     processes = count_processes(trainer)
     if processes is None:
@@ -31,6 +32,10 @@ def check_processes(trainer: Mapping[str, Any], is_sweep: bool) -> int:
             f"trainer.devices={trainer['devices']} in a sweep: the job's other processes would be started "
             "with the sweep's command line and would start the whole sweep again; run such jobs one by one"
         )
+    if processes > 1:
+        from dcgan_lightning.meetings import check_environment
+
+        check_environment()
     return processes
 
 

@@ -24,9 +24,13 @@ class RunFolderError(DCGANError):
 class DivergedError(DCGANError):
     """Training ran into numbers that are not finite."""
 
+    is_shared = True
+
 
 class CollapsedError(DCGANError):
     """All generated images have become nearly the same."""
+
+    is_shared = True
 
 
 class MemoryLackError(DCGANError):
@@ -34,7 +38,16 @@ class MemoryLackError(DCGANError):
 
 
 class ProcessError(DCGANError):
-    """Another process of the same job is gone."""
+    """Another process of the same job is gone, or does not do the same as this one.
+
+    Args:
+        message: What is wrong.
+        is_shared: Whether all processes of the job raise it.
+    """
+
+    def __init__(self, message: str, is_shared: bool = False) -> None:
+        super().__init__(message)
+        self.is_shared = is_shared
 
 
 class ScoreError(DCGANError):

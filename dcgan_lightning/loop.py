@@ -20,8 +20,9 @@ from dcgan_lightning.callbacks.tracking import (
     start_loggers,
 )
 from dcgan_lightning.config import build, plain
-from dcgan_lightning.distributed import is_connection_error
+from dcgan_lightning.distributed import is_connection_error, is_timeout
 from dcgan_lightning.errors import DivergedError, ProcessError
+from dcgan_lightning.meetings import PATIENCE
 from dcgan_lightning.processes import is_first_process
 from dcgan_lightning.systems import DCGAN, ManualDDPStrategy
 
@@ -133,6 +134,12 @@ def fit(
             last = Path(trainer.default_root_dir) / "checkpoints" / "last.ckpt"
             state = f"the last good checkpoint is {last}" if last.exists() else "there is no checkpoint yet"
             raise DivergedError(f"{error}; {state}") from error
+        if trainer.world_size > 1 and is_timeout(error):
+            raise ProcessError(
+                f"process {trainer.global_rank} waited {PATIENCE.seconds} s for another process of this job "
+                "in a collective operation: a callback exchanges values in one process only; leave it out "
+                "and go on with ckpt_path=last"
+            ) from error
         if trainer.world_size > 1 and is_connection_error(error):
             raise ProcessError(
                 f"process {trainer.global_rank} lost another process of this job, which must have ended; "

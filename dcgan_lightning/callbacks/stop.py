@@ -10,6 +10,8 @@ from types import FrameType
 import pytorch_lightning as pl
 from pytorch_lightning.callbacks import Callback
 
+from dcgan_lightning.meetings import meet
+
 log = logging.getLogger(__name__)
 
 
@@ -32,6 +34,8 @@ class GracefulStop(Callback):
     @contextlib.contextmanager
     def armed(self, trainer: pl.Trainer) -> Iterator[None]:
         """Take the two signals while the block runs; nothing happens outside of the main thread."""
+        # Lightning would exchange whether it was asked to stop; the processes have agreed on that already.
+        trainer.fit_loop.epoch_loop._broadcast_sigterm_tensor = lambda: None  # type: ignore[method-assign]
         if threading.current_thread() is not threading.main_thread():
             yield
             return
@@ -61,6 +65,12 @@ class GracefulStop(Callback):
     def on_train_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
         """From now on there is an iteration to finish."""
         self._is_training = True
+
+    def on_train_batch_start(
+        self, trainer: pl.Trainer, pl_module: pl.LightningModule, batch: object, batch_idx: int
+    ) -> None:
+        """Let all processes begin the iteration together, however long the first one has drawn or saved."""
+        meet("iteration")
 
     def on_train_batch_end(
         self,

@@ -63,7 +63,8 @@ def frechet_distance(real: Tensor, generated: Tensor) -> float:
     """
     from torchmetrics.image.fid import FrechetInceptionDistance
 
-    metric = FrechetInceptionDistance(_Given(real.shape[1])).to(real.device)
+    # Scores are the work of one process: torchmetrics would exchange features with the others, which wait.
+    metric = FrechetInceptionDistance(_Given(real.shape[1]), sync_on_compute=False).to(real.device)
     metric.update(real.double(), real=True)
     metric.update(generated.double(), real=False)
     return float(metric.compute())
