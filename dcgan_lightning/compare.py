@@ -3,6 +3,7 @@
 Needs no PyTorch: whatever is compared, the runs have written down.
 """
 
+import logging
 import math
 import sys
 from collections.abc import Sequence
@@ -32,6 +33,8 @@ from dcgan_lightning.ranking import (
     verdict,
 )
 from dcgan_lightning.runs import SCORE, Run, figures_of, is_sweep, read_runs
+
+log = logging.getLogger("dcgan_lightning.compare")  # __name__ is "__main__" when run as a command
 
 _WITH_A_VALUE = ("--config-dir", "-cd", "--config-path", "-cp", "--config-name", "-cn", "--cfg", "-c")
 _WIDEST = 4  # grids in a row, where rows and columns mean nothing
@@ -143,7 +146,11 @@ def _panel(run: Run, keys: Sequence[str]) -> Panel:
     title = f"{run.name}: {what}{state}" if what else f"{run.name}{state}"
     if run.grid is None:
         return Panel(title, note=f"{run.status}: {run.reason}" if run.reason else "no grid")
-    return Panel(title, decode_png(run.grid.read_bytes()))
+    try:
+        return Panel(title, decode_png(run.grid.read_bytes()))
+    except Exception as error:  # what the decoders raise on damaged files is not a closed list
+        log.warning("left out of grids.png: %s is damaged (%s)", run.grid, type(error).__name__)
+        return Panel(title, note="its last grid is damaged")
 
 
 def _curves(run: Run) -> History:

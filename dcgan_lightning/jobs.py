@@ -7,16 +7,16 @@ import dataclasses
 import json
 import os
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from pathlib import Path
-from typing import Any, Literal
-
-import yaml
+from pathlib import Path, PurePath
+from typing import Any, Literal, get_args
 
 from dcgan_lightning.errors import ConfigError, RunFolderError
 from dcgan_lightning.files import is_locked, write_atomic
 from dcgan_lightning.processes import is_first_process
+from dcgan_lightning.rules.checks import whole
+from dcgan_lightning.run_files import parse_yaml, read_json
 
 Status = Literal["running", "finished", "failed", "stopped"]
 
@@ -74,16 +74,46 @@ def read_record(sweep: Path, folder: str) -> JobRecord | None:
 
 def _read(path: Path) -> JobRecord | None:
     try:
-        values = json.loads(path.read_bytes())
-        values.pop("number", None)  # records had one once
-        record = JobRecord(**values | {"overrides": tuple(values["overrides"])})
+        values = read_json(path)
     except FileNotFoundError:
         return None
-    except (AttributeError, KeyError, TypeError, ValueError) as error:
-        raise RunFolderError(
-            f"{path} is not the record of a job ({error}); delete it, and its job starts anew"
-        ) from error
-    return record
+    except RunFolderError as error:
+        raise _no_record(path, f"{error.__cause__}") from error
+    names = {field.name for field in dataclasses.fields(JobRecord)}
+    known = {name: values[name] for name in names & values.keys()} if isinstance(values, dict) else {}
+    wrong = [name for name, is_good in _CHECKS.items() if name in known and not is_good(known[name])]
+    if wrong or (wrong := sorted({"folder", "overrides", "epochs"} - known.keys())):
+        raise _no_record(path, f"{wrong[0]} is wrong or missing")
+    return JobRecord(**known | {"overrides": tuple(known["overrides"])})
+
+
+def _no_record(path: Path, reason: str) -> RunFolderError:
+    return RunFolderError(f"{path} is not the record of a job ({reason}); delete it, and its job starts anew")
+
+
+def _is_inside(folder: Any) -> bool:
+    """Tell whether a text is the name of a folder that does not lead out of its place."""
+    path = PurePath(folder) if isinstance(folder, str) else PurePath()
+    return bool(path.parts) and not path.is_absolute() and ".." not in path.parts and "\0" not in folder
+
+
+def _is_time(value: Any) -> bool:
+    return isinstance(value, int | float) and not isinstance(value, bool) and 0 <= value < 1e12
+
+
+def _is_objective(value: Any) -> bool:
+    return value is None or (isinstance(value, float) or _is_time(value))
+
+
+_CHECKS: Mapping[str, Callable[[Any], bool]] = {
+    "folder": _is_inside,
+    "overrides": lambda value: isinstance(value, list) and all(isinstance(item, str) for item in value),
+    "epochs": lambda value: whole(0, 2**53)(value) is None,
+    "status": lambda value: isinstance(value, str) and value in get_args(Status),
+    "reason": lambda value: isinstance(value, str),
+    "seconds": _is_time,
+    "objective": _is_objective,
+}
 
 
 def read_records(sweep: Path) -> list[JobRecord]:
@@ -183,8 +213,8 @@ def _value(texts: Mapping[str, str], key: str) -> Any:
 def parse_value(text: str) -> Any:
     """Return the value of an override's text: 1e-4 and 0.0001 are the same."""
     try:
-        return float(text) if re.fullmatch(r"[-+\d.]+e[-+]?\d+", text) else yaml.safe_load(text)
-    except (yaml.YAMLError, ValueError):
+        return float(text) if re.fullmatch(r"[-+\d.]+e[-+]?\d+", text) else parse_yaml(text)
+    except ValueError:
         return text
 
 

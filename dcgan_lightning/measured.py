@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Literal
 
 from dcgan_lightning.errors import RunFolderError
+from dcgan_lightning.run_files import read_json
 
 FIGURES_FILE = Path("history", "figures.json")
 
@@ -74,11 +75,12 @@ def read_figures(folder: Path) -> tuple[Figure, ...]:
     """
     path = folder / FIGURES_FILE
     try:
-        return tuple(_checked(Figure(**values)) for values in json.loads(path.read_bytes()))
+        return tuple(_checked(Figure(**values)) for values in read_json(path))
     except FileNotFoundError:
         return NOTEBOOK_FIGURES
-    except (OSError, TypeError, ValueError) as error:
-        raise RunFolderError(f"{path} is damaged ({error}); delete it") from error
+    except (TypeError, ValueError, RunFolderError) as error:
+        reason = error.__cause__ if isinstance(error, RunFolderError) else error
+        raise RunFolderError(f"{path} is damaged ({reason}); delete it") from error
 
 
 def _checked(figure: Figure) -> Figure:

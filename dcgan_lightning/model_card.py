@@ -1,6 +1,6 @@
 """What someone must know of a generator that was handed on without its run."""
 
-import json
+import logging
 from collections.abc import Mapping
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
@@ -10,13 +10,19 @@ import torch
 
 import dcgan_lightning
 from dcgan_lightning.durations import format_count
+from dcgan_lightning.errors import RunFolderError
 from dcgan_lightning.formats import FORMATS
 from dcgan_lightning.networks.summary import count_parameters
 from dcgan_lightning.pretrained import TrainedGenerator, run_folder
+from dcgan_lightning.rules import MISSING, look_up
+from dcgan_lightning.run_files import read_evaluation
+
+log = logging.getLogger(__name__)
 
 CARD_FILE = "README.md"
 PICTURE_FILE = "samples.png"
 _VERSIONS = ("torch", "safetensors", "onnx", "onnxruntime")
+_SHOWN = ("count", "reference", "features.name")  # of a report on scores
 _FINGERPRINT = ("data.verify", "data.count", "trainer.precision", "processes")  # what the settings lack
 
 
@@ -66,7 +72,7 @@ def model_card(
         code = FORMATS[name].example.format(latent_dim=generator.latent_dim)
         parts.append(f"`{FORMATS[name].files[0]}`:\n\n```python\n{code}\n```")
     if scores:
-        parts += ["## Scores", _score_table(scores)]
+        parts += ["## Scores", score_table(scores)]
     settings = trained.settings | {
         key: trained.fingerprint[key] for key in _FINGERPRINT if key in trained.fingerprint
     }
@@ -92,22 +98,27 @@ def read_scores(trained: TrainedGenerator) -> Mapping[str, Any] | None:
     wanted = (trained.averaged, trained.epochs, trained.iterations)
     endings = ("", "_averaged" if trained.averaged else "_not_averaged")
     for ending in endings:
+        path = run / "scores" / f"{trained.path.stem}{ending}.json"
         try:
-            report = json.loads(
-                (run / "scores" / f"{trained.path.stem}{ending}.json").read_text(encoding="utf-8")
-            )
-            if tuple(report[key] for key in ("averaged", "epochs", "iterations")) == wanted:
-                _score_table(report)
-                return report
-        except (OSError, ValueError, KeyError, TypeError, AttributeError):
-            continue  # not there, or not such a report
+            report = read_evaluation(path)
+        except FileNotFoundError:
+            continue
+        except RunFolderError as error:
+            log.warning("left out of the model card: %s", error)
+            continue
+        if report is None or any(look_up(report, key) is MISSING for key in _SHOWN):
+            continue
+        if tuple(map(report.get, ("averaged", "epochs", "iterations"))) == wanted:
+            return report
     return None
 
 
-def _score_table(report: Mapping[str, Any]) -> str:
+def score_table(report: Mapping[str, Any]) -> str:
+    """Return a report from `read_scores` in Markdown."""
     real: Mapping[str, Any] = (report.get("anchors") or {}).get("real", {})
+    spread: Mapping[str, Any] = report.get("spread") or {}
     rows = {
-        name: " | ".join(_number(value) for value in (mean, report["spread"].get(name), real.get(name)))
+        name: " | ".join(_number(value) for value in (mean, spread.get(name), real.get(name)))
         for name, mean in report["mean"].items()
         if isinstance(mean, (int, float))
     }

@@ -1,6 +1,5 @@
 """What runs have left in their folders: settings, figures, scores, pictures. Needs no PyTorch."""
 
-import json
 import math
 import os
 import re
@@ -10,16 +9,17 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import yaml
 from numpy.typing import NDArray
 
 from dcgan_lightning.errors import RunFolderError
 from dcgan_lightning.files import is_locked
 from dcgan_lightning.jobs import CONFIG_FILE, JobRecord, own_overrides, parse_value, read_records
 from dcgan_lightning.measured import NOTEBOOK_FIGURES, Figure, read_figures
-from dcgan_lightning.rules import FASHION_MNIST_COUNT, flatten
+from dcgan_lightning.rules import FASHION_MNIST_COUNT, MISSING, flatten, look_up
+from dcgan_lightning.run_files import read_evaluation, read_settings, read_table
 from dcgan_lightning.samples import sample_grids
 
+POSITION = ("epoch", "iteration", "seconds")  # the columns of a history beside its figures
 SCORE = "frechet_distance"  # ranks runs; 0 is best
 
 # Where a run is and what it shows on the way make no other run of it.
@@ -127,7 +127,7 @@ def read_run(folder: Path, name: str | None = None, record: JobRecord | None = N
         record: Of the job, if it is one of a sweep.
     """
     settings = _read_settings(folder, record)
-    history = _read_table(folder / "history" / "history.csv")
+    history = read_table(folder / "history" / "history.csv", POSITION)
     per_epoch = _iterations_per_epoch(settings, history)
     epochs = _finished_epochs(history, per_epoch)
     if not history and record and record.status == "finished":
@@ -167,17 +167,12 @@ def _sweep_runs(folder: Path) -> dict[Path, JobRecord | None]:
 
 def _read_settings(folder: Path, record: JobRecord | None) -> dict[str, Any]:
     """Return the flat settings without those that make no other run, and without those that follow others."""
-    path = folder / CONFIG_FILE
     try:
-        values = yaml.safe_load(path.read_text(encoding="utf-8"))
+        values = read_settings(folder / CONFIG_FILE)
     except FileNotFoundError:
         given = [override.partition("=") for override in (own_overrides(record.overrides) if record else ())]
         named = ((key.lstrip("+"), parse_value(text)) for key, _, text in given)
         return {key: value for key, value in named if not _NO_SETTINGS.fullmatch(key)}
-    except (OSError, ValueError, yaml.YAMLError) as error:
-        raise RunFolderError(f"{path} cannot be read: {' '.join(str(error).split())}") from error
-    if not isinstance(values, Mapping):
-        raise RunFolderError(f"{path} holds no settings; leave this run out")
     flat = {key: value for key, value in flatten(values) if not _NO_SETTINGS.fullmatch(key)}
     if flat.get("data.verify"):  # the same images, wherever they are
         flat.pop("data.root", None)
@@ -188,26 +183,13 @@ def _read_settings(folder: Path, record: JobRecord | None) -> dict[str, Any]:
     }
 
 
-def _read_table(path: Path) -> dict[str, NDArray[np.float64]]:
-    """Return the columns of a CSV file, with NaN for what is missing; nothing if there is no such file."""
-    try:
-        with open(path, encoding="utf-8") as file:
-            names = file.readline().strip().split(",")
-            rows = np.loadtxt(file, delimiter=",", ndmin=2, converters=lambda text: float(text or "nan"))
-        return {name: rows[:, index] for index, name in enumerate(names)} if len(rows) else {}
-    except FileNotFoundError:
-        return {}
-    except (OSError, ValueError, IndexError) as error:
-        raise RunFolderError(f"{path} cannot be read: {' '.join(str(error).split())}") from error
-
-
 def _iterations_per_epoch(settings: Mapping[str, Any], history: Mapping[str, NDArray[np.float64]]) -> int:
     count = settings.get("data.count") or (FASHION_MNIST_COUNT if settings.get("data.verify") else None)
     if count is None:
         return int(history["iteration"].max()) if history else 1
     iterations = -(-count // settings["data.batch_size"])
     limit = settings.get("trainer.limit_train_batches", 1.0)
-    return min(iterations, limit) if isinstance(limit, int) else int(iterations * limit)
+    return min(iterations, limit) if isinstance(limit, int) else max(1, int(iterations * limit))
 
 
 def _finished_epochs(history: Mapping[str, NDArray[np.float64]], iterations_per_epoch: int) -> int:
@@ -234,25 +216,15 @@ def _read_scores(folder: Path) -> dict[str, float]:
     """Return the scores of the checkpoint that was trained longest, as seen by the classifier."""
     found = []
     for path in folder.glob("*.json"):
-        try:
-            report = json.loads(path.read_bytes())
-        except (OSError, ValueError) as error:
-            raise RunFolderError(f"{path} cannot be read ({error}); delete it") from error
-        if not isinstance(report, Mapping) or _features(report) != "classifier":
+        report = read_evaluation(path)
+        if report is None or look_up(report, "features.name") not in (MISSING, "classifier"):
             continue
         scores = {name: float(value) for name, value in report["mean"].items() if _is_number(value)}
         if SCORE in scores:
             # Of several reports on the same weights that of the usual choices, which has the shortest name.
             trained = (report.get("epochs", 0), report.get("iterations", 0), -len(path.stem))
             found.append((trained, path.stem, scores | {"images": float(report.get("count", math.nan))}))
-    return max(found)[2] if found else {}
-
-
-def _features(report: Mapping[str, Any]) -> str | None:
-    """Return what a report looked through, or None if it holds no scores."""
-    features = report.get("features", {"name": "classifier"})
-    is_report = isinstance(features, Mapping) and isinstance(report.get("mean"), Mapping)
-    return features.get("name") if is_report else None
+    return max(found, key=lambda report: report[:2])[2] if found else {}
 
 
 def _is_number(value: Any) -> bool:
@@ -263,7 +235,7 @@ def _score_history(
     folder: Path, history: Mapping[str, NDArray[np.float64]]
 ) -> dict[str, NDArray[np.float64]]:
     """Return epochs and scores made in training: a table of their own, or a column of the history."""
-    table = _read_table(folder / "history" / "scores.csv") or history
+    table = read_table(folder / "history" / "scores.csv", ("epoch",)) or history
     if SCORE not in table or "epoch" not in table:
         return {}
     is_there = np.isfinite(table[SCORE])

@@ -27,7 +27,7 @@ def sample_grids(folder: Path) -> list[SampleGridFile]:
         folder: The run's folder; it need not have any.
     """
     paths = (folder / "samples").glob("sample_epoch_*.png")
-    named = [(match, path) for path in paths if (match := _NAME.fullmatch(path.name))]
+    named = [(match, path) for path in paths if (match := _NAME.fullmatch(path.name)) and path.is_file()]
     return sorted(SampleGridFile(int(match[1]), int(match[2]), path) for match, path in named)
 
 

@@ -110,7 +110,9 @@ def draw_setting_curves(
         for number, (_, histories) in enumerate(settings):
             curves = [_smooth(history, measured.name) for history in histories if measured.name in history]
             _draw_spread(axes, curves, colours[number % len(colours)])
-        axes.set(title=measured.name, xlabel="epochs trained", ylabel=measured.unit)
+        axes.set_title(measured.name, parse_math=False)
+        axes.set_ylabel(measured.unit, parse_math=False)
+        axes.set_xlabel("epochs trained")
         if measured.is_share:
             axes.set_ylim(-0.02, 1.02)
         # Curves begin at 0: an epoch that is not over yet has its place between two ticks.

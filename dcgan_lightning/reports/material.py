@@ -10,23 +10,24 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import yaml
 from numpy.typing import NDArray
 
 from dcgan_lightning.checkpoints import read_checkpoint
 from dcgan_lightning.errors import CheckpointError, RunFolderError
 from dcgan_lightning.files import LOCK_FILE, TEMPORARY_PREFIX
 from dcgan_lightning.jobs import CONFIG_FILE
+from dcgan_lightning.measured import NOTEBOOK_FIGURES
 from dcgan_lightning.pictures import decode_gif, decode_png, encode_gif, encode_png, shrink, square_side
 from dcgan_lightning.reports.elements import Picture, png_size
 from dcgan_lightning.reports.scores import Scores, read_scores
+from dcgan_lightning.rules import look_up
+from dcgan_lightning.run_files import read_settings, read_table
+from dcgan_lightning.runs import POSITION
 from dcgan_lightning.samples import sample_grids
 
 log = logging.getLogger(__name__)
 
 REPORT_FILE = "report.html"
-HISTORY_COLUMNS = {"epoch", "iteration", "seconds"}
-HISTORY_COLUMNS |= {"gen_loss", "disc_loss", "real_accuracy", "fake_accuracy"}
 FRAME_LIMIT = 60
 
 
@@ -93,24 +94,18 @@ def gather(folder: Path) -> Material:
     if not folder.is_dir():
         raise RunFolderError(f"run={folder} does not exist; give the folder of a run, as outputs/<run_name>")
     try:
-        config = (folder / CONFIG_FILE).read_text(encoding="utf-8")
-        settings = yaml.safe_load(config)
+        settings = read_settings(folder / CONFIG_FILE)
     except FileNotFoundError:
         raise RunFolderError(
             f"run={folder} holds no run: there is no {CONFIG_FILE}; give a folder as outputs/<run_name>"
         ) from None
-    except (yaml.YAMLError, UnicodeDecodeError) as error:
-        reason = " ".join(str(error).split())[:200]
-        raise RunFolderError(f"{folder / CONFIG_FILE} cannot be read ({reason}); mend this file") from error
-    if not isinstance(settings, dict):
-        raise RunFolderError(f"{folder / CONFIG_FILE} holds no settings; mend this file")
     grids = sample_grids(folder)
     scores = read_scores(folder / "scores")
     return Material(
         name=str(settings.get("run_name") or folder.resolve().name),
         path=_path_for_commands(folder),
         has_checkpoint=any(folder.glob("checkpoints/*.ckpt")),
-        config=config,
+        config=(folder / CONFIG_FILE).read_text(encoding="utf-8"),
         settings=settings,
         networks=_text(folder / "networks.txt"),
         history=_history(folder / "history" / "history.csv"),
@@ -179,7 +174,7 @@ def _pictures(paths: list[Path]) -> list[Picture]:
 
 
 def _film(folder: Path, settings: Mapping[str, Any]) -> bytes | None:
-    wanted = ((settings.get("callbacks") or {}).get("film") or {}).get("file_name")
+    wanted = look_up(settings, "callbacks.film.file_name")
     path = folder / wanted if isinstance(wanted, str) else next(iter(sorted(folder.glob("*.gif"))), None)
     if path is None or not path.is_file():
         return None
@@ -193,19 +188,15 @@ def _film(folder: Path, settings: Mapping[str, Any]) -> bytes | None:
 
 
 def _history(path: Path) -> dict[str, NDArray[np.float64]] | None:
-    if not path.is_file():
-        return None
     try:
-        with open(path, encoding="utf-8") as file:
-            names, *rows = file.read().split()
-        if missing := HISTORY_COLUMNS - {*names.split(",")}:
-            raise ValueError(f"no column {min(missing)}")
-        if not rows:
-            return None
-        return dict(zip(names.split(","), np.loadtxt(rows, delimiter=",", ndmin=2).T, strict=True))
-    except ValueError as error:
-        log.warning("left out of the report: %s is damaged (%s)", path, error)
+        history = read_table(path, POSITION)
+    except RunFolderError as error:
+        log.warning("left out of the report: %s", error)
         return None
+    if history and (missing := [figure.name for figure in NOTEBOOK_FIGURES if figure.name not in history]):
+        log.warning("left out of the report: %s has no column %s", path, missing[0])
+        return None
+    return history or None
 
 
 def _environment(path: Path) -> dict[str, Any]:

@@ -1,12 +1,14 @@
 """Score files as the report shows them: read tolerantly, each number beside its anchors."""
 
-import json
 import logging
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
+
+from dcgan_lightning.errors import RunFolderError
+from dcgan_lightning.run_files import read_evaluation
 
 log = logging.getLogger(__name__)
 
@@ -132,11 +134,11 @@ def read_scores(folder: Path) -> list[Scores]:
     found = []
     for path in sorted(folder.glob("*.json")):
         try:
-            data = json.loads(path.read_text(encoding="utf-8"))
-        except (OSError, ValueError) as error:
-            log.warning("left out of the report: %s is damaged (%s)", path, type(error).__name__)
+            data = read_evaluation(path)
+        except RunFolderError as error:
+            log.warning("left out of the report: %s", error)
             continue
-        scores = parse_scores(path.stem, data) if isinstance(data, dict) else None
+        scores = None if data is None else parse_scores(path.stem, data)
         if scores is None:
             log.warning("left out of the report: %s holds no scores", path)
         else:
