@@ -9,6 +9,8 @@ from html import escape
 import numpy as np
 from numpy.typing import NDArray
 
+Bin = tuple[float, float, float, float]  # position of the middle, mean, smallest, largest value
+
 POINTS = 120  # of a curve at most
 _WIDTH, _HEIGHT = 1000, 300  # the SVG's own units; the page stretches them
 
@@ -37,38 +39,67 @@ def draw_chart(curves: Sequence[Curve], iterations_per_epoch: int, percent: bool
         percent: Whether the values are shares, drawn from 0 to 100 %.
     """
     count = len(curves[0].values)
-    parts = {curve.title: bins(curve.values) for curve in curves}
-    top = 1.0 if percent else _top([mean for part in parts.values() for _, mean, _, _ in part])
+    parts = [bins(curve.values) for curve in curves]
+    moment = '<i class="now" hidden></i>'  # the page's slider moves it
+    return _chart(curves, parts, count, _x_ticks(count, iterations_per_epoch), percent, moment)
+
+
+def draw_points(curve: Curve, epochs: NDArray[np.floating]) -> str:
+    """Return values that were measured after some epochs as a chart, in HTML.
+
+    Args:
+        curve: With N values, >= 1.
+        epochs: (N,), from 1.
+    """
+    last = float(epochs.max())
+    points = [
+        (epoch - 0.5, value, value, value)  # so that it lies at the epoch's end
+        for epoch, value in zip(epochs.tolist(), curve.values.tolist(), strict=True)
+        if math.isfinite(value)
+    ]
+    x_ticks = [(tick / last, f"{tick:.0f}") for tick in ticks(last, 6) if tick == int(tick)]
+    return _chart([curve], [points], last, (x_ticks, "epoch"), percent=False)
+
+
+def _chart(
+    curves: Sequence[Curve],
+    parts: Sequence[Sequence[Bin]],
+    count: float,
+    x_axis: tuple[list[tuple[float, str]], str],
+    percent: bool,
+    moment: str = "",
+) -> str:
+    """Return the legend, the SVG and the axes' words."""
+    top = 1.0 if percent else _top([mean for part in parts for _, mean, _, _ in part])
     y_ticks = [0.0, 0.25, 0.5, 0.75, 1.0] if percent else list(ticks(top, 5))
-    x_ticks, unit = _x_ticks(count, iterations_per_epoch)
+    x_ticks, unit = x_axis
     lines = [f'<path class="rule" d="M0 {_y(tick, top)}H{_WIDTH}"/>' for tick in y_ticks]
-    lines += [_band(parts[curve.title], count, top, curve.style) for curve in curves]
-    lines += [_line(parts[curve.title], count, top, curve.style) for curve in curves]
+    lines += [_band(part, count, top, curve.style) for curve, part in zip(curves, parts, strict=True)]
+    lines += [_line(part, count, top, curve.style) for curve, part in zip(curves, parts, strict=True)]
     y_labels = "".join(
-        f'<span style="bottom:{100 * tick / top:.2f}%">{tick:.0%}</span>'
-        if percent
-        else f'<span style="bottom:{100 * tick / top:.2f}%">{tick:g}</span>'
+        f'<span style="bottom:{100 * tick / top:.2f}%">{f"{tick:.0%}" if percent else f"{tick:g}"}</span>'
         for tick in y_ticks
     )
     x_labels = "".join(f'<span style="left:{100 * place:.2f}%">{text}</span>' for place, text in x_ticks)
-    summary = "; ".join(_summary(curve.title, parts[curve.title], percent) for curve in curves)
+    named = [(curve, part) for curve, part in zip(curves, parts, strict=True)]
+    summary = "; ".join(_summary(curve.title, part, percent) for curve, part in named)
     keys = "".join(
         f'<li><i class="key {curve.style}"></i>{escape(curve.title)} '
-        f"<b>{_format(parts[curve.title][-1][1], percent)}</b></li>"
-        for curve in curves
-        if parts[curve.title]
+        f"<b>{_format(part[-1][1], percent)}</b></li>"
+        for curve, part in named
+        if part
     )
     return (
         f'<ul class="legend">{keys}</ul>'
         f'<div class="plot"><div class="y" aria-hidden="true">{y_labels}</div>'
         f'<div class="area"><svg viewBox="0 0 {_WIDTH} {_HEIGHT}" preserveAspectRatio="none" role="img" '
-        f'aria-label="{escape(summary)}">{"".join(lines)}</svg><i class="now" hidden></i></div>'
+        f'aria-label="{escape(summary)}">{"".join(lines)}</svg>{moment}</div>'
         f'<div class="x" aria-hidden="true">{x_labels}</div><div class="unit" aria-hidden="true">{unit}</div>'
         "</div>"
     )
 
 
-def bins(values: NDArray[np.floating], points: int = POINTS) -> list[tuple[float, float, float, float]]:
+def bins(values: NDArray[np.floating], points: int = POINTS) -> list[Bin]:
     """Return (middle, mean, smallest, largest) of at most ``points`` runs of neighbours.
 
     Args:
@@ -116,7 +147,7 @@ def _x_ticks(count: int, iterations_per_epoch: int) -> tuple[list[tuple[float, s
     return [(tick / epochs, f"{tick:.0f}") for tick in ticks(epochs, 6) if tick == int(tick)], "epoch"
 
 
-def _x(middle: float, count: int) -> str:
+def _x(middle: float, count: float) -> str:
     return f"{_WIDTH * (middle + 0.5) / count:.1f}".removesuffix(".0")
 
 
@@ -124,24 +155,28 @@ def _y(value: float, top: float) -> str:
     return f"{_HEIGHT * (1 - value / top):.1f}".removesuffix(".0")
 
 
-def _line(part: Sequence[tuple[float, float, float, float]], count: int, top: float, style: str) -> str:
+def _line(part: Sequence[Bin], count: float, top: float, style: str) -> str:
     points = [f"{_x(middle, count)} {_y(mean, top)}" for middle, mean, _, _ in part]
     if len(points) == 1:
         points *= 2  # a line of no length is drawn as a dot
     return f'<path class="line {style}" d="M{"L".join(points)}"/>' if points else ""
 
 
-def _band(part: Sequence[tuple[float, float, float, float]], count: int, top: float, style: str) -> str:
+def _band(part: Sequence[Bin], count: float, top: float, style: str) -> str:
     upper = [f"{_x(middle, count)} {_y(largest, top)}" for middle, _, _, largest in part]
     lower = [f"{_x(middle, count)} {_y(smallest, top)}" for middle, _, smallest, _ in reversed(part)]
     return f'<path class="band {style}" d="M{"L".join(upper + lower)}Z"/>' if part else ""
 
 
-def _summary(title: str, part: Sequence[tuple[float, float, float, float]], percent: bool) -> str:
+def _summary(title: str, part: Sequence[Bin], percent: bool) -> str:
     if not part:
         return f"{title}: no numbers"
     return f"{title}: from {_format(part[0][1], percent)} to {_format(part[-1][1], percent)}"
 
 
 def _format(value: float, percent: bool) -> str:
-    return f"{value:.0%}" if percent else f"{value:.2f}"
+    if percent:
+        return f"{value:.0%}"
+    if 0 < abs(value) < 0.1:
+        return np.format_float_positional(value, precision=2, fractional=False, trim="-")
+    return f"{value:.2f}"

@@ -39,9 +39,14 @@ def figure(content: str, caption: str) -> str:
 
 
 def gallery(pictures: Sequence[Picture], caption: str) -> str:
-    """Return pictures, one below the other; what is no pixel art is scaled smoothly."""
+    """Return pictures, one below the other; what has words in it is scaled smoothly and stays readable."""
     figures = (
-        figure(image(picture.png, caption, "" if picture.is_pixels else 'class="smooth"'), caption)
+        figure(
+            image(picture.png, caption)
+            if picture.is_pixels
+            else scrolling(caption, image(picture.png, caption, 'class="smooth"'), "wide"),
+            caption,
+        )
         for picture in pictures
     )
     return f'<div class="gallery">{"".join(figures)}</div>'
@@ -104,7 +109,10 @@ def table(head: Sequence[str], rows: Iterable[Sequence[str]], numbers: Sequence[
     body = "".join(
         "<tr>"
         + f'<th scope="row">{row[0]}</th>'
-        + "".join(f'<td class="{style}">{cell}</td>' for cell, style in zip(row[1:], styles[1:], strict=True))
+        + "".join(
+            f'<td class="{style}" data-label="{escape(label)}">{cell}</td>'
+            for cell, style, label in zip(row[1:], styles[1:], head[1:], strict=True)
+        )
         + "</tr>"
         for row in rows
     )

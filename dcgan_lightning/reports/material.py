@@ -3,7 +3,7 @@
 import contextlib
 import logging
 import math
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
@@ -28,6 +28,7 @@ from dcgan_lightning.samples import sample_grids
 log = logging.getLogger(__name__)
 
 REPORT_FILE = "report.html"
+FIGURES = tuple(figure.name for figure in NOTEBOOK_FIGURES)
 FRAME_LIMIT = 60
 
 
@@ -59,7 +60,7 @@ class Material:
         film: A GIF.
         environment: What the last checkpoint knows of versions and devices.
         scores: From ``scores/*.json``, those of the longest training first.
-        course: The scores that were taken during the training, as curves.
+        course: Columns of ``scores.csv``, the scores that were taken during the training, each (times,).
         nearest: Generated images beside their nearest training images, for the first of the scores.
         atlas: Generated images by class.
         files: (name, number of files, bytes) of what lies in the folder.
@@ -79,7 +80,7 @@ class Material:
     film: bytes | None
     environment: Mapping[str, Any]
     scores: list[Scores]
-    course: list[Picture]
+    course: Mapping[str, NDArray[np.float64]] | None
     nearest: list[Picture]
     atlas: list[Picture]
     files: list[tuple[str, int, int]]
@@ -108,7 +109,7 @@ def gather(folder: Path) -> Material:
         config=(folder / CONFIG_FILE).read_text(encoding="utf-8"),
         settings=settings,
         networks=_text(folder / "networks.txt"),
-        history=_history(folder / "history" / "history.csv"),
+        history=_table(folder / "history" / "history.csv", POSITION, FIGURES),
         frames=[
             Frame(epoch, iteration, png)
             for epoch, iteration, path in choose_frames(grids)
@@ -120,7 +121,7 @@ def gather(folder: Path) -> Material:
         film=_film(folder, settings),
         environment=_environment(folder / "checkpoints" / "last.ckpt"),
         scores=scores,
-        course=_pictures([folder / "history" / "scores.png"]),
+        course=_table(folder / "history" / "scores.csv", ("epoch",)),
         nearest=_pictures([folder / "scores" / f"{file.title}_nearest.png" for file in scores[:1]]),
         atlas=_pictures(_atlas(folder / "generated")),
         files=_files(folder),
@@ -187,16 +188,19 @@ def _film(folder: Path, settings: Mapping[str, Any]) -> bytes | None:
         return None
 
 
-def _history(path: Path) -> dict[str, NDArray[np.float64]] | None:
+def _table(
+    path: Path, positions: Sequence[str], others: Sequence[str] = ()
+) -> dict[str, NDArray[np.float64]] | None:
+    """Return the columns of a table, or None if it is missing, empty, damaged or lacks one of these."""
     try:
-        history = read_table(path, POSITION)
+        table = read_table(path, positions)
     except RunFolderError as error:
         log.warning("left out of the report: %s", error)
         return None
-    if history and (missing := [figure.name for figure in NOTEBOOK_FIGURES if figure.name not in history]):
+    if table and (missing := [name for name in others if name not in table]):
         log.warning("left out of the report: %s has no column %s", path, missing[0])
         return None
-    return history or None
+    return table or None
 
 
 def _environment(path: Path) -> dict[str, Any]:

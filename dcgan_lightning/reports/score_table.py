@@ -31,7 +31,7 @@ def draw_scores(file: Scores) -> str:
         for score in file.scores
     ]
     numbers = range(2, 2 + len(anchors))
-    content = elements.scrolling(f"Scores of {file.title}", elements.table(head, rows, numbers))
+    content = elements.scrolling(f"Scores of {file.title}", elements.table(head, rows, numbers), "stacked")
     if file.classes:
         content += "<h3>Garments by class</h3>" + _classes(file)
     return content + elements.facts(dict(file.facts))

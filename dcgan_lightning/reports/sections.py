@@ -12,7 +12,7 @@ from dcgan_lightning.durations import format_duration
 from dcgan_lightning.reports import charts, elements
 from dcgan_lightning.reports.material import Material
 from dcgan_lightning.reports.score_table import draw_scores, format_score, name_scores
-from dcgan_lightning.reports.scores import FLOOR
+from dcgan_lightning.reports.scores import FLOOR, MEANINGS, Meaning
 
 _HEADLINE = "frechet_distance"
 _DATA = {"FashionMNISTDataModule": "Fashion-MNIST", "SyntheticDataModule": "made-up shapes"}
@@ -197,7 +197,7 @@ def curves(material: Material) -> str:
         + '<div class="two even charts"><div><h3>Losses, in nats</h3>'
         + elements.paragraph("Each network's gain is the other's loss: neither goes to zero for good.")
         + f"{losses}</div><div><h3>The discriminator's accuracy</h3>"
-        + elements.paragraph("The share of images that it takes for what they are.")
+        + elements.paragraph("The share of images that it classifies correctly.")
         + f"{accuracies}</div></div>"
     )
     return elements.section("curves", "Losses and accuracies", content)
@@ -205,7 +205,7 @@ def curves(material: Material) -> str:
 
 def scores(material: Material) -> str:
     """Return the scores, each beside its anchors, and those taken during the training."""
-    course = elements.gallery(material.course, "Scores during the training") if material.course else ""
+    course = _course(material)
     if not material.scores:
         content = course + _missing(material, "There are no scores beside anchors yet", "evaluate")
         return elements.section("scores", "Scores", content, "" if course else "empty")
@@ -213,7 +213,7 @@ def scores(material: Material) -> str:
     text = elements.paragraph(
         "Each number stands beside the same number for images whose quality is known, the anchors. On the "
         "bars, left is better: the tall mark is real images, short marks are the other anchors, the dot is "
-        "this run. Outside the dark part it is better or worse than every anchor. Anchors can pass real "
+        "this run. Where the bar is faint, it is better or worse than every anchor. Anchors can pass real "
         "images in one score, as blurred ones do in precision: read the scores together. Bars of distances "
         "are logarithmic."
         if any(score.anchors for score in first.scores)
@@ -226,6 +226,26 @@ def scores(material: Material) -> str:
             "".join(elements.folded(name_scores(file), draw_scores(file)) for file in others) + "</div>"
         )
     return elements.section("scores", "Scores", content + course)
+
+
+def _course(material: Material) -> str:
+    """Return the scores that were taken during the training, a chart for each."""
+    course = material.course or {"epoch": np.empty(0)}
+    is_counted = course["epoch"] >= 1
+    epochs = course["epoch"][is_counted]
+    if not len(epochs):
+        return ""
+    curves = (
+        charts.Curve(f"{meaning.title}{_hint(meaning)}", "warm", course[name][is_counted])
+        for name, meaning in MEANINGS.items()
+        if name in course
+    )
+    shown = "".join(f"<div>{charts.draw_points(curve, epochs)}</div>" for curve in curves)
+    return f'<h3>Scores during the training</h3><div class="course">{shown}</div>'
+
+
+def _hint(meaning: Meaning) -> str:
+    return f" ({meaning.better} is better)" if meaning.better else ""
 
 
 def nearest(material: Material) -> str:

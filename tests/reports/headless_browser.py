@@ -65,14 +65,17 @@ class Browser:
         return self.driver.execute_script(f"return ({script})")
 
     def requests(self) -> list[str]:
-        """Return the addresses that the page has asked for, itself and what it holds left out."""
+        """Return the addresses that the page has asked for, itself and what it holds left out.
+
+        Newer browsers begin with a page of their own, which asks for its parts within the browser.
+        """
         messages = [json.loads(entry["message"])["message"] for entry in self.driver.get_log("performance")]
         sent = [message for message in messages if message["method"] == "Network.requestWillBeSent"]
         addresses = [message["params"]["request"]["url"] for message in sent]
         return [
             address
             for address in addresses
-            if not address.startswith("data:") and address != self.driver.current_url
+            if not address.startswith(("data:", "chrome://")) and address != self.driver.current_url
         ]
 
     def press(self, *names: str) -> None:

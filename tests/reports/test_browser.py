@@ -86,7 +86,7 @@ def test_it_fits_and_fetches_nothing(
     assert browser.ask("window.innerWidth") == size[0]
     assert browser.ask("document.documentElement.scrollWidth") <= size[0]
     images = browser.ask("[...document.images].map(i => [i.alt, i.complete && i.naturalWidth > 0])")
-    assert len(images) == (8 if which == "page" else 0)
+    assert len(images) == (7 if which == "page" else 0)
     assert all(alt and is_loaded for alt, is_loaded in images)
     assert browser.requests() == []
     assert browser.ask("performance.getEntriesByType('resource').filter(e => !/^data:/.test(e.name))") == []
@@ -101,11 +101,30 @@ def test_columns_on_a_wide_window_and_one_on_a_phone(browser: Browser, page: Pat
     browser.open(page, *PHONE)
     left, right = browser.ask(tops)
     assert left == right
-    wide_tables = browser.ask(
-        "[...document.querySelectorAll('.scroll')].map(e => [e.scrollWidth > e.clientWidth, e.clientWidth])"
+    scores, *pictures = browser.ask(
+        "[...document.querySelectorAll('.stacked, .wide')].map(e => [e.scrollWidth, e.clientWidth])"
     )
-    assert wide_tables[0][0]  # the scores scroll within themselves
-    assert wide_tables[0][1] < PHONE[0]
+    assert scores[0] <= scores[1] < PHONE[0]
+    assert pictures
+    assert all(width > shown for width, shown in pictures)  # they scroll within themselves
+
+
+def test_nothing_of_the_scores_and_charts_is_cut_on_a_phone(browser: Browser, page: Path) -> None:
+    browser.open(page, *PHONE)
+    words = browser.ask(
+        "[...document.querySelectorAll('td[data-label], .plot span, .legend li, .bar b')].map(e => {"
+        "const r = e.getBoundingClientRect(); return [e.textContent, r.left, r.right, r.height]})"
+    )
+    shown = [word for word in words if word[3]]
+    assert len([word for word in shown if word[0] == "400"]) >= 1  # an anchor
+    assert all(0 <= left < right <= PHONE[0] for _, left, right, _ in shown)
+    labels = browser.ask(
+        "[...document.querySelectorAll('td.number')].map(e => getComputedStyle(e, '::before').content)"
+    )
+    assert '"real images"' in labels
+    charts = browser.ask("[...document.querySelectorAll('.course svg')].map(e => e.clientWidth)")
+    assert len(charts) == 2
+    assert all(width > 200 for width in charts)
 
 
 def test_pixels_stay_sharp_and_large(browser: Browser, page: Path) -> None:
@@ -168,7 +187,7 @@ def test_the_buttons(browser: Browser, page: Path) -> None:
 def test_tab_reaches_everything_and_the_focus_is_seen(browser: Browser, page: Path) -> None:
     browser.open(page, *WIDE)
     reached = []
-    for _ in range(9):
+    for _ in range(10):
         browser.press("TAB")
         focus = "document.activeElement"
         name = browser.ask(f"{focus}.id || {focus}.getAttribute('aria-label') || {focus}.textContent")
@@ -176,7 +195,8 @@ def test_tab_reaches_everything_and_the_focus_is_seen(browser: Browser, page: Pa
         assert browser.ask(f"getComputedStyle({focus}).outlineStyle") == "solid", name
         assert browser.ask(f"{focus}.getBoundingClientRect().width") > 0
     assert reached[:5] == ["To the report", "slider", "play", "previous", "next"]
-    assert reached[5:] == ["Scores of last", "All settings", "Networks", "Files"]
+    pairs = "Generated images and their nearest training images"
+    assert reached[5:] == ["Scores of last", pairs, "All settings", "Networks", "Files"]
     browser.driver.execute_script("document.querySelector('summary').focus()")
     browser.press("ENTER")
     assert browser.ask("document.querySelector('details').open")

@@ -3,7 +3,7 @@ import re
 import numpy as np
 import pytest
 
-from dcgan_lightning.reports.charts import Curve, bins, draw_chart, ticks
+from dcgan_lightning.reports.charts import Curve, bins, draw_chart, draw_points, ticks
 
 
 def test_bins_are_means_and_extremes_of_neighbours() -> None:
@@ -51,5 +51,32 @@ def test_a_chart_of_one_iteration_and_one_of_none() -> None:
     assert "no numbers" in draw_chart([Curve("x", "warm", np.array([np.nan]))], 1)
 
 
+@pytest.mark.parametrize(
+    ("value", "text"), [(118.216, "118.22"), (0.001, "0.001"), (0.0, "0.00"), (0.1, "0.10")]
+)
+def test_small_numbers_are_not_shown_as_nothing(value: float, text: str) -> None:
+    assert f"<b>{text}</b>" in draw_chart([Curve("x", "warm", np.array([value]))], 1)
+
+
 def test_titles_are_escaped() -> None:
     assert "<b>x" not in draw_chart([Curve("<b>x", "warm", np.array([0.5]))], 1)
+
+
+@pytest.mark.parametrize("epochs", [[1], [4], [1, 2, 3], [5, 10, 20]])
+def test_points_lie_at_their_epochs(epochs: list[int]) -> None:
+    values = np.linspace(50, 25, len(epochs))
+    chart = draw_points(Curve("Fréchet distance", "warm", values), np.array(epochs, float))
+    (path,) = re.findall(r'class="line warm" d="M([^"]+)"', chart)
+    places = [float(point.split()[0]) for point in path.split("L")]
+    expected = [1000 * epoch / epochs[-1] for epoch in epochs]
+    assert places[-len(epochs) :] == pytest.approx(expected, abs=0.1)
+    labels = re.findall(r'left:([\d.]+)%">(\d+)<', chart)
+    assert labels
+    assert all(round(float(place) * epochs[-1] / 100) == int(text) for place, text in labels)
+    assert f"<b>{values[-1]:.2f}</b>" in chart
+
+
+def test_a_point_that_is_not_finite_is_left_out() -> None:
+    chart = draw_points(Curve("x", "warm", np.array([1.0, np.nan])), np.array([1.0, 2.0]))
+    assert 'd="M500' in chart
+    assert "<b>1.00</b>" in chart

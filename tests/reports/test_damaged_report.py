@@ -22,6 +22,7 @@ def test_a_report_on_damaged_files(tmp_path: Path, caplog: pytest.LogCaptureFixt
         config: [*map(as_yaml, variants(yaml.safe_load(config.read_text()), draw, 4))],
         scores: [*map(as_json, variants(json.loads(scores.read_text()), draw, 4))],
         folder / "history" / "history.csv": [],
+        folder / "history" / "scores.csv": [b"epoch,frechet_distance\n0,1\n", b"epoch,recall\n9,nan\n2,1\n"],
     }
     for path, typed in wrong.items():
         good = path.read_bytes()

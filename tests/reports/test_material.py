@@ -34,7 +34,7 @@ def test_everything_of_a_run(tmp_path: Path) -> None:
         "threads": 1,
     }
     assert [len(scores.scores) for scores in material.scores] == [3]
-    for pictures, is_pixels in ((material.course, False), (material.nearest, False), (material.atlas, True)):
+    for pictures, is_pixels in ((material.nearest, False), (material.atlas, True)):
         assert [(png_size(picture.png), picture.is_pixels) for picture in pictures] == [((62, 62), is_pixels)]
 
 
@@ -80,7 +80,7 @@ def test_files_are_counted_without_the_report(tmp_path: Path) -> None:
 
 def test_a_run_with_nothing_but_settings(tmp_path: Path) -> None:
     material = gather(make_bare_run(tmp_path / "run"))
-    assert material.frames == material.scores == material.course == material.nearest == material.atlas == []
+    assert material.frames == material.scores == material.nearest == material.atlas == []
     assert material.history is material.film is material.networks is material.drawn is None
     assert material.environment == {}
 

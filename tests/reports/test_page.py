@@ -123,6 +123,8 @@ def test_scores_of_the_training_stand_alone_too(tmp_path: Path) -> None:
     (folder / "scores" / "last.json").unlink()
     page = Page(render(gather(folder)))
     assert "Scores during the training" in page.text
+    assert "Fréchet distance (lower is better) 40.00" in page.text
+    assert "Precision (higher is better) 0.40" in page.text
     assert "There are no scores beside anchors yet" in page.text
 
 
