@@ -108,7 +108,7 @@ def check_anchors(cfg: DictConfig) -> dict[str, Any]:
 
     Args:
         cfg: The composed configuration; ``paths.output_dir`` is where ``anchors.json`` goes: the shipped file
-            with the new numbers.
+            with the new numbers. Of other features than the classifier's it is ``anchors_<features>.json``.
 
     Returns:
         The content of that file.
@@ -151,7 +151,8 @@ def check_anchors(cfg: DictConfig) -> dict[str, Any]:
         "versions": _versions(),
         "anchors": anchors,
     }
-    path = Path(cfg.paths.output_dir) / ANCHORS_FILE.name
+    kind = "" if network.name == "classifier" else f"_{network.name}"
+    path = Path(cfg.paths.output_dir) / f"{ANCHORS_FILE.stem}{kind}{ANCHORS_FILE.suffix}"
     write_atomic(path, f"{json.dumps(content, indent=1)}\n".encode())
     log.info("written to %s", path)
     if shipped is None:
@@ -211,11 +212,11 @@ def _target(trained: "TrainedGenerator", cfg: DictConfig) -> Path:
 
     The name says which features and which choice of the averaged generator it is about, if not the usual.
     """
-    from dcgan_lightning.pretrained import run_folder
+    from dcgan_lightning.pretrained import checkpoint_name, run_folder
 
     run = run_folder(trained.path)
     folder = run / "scores" if run else Path(cfg.paths.output_dir)
-    choices = [trained.path.stem]
+    choices = [trained.path.stem if run else checkpoint_name(trained.path)]
     if cfg.averaged != "auto":
         choices.append("averaged" if cfg.averaged else "not_averaged")
     if cfg.features != "classifier":

@@ -64,13 +64,14 @@ def export(cfg: DictConfig) -> ExportResult:
     from dcgan_lightning.formats import FORMATS
     from dcgan_lightning.model_card import CARD_FILE, PICTURE_FILE, model_card, read_scores
     from dcgan_lightning.pictures import encode_png, make_grid
-    from dcgan_lightning.pretrained import load_trained, run_folder
+    from dcgan_lightning.pretrained import checkpoint_name, load_trained, run_folder
     from dcgan_lightning.sampling import sample_images
 
     averaged = None if values["averaged"] == "auto" else values["averaged"]
     trained = load_trained(values["ckpt_path"], averaged)
-    run = run_folder(trained.path) or Path("outputs")
-    folder = Path(values["output_dir"] or run / "exported")
+    run = run_folder(trained.path)
+    usual = run / "exported" if run else Path("outputs") / f"exported_{checkpoint_name(trained.path)}"
+    folder = Path(values["output_dir"] or usual)
     files = {file for form in FORMATS.values() for file in form.files}
     check_replaceable(folder, files, beside={CARD_FILE, PICTURE_FILE})
     deviations: dict[str, float] = {}

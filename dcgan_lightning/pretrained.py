@@ -1,6 +1,7 @@
 """Trained generators: found in a run's folder or a checkpoint, ready to make images."""
 
 import logging
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -121,6 +122,17 @@ def run_folder(checkpoint: Path) -> Path | None:
     folder = checkpoint.resolve().parent
     is_in_run = folder.name == "checkpoints" and (folder.parent / CONFIG_FILE).is_file()
     return folder.parent if is_in_run else None
+
+
+def checkpoint_name(checkpoint: Path) -> str:
+    """Return a name for what is made of a checkpoint outside of a run's folder.
+
+    Files that are called as in every run get the name of their folder before it.
+    """
+    folder = checkpoint.resolve().parent
+    folder = folder.parent if folder.name == "checkpoints" else folder
+    is_usual = re.fullmatch(r"last|best|epoch_\d+", checkpoint.stem)
+    return f"{folder.name}_{checkpoint.stem}" if is_usual and folder.name else checkpoint.stem
 
 
 def warn_of_other_images(trained: TrainedGenerator, data: Mapping[str, Any]) -> None:

@@ -41,7 +41,7 @@ def train_classifier(cfg: DictConfig) -> dict[str, Any]:
 
     from dcgan_lightning.data import LabelledBatches
     from dcgan_lightning.evaluation.cards import classifier_card
-    from dcgan_lightning.evaluation.classifier import WEIGHTS_NAME, accuracy, encode_weights
+    from dcgan_lightning.evaluation.classifier import accuracy, encode_weights
     from dcgan_lightning.evaluation.features import check_images
     from dcgan_lightning.loop import quieten_lightning
     from dcgan_lightning.systems import Classification
@@ -78,6 +78,7 @@ def train_classifier(cfg: DictConfig) -> dict[str, Any]:
     description = {
         "sha256": hashlib.sha256(weights).hexdigest(),
         "test_accuracy": test_accuracy,
+        "test_images": len(test[0]),
         "data": datamodule.source,
         "cpu_seconds": round(seconds),
         "settings": {key: values[key] for key in ("seed", "threads", "epochs", "shift")}
@@ -91,9 +92,10 @@ def train_classifier(cfg: DictConfig) -> dict[str, Any]:
         },
     }
     folder = Path(cfg.paths.output_dir)
-    write_atomic(folder / f"{WEIGHTS_NAME}.safetensors", weights)
-    write_atomic(folder / f"{WEIGHTS_NAME}.json", f"{json.dumps(description, indent=2)}\n".encode())
-    write_atomic(folder / f"{WEIGHTS_NAME}.md", classifier_card(description, len(weights)).encode())
+    name = f"{datamodule.short_name}_classifier"  # Fashion-MNIST's is the shipped one's
+    write_atomic(folder / f"{name}.safetensors", weights)
+    write_atomic(folder / f"{name}.json", f"{json.dumps(description, indent=2)}\n".encode())
+    write_atomic(folder / f"{name}.md", classifier_card(description, len(weights)).encode())
     log.info("test accuracy %.2f %%, trained in %.0f s of CPU time", 100 * test_accuracy, seconds)
     log.info("weights (SHA-256 %s...), description and card are in %s", description["sha256"][:12], folder)
     return description

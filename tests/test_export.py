@@ -125,8 +125,8 @@ def test_a_checkpoint_without_an_average_and_outside_of_a_run(
     with pytest.raises(CheckpointError, match=r"averaged=true, but mine.ckpt was trained without callbacks="):
         export_with("ckpt_path=mine.ckpt", "averaged=true")
     assert not Path("outputs").exists()
-    assert export_with("ckpt_path=mine.ckpt").folder == Path("outputs/exported")
-    assert "exported from `mine.ckpt`" in card_of(tmp_path / "outputs" / "exported")
+    assert export_with("ckpt_path=mine.ckpt").folder == Path("outputs/exported_mine")
+    assert "exported from `mine.ckpt`" in card_of(tmp_path / "outputs" / "exported_mine")
 
 
 def test_an_export_is_replaced_as_a_whole(export_with, run: Path, tmp_path: Path) -> None:

@@ -10,6 +10,7 @@ import torch
 from dcgan_lightning.errors import CheckpointError
 from dcgan_lightning.evaluation.classifier import load_classifier
 from dcgan_lightning.pretrained import (
+    checkpoint_name,
     find_trained,
     load_generator,
     load_trained,
@@ -175,3 +176,17 @@ def test_what_is_not_a_generator_is_refused(
     ) as caught:
         load_trained(path, averaged=False)
     assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("path", "name"),
+    [
+        ("/a/mine.ckpt", "mine"),
+        ("/a/last.ckpt", "a_last"),
+        ("/b/checkpoints/last.ckpt", "b_last"),
+        ("/c d/epoch_0005.ckpt", "c d_epoch_0005"),
+        ("/best.ckpt", "best"),
+    ],
+)
+def test_what_is_made_of_a_checkpoint_outside_a_run_is_named_after_it(path: str, name: str) -> None:
+    assert checkpoint_name(Path(path)) == name

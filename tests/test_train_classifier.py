@@ -20,7 +20,7 @@ def test_weights_description_and_card_belong_together(compose_cfg: Compose, tmp_
     )
     description = train_classifier(cfg)
     folder = tmp_path / "run"
-    name = "fashion_mnist_classifier"
+    name = "synthetic_classifier"  # beside the one for Fashion-MNIST, not over it
     assert files_below(folder) == {f"{name}.safetensors", f"{name}.json", f"{name}.md"}
     assert json.loads((folder / f"{name}.json").read_text()) == description
     content = (folder / f"{name}.safetensors").read_bytes()
@@ -32,6 +32,8 @@ def test_weights_description_and_card_belong_together(compose_cfg: Compose, tmp_
     assert description["sha256"] in card
     assert f"**{100 * description['test_accuracy']:.2f} %**" in card
     assert "3 epochs of batches of 20" in card
+    assert card.startswith("# Classifier for synthetic data (made-up shapes) of dcgan_lightning\n")
+    assert "of the 300 test images" in card
     assert f"{len(content):,} bytes" in card
 
 

@@ -38,11 +38,12 @@ def describe(cfg: DictConfig) -> Path:
     images = datamodule.images
     count, channels, height, width = images.shape
     normalized = normalize(images)
+    log.info("%s", datamodule.source)
     log.info("%s images of %d x %d pixels, %d channel(s)", f"{count:,}", height, width, channels)
     log.info("max pixel: %d\nmin pixel: %d", images.max(), images.min())
     log.info("max pixel, normalised: %.1f\nmin pixel, normalised: %.1f", normalized.max(), normalized.min())
-    path = Path(cfg.paths.output_dir) / "first_images.png"
-    write_atomic(path, draw_examples(images[:EXAMPLES]))
+    path = Path(cfg.paths.output_dir) / f"first_images_{datamodule.short_name}.png"
+    write_atomic(path, draw_examples(images[:EXAMPLES], title=datamodule.source))
     log.info("the first %d images: %s", min(EXAMPLES, count), path)
     return path
 

@@ -1,6 +1,7 @@
 """What Lightning gets its batches from."""
 
 import logging
+import re
 from abc import abstractmethod
 from pathlib import Path
 
@@ -61,7 +62,12 @@ class InMemoryDataModule(pl.LightningDataModule):
     @property
     @abstractmethod
     def source(self) -> str:
-        """Where the images come from, for messages."""
+        """What the images are and where they come from, for messages."""
+
+    @property
+    @abstractmethod
+    def short_name(self) -> str:
+        """The data set's name in file names."""
 
     def setup(self, stage: str | None = None) -> None:
         """Load and check the images, once.
@@ -132,8 +138,19 @@ class FashionMNISTDataModule(InMemoryDataModule):
 
     @property
     def source(self) -> str:
-        """Where the images come from, for messages."""
-        return f"data.root={self.root}" if self.root else "Fashion-MNIST"
+        """What the images are and where they come from, for messages."""
+        where = f"data.root={self.root}" if self.root else ""
+        if not self.verify:
+            return f"{where}, not verified"
+        return f"Fashion-MNIST from {where}" if where else "Fashion-MNIST"
+
+    @property
+    def short_name(self) -> str:
+        """The data set's name in file names: that of the folder, if it is another set than Fashion-MNIST."""
+        if self.verify or not self.root:
+            return "fashion_mnist"
+        parts = [part for part in Path(self.root).expanduser().absolute().parts if part.lower() != "raw"]
+        return re.sub(r"\W+", "_", parts[-1]).strip("_") or "images"
 
     def prepare_data(self) -> None:
         """Find, fetch and verify the files, on one process only.
@@ -167,7 +184,8 @@ class SyntheticDataModule(InMemoryDataModule):
         image_channels: Channels of the images.
     """
 
-    source = "synthetic data"
+    source = "synthetic data (made-up shapes)"
+    short_name = "synthetic"
 
     def __init__(
         self, batch_size: int = 32, seed: int = 0, count: int = 512, image_channels: int = 1

@@ -5,7 +5,7 @@ from typing import Any
 
 from dcgan_lightning.rules import CLASS_NAMES
 
-_CARD = """# Fashion-MNIST classifier of dcgan_lightning
+_CARD = """# {title} of dcgan_lightning
 
 A small network that tells the ten classes of Fashion-MNIST apart. The scores of generated images look through
 its layer before the last (128 numbers an image).
@@ -18,7 +18,7 @@ its layer before the last (128 numbers an image).
 | trained on | {data} |
 | training | {training} |
 | made by | `python -m dcgan_lightning.train_classifier`, {minutes:.1f} minutes of one CPU core |
-| **test accuracy** | **{accuracy:.2f} %** of the 10,000 test images |
+| **test accuracy** | **{accuracy:.2f} %** of the {test_images:,} test images |
 | file | safetensors, float32, {size:,} bytes |
 | SHA-256 | `{sha256}` |
 | versions | {versions} |
@@ -56,7 +56,10 @@ def classifier_card(description: Mapping[str, Any], size: int) -> str:
         f"{settings['lr']:g} in one cycle, weight decay {settings['weight_decay']:g}; dropout "
         f"{settings['dropout']:g}; seed {settings['seed']}"
     )
+    is_usual = description["data"].startswith("Fashion-MNIST")
     return _CARD.format(
+        title="Fashion-MNIST classifier" if is_usual else f"Classifier for {description['data']}",
+        test_images=description.get("test_images", 10_000),
         classes=", ".join(CLASS_NAMES),
         architecture=_ARCHITECTURE,
         data=f"{description['data']}, training images only, each moved by up to {settings['shift']} pixel(s)",

@@ -145,12 +145,13 @@ def running_mean(values: NDArray[np.floating], window: int) -> NDArray[np.floati
 
 
 @with_defaults
-def draw_examples(images: "Tensor", columns: int = 5) -> bytes:
+def draw_examples(images: "Tensor", columns: int = 5, title: str = "") -> bytes:
     """Return images with their indices as titles, as the bytes of a PNG file.
 
     Args:
         images: uint8 (N, 1 or 3, H, W); shown with one grey range, 0 black and 255 white.
         columns: Images a row.
+        title: Above all of them.
     """
     rows = -(-len(images) // columns)
     figure = figure_of((2 * columns, 2.5 * rows))
@@ -160,5 +161,9 @@ def draw_examples(images: "Tensor", columns: int = 5) -> bytes:
         if index < len(images):
             axes.imshow(images[index].permute(1, 2, 0).squeeze(-1).numpy(), cmap="gray", vmin=0, vmax=255)
             axes.set_title(f"index: {index}")
-    figure.subplots_adjust(left=0.01, right=0.99, bottom=0.02, top=0.93, wspace=0.05)
+    top = 0.93
+    if title:
+        figure.suptitle(title, y=0.99, va="top")
+        top -= 0.3 / (2.5 * rows)
+    figure.subplots_adjust(left=0.01, right=0.99, bottom=0.02, top=top, wspace=0.05)
     return png_of(figure)

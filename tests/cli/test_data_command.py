@@ -11,13 +11,14 @@ def test_describes_the_real_data_as_the_notebook_does(run_module: RunModule, tmp
     assert "60,000 images of 28 x 28 pixels" in result.stdout
     assert "max pixel: 255\nmin pixel: 0\n" in result.stdout
     assert "max pixel, normalised: 1.0\nmin pixel, normalised: -1.0\n" in result.stdout
-    assert files_below(tmp_path) == {"outputs/data/first_images.png"}
+    assert files_below(tmp_path) == {"outputs/data/first_images_fashion_mnist.png"}
 
 
 def test_describes_synthetic_data(run_module: RunModule, tmp_path: Path) -> None:
     result = run_module("dcgan_lightning.data", "data=synthetic", "data.count=40")
     assert result.returncode == 0, result.stderr
-    assert "40 images of 28 x 28 pixels" in result.stdout
+    assert "synthetic data (made-up shapes)\n40 images of 28 x 28 pixels" in result.stdout
+    assert files_below(tmp_path) == {"outputs/data/first_images_synthetic.png"}
 
 
 def test_a_folder_without_the_files_is_named_in_one_line(run_module: RunModule, tmp_path: Path) -> None:

@@ -82,3 +82,27 @@ def test_fashion_mnist_splits_and_labels() -> None:
         assert images.shape == (count, 1, 28, 28)
         assert labels.bincount().tolist() == [count // 10] * 10
     assert labels[:5].tolist() == [9, 2, 1, 1, 6]  # ankle boot, pullover, trouser, trouser, shirt
+
+
+@pytest.mark.parametrize(
+    ("module", "name", "source"),
+    [
+        (FashionMNISTDataModule(), "fashion_mnist", "Fashion-MNIST"),
+        (FashionMNISTDataModule(root="/x"), "fashion_mnist", "Fashion-MNIST from data.root=/x"),
+        (
+            FashionMNISTDataModule(root="/x/KMNIST/raw", verify=False),
+            "KMNIST",
+            "data.root=/x/KMNIST/raw, not verified",
+        ),
+        (
+            FashionMNISTDataModule(root="my set (2)/", verify=False),
+            "my_set_2",
+            "data.root=my set (2)/, not verified",
+        ),
+        (FashionMNISTDataModule(root="/", verify=False), "images", "data.root=/, not verified"),
+        (SyntheticDataModule(), "synthetic", "synthetic data (made-up shapes)"),
+    ],
+)
+def test_data_sets_are_named_in_files_and_messages(module, name, source):
+    assert module.short_name == name
+    assert module.source == source
