@@ -24,17 +24,30 @@ class Format:
 
     Attributes:
         files: What it is made of; the first one holds the weights.
-        needs: What using it needs, for people.
+        needs: Packages that using it needs; "dcgan_lightning" is this project, without what it depends on.
         write: Writes the files of a generator in inference mode into a folder.
         read: Returns a function that makes images as the files say: (N, latent_dim) to (N, C, 28, 28).
         example: Python code that makes 16 images, run in the folder; ``{latent_dim}`` is to be filled in.
     """
 
     files: Sequence[str]
-    needs: str
+    needs: Sequence[str]
     write: Callable[[Generator, Path], None]
     read: Callable[[Path], MakeImages]
     example: str
+
+
+def install_commands(needs: Sequence[str]) -> str:
+    """Return the shell commands that install what a format needs, and nothing else.
+
+    Args:
+        needs: See `Format`.
+    """
+    packages = [name for name in needs if name != "dcgan_lightning"]
+    lines = [f"pip install {' '.join(packages)}"]
+    if "dcgan_lightning" in needs:
+        lines.append("pip install --no-deps .  # in a checkout of dcgan_lightning")
+    return "\n".join(lines)
 
 
 def largest_deviation(original: Generator, copy: MakeImages, noise: Tensor) -> float:
@@ -112,7 +125,7 @@ def _read_onnx(folder: Path) -> MakeImages:
 FORMATS = {
     "safetensors": Format(
         files=("model.safetensors", "config.json"),
-        needs="`dcgan-lightning[export]`",
+        needs=("torch", "numpy", "safetensors", "dcgan_lightning"),
         write=Generator.save_pretrained,
         read=Generator.from_pretrained,
         example="""\
@@ -124,7 +137,7 @@ images = generator(torch.randn(16, {latent_dim})).detach().numpy()""",
     ),
     "onnx": Format(
         files=("generator.onnx",),
-        needs="`onnxruntime`",
+        needs=("numpy", "onnxruntime"),
         write=_write_onnx,
         read=_read_onnx,
         example="""\
@@ -136,7 +149,7 @@ images = session.run(["images"], {{"z": z}})[0]""",
     ),
     "torch_export": Format(
         files=("generator.pt2",),
-        needs="`torch`",
+        needs=("torch", "numpy"),
         write=_write_program,
         read=_read_program,
         example="""\

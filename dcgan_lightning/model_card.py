@@ -1,7 +1,7 @@
 """What someone must know of a generator that was handed on without its run."""
 
 import logging
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
@@ -11,7 +11,7 @@ import torch
 import dcgan_lightning
 from dcgan_lightning.durations import format_count
 from dcgan_lightning.errors import RunFolderError
-from dcgan_lightning.formats import FORMATS
+from dcgan_lightning.formats import FORMATS, install_commands
 from dcgan_lightning.networks.summary import count_parameters
 from dcgan_lightning.pretrained import TrainedGenerator, run_folder
 from dcgan_lightning.rules import MISSING, look_up
@@ -63,14 +63,17 @@ def model_card(
         + _table(
             ("files", "needs", "largest deviation of a pixel"),
             {
-                ", ".join(f"`{file}`" for file in FORMATS[name].files): f"{FORMATS[name].needs} | {value:.1e}"
+                _listed(FORMATS[name].files): f"{_listed(FORMATS[name].needs)} | {value:.1e}"
                 for name, value in deviations.items()
             },
         ),
     ]
     for name in deviations:
         code = FORMATS[name].example.format(latent_dim=generator.latent_dim)
-        parts.append(f"`{FORMATS[name].files[0]}`:\n\n```python\n{code}\n```")
+        install = install_commands(FORMATS[name].needs)
+        parts.append(
+            f"`{FORMATS[name].files[0]}`, 16 images:\n\n```bash\n{install}\n```\n\n```python\n{code}\n```"
+        )
     if scores:
         parts += ["## Scores", score_table(scores)]
     settings = trained.settings | {
@@ -169,6 +172,10 @@ def _progress(trained: TrainedGenerator) -> str:
     counts = {"epoch": trained.epochs, "iteration": trained.iterations}
     texts = [format_count(count, name) for name, count in counts.items() if count]
     return f"trained for {' and '.join(texts)}"
+
+
+def _listed(names: Sequence[str]) -> str:
+    return ", ".join(f"`{name}`" for name in names)
 
 
 def _origin(checkpoint: Path) -> str:

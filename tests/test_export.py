@@ -22,7 +22,7 @@ from dcgan_lightning.errors import (
     RunFolderError,
 )
 from dcgan_lightning.export import ExportResult, export
-from dcgan_lightning.formats import FORMATS
+from dcgan_lightning.formats import FORMATS, install_commands
 from dcgan_lightning.model_card import model_card
 from dcgan_lightning.networks import Generator
 from dcgan_lightning.pictures import decode_png, make_grid
@@ -90,7 +90,7 @@ def test_all_formats_and_what_the_card_says(export_with, run: Path) -> None:
     assert (
         "trained for 2 epochs with batches of 32 images, exported from `small/checkpoints/last.ckpt`" in card
     )
-    assert f"| `generator.onnx` | `onnxruntime` | {result.deviations['onnx']:.1e} |" in card
+    assert f"| `generator.onnx` | `numpy`, `onnxruntime` | {result.deviations['onnx']:.1e} |" in card
     generator = load_generator(run)
     weights = sum(weight.numel() for weight in generator.parameters())
     assert f"{weights:,} weights, " in card
@@ -98,6 +98,8 @@ def test_all_formats_and_what_the_card_says(export_with, run: Path) -> None:
     assert f"| `generator_channels` | `{generator.arguments['channels']}` |" in card
     for form in FORMATS.values():
         assert form.example.format(latent_dim=generator.latent_dim) in card
+        assert f"```bash\n{install_commands(form.needs)}\n```" in card
+    assert "[export]" not in card  # the extra would bring what none of the examples needs
     assert str(run.parent) not in card
     assert "## Scores" not in card
 

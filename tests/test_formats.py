@@ -1,6 +1,10 @@
+import contextlib
 import os
+import re
 import subprocess
 import sys
+from collections.abc import Sequence
+from importlib import metadata
 from pathlib import Path
 
 import numpy as np
@@ -8,7 +12,7 @@ import pytest
 import torch
 
 from dcgan_lightning.export import PACKAGES
-from dcgan_lightning.formats import FORMATS, ONNX_OPSET, largest_deviation
+from dcgan_lightning.formats import FORMATS, ONNX_OPSET, install_commands, largest_deviation
 from dcgan_lightning.networks import Generator
 from dcgan_lightning.rules import EXPORT_FORMATS
 
@@ -113,3 +117,51 @@ def test_the_examples_run_where_little_is_installed(
     assert result.stdout == "(16, 1, 28, 28) float32\n" * len(names)
     z = torch.linspace(-2, 2, 18).view(3, 6)
     np.testing.assert_allclose(np.load(tmp_path / "images.npy"), generator(z), rtol=0, atol=2e-6)
+
+
+def distributions_of(names: Sequence[str]) -> set[str]:
+    """Return packages and all that they depend on themselves, but of this project only itself."""
+    found: set[str] = set()
+    waiting = [*names]
+    while waiting:
+        name = re.sub(r"[-_.]+", "-", waiting.pop()).lower()
+        if name in found:
+            continue
+        found.add(name)
+        if name != "dcgan-lightning":
+            with contextlib.suppress(metadata.PackageNotFoundError):  # for other platforms
+                required = [text for text in metadata.requires(name) or () if "extra ==" not in text]
+                waiting += [re.match(r"[\w.-]+", text)[0] for text in required]  # type: ignore[index]
+    return found
+
+
+@pytest.mark.parametrize("name", FORMATS)
+def test_what_the_card_installs_is_enough_for_its_example(tmp_path: Path, name: str) -> None:
+    allowed = distributions_of(FORMATS[name].needs)
+    blocked = [
+        module
+        for module, owners in metadata.packages_distributions().items()
+        if not any(re.sub(r"[-_.]+", "-", owner).lower() in allowed for owner in owners)
+        and module.isidentifier()
+        and not module.startswith("_")  # of the editable installation
+    ]
+    assert {"pytorch_lightning", "hydra", "torchvision", "matplotlib", "PIL"} < {*blocked}
+    FORMATS[name].write(make_generator(), tmp_path)
+    code = WITHOUT.format(tuple(blocked)) + FORMATS[name].example.format(latent_dim=6)
+    result = subprocess.run(
+        [sys.executable, "-c", f"{code}\nprint(images.shape)"],
+        cwd=tmp_path,
+        env=os.environ | {"OMP_NUM_THREADS": "1"},
+        capture_output=True,
+        text=True,
+    )
+    assert result.returncode == 0, result.stderr
+    assert result.stdout == "(16, 1, 28, 28)\n"
+
+
+def test_the_commands_that_install_it() -> None:
+    assert install_commands(FORMATS["safetensors"].needs).splitlines() == [
+        "pip install torch numpy safetensors",
+        "pip install --no-deps .  # in a checkout of dcgan_lightning",
+    ]
+    assert install_commands(FORMATS["onnx"].needs) == "pip install numpy onnxruntime"
