@@ -19,6 +19,8 @@ from typing import Any
 from bench_process import AS_MAKE, HERE, Setup, run_process
 from bench_statistics import describe, markdown_table, spread
 
+from dcgan_lightning.pictures.figures import figure_of, png_of, with_defaults
+
 WAYS = ("ours", "ours-plain")
 LABELS = {"ours": "fast_paths=auto", "ours-plain": "fast_paths=false"}
 IMAGES = 60_000
@@ -33,6 +35,7 @@ AXES = {
     "width": "channels, times the notebook's",
     "whole_epochs": "images, whole epochs",
 }
+TITLES = {"data": "More data", "batch_size": "Larger batches", "width": "Wider networks"}
 
 
 def iterations_of_an_epoch(images: int, batch_size: int) -> int:
@@ -90,14 +93,18 @@ def epochs(seconds: dict[Setup, list[float]], data_sizes: tuple[int, ...]) -> di
 
 def draw(content: dict[str, Any], path: Path) -> None:
     """Draw the three axes side by side, logarithmic, with the whole epochs as points."""
-    from matplotlib.backends.backend_agg import FigureCanvasAgg
-    from matplotlib.figure import Figure
+    path.write_bytes(figure(content))
+
+
+@with_defaults
+def figure(content: dict[str, Any]) -> bytes:
+    """Return the picture as the bytes of a PNG file."""
     from matplotlib.ticker import FuncFormatter, NullLocator
 
-    figure = Figure(figsize=(11, 3.6), layout="constrained")
-    FigureCanvasAgg(figure)
+    drawn = figure_of((11, 4.2))
     number = FuncFormatter(lambda value, _: f"{value:,g}")
-    for axes, axis in zip(figure.subplots(1, 3, sharey=True), ("data", "batch_size", "width"), strict=True):
+    panels = drawn.subplots(1, 3, sharey=True)
+    for axes, (axis, title) in zip(panels, TITLES.items(), strict=True):
         for way, colour, marker in zip(WAYS, ("C0", "C1"), ("o", "s"), strict=True):
             entries = content[way][axis]
             places = [float(place) for place in entries]
@@ -114,15 +121,17 @@ def draw(content: dict[str, Any], path: Path) -> None:
                     linestyle="none",
                     label=f"{LABELS[way]}, whole epoch",
                 )
-        axes.set(xscale="log", yscale="log", xlabel=AXES[axis])
+        axes.set(xscale="log", yscale="log", xlabel=AXES[axis], title=title)
         axes.set_xticks(places, labels=[number(place, 0) for place in places], rotation=30)
         axes.xaxis.set_minor_locator(NullLocator())
         axes.yaxis.set_major_formatter(number)
         axes.grid(True, which="both", alpha=0.3)
         if axis == "data":
             axes.set_ylabel("seconds an epoch")
-            axes.legend(fontsize=7)
-    figure.savefig(path, dpi=110)
+    handles, labels = panels[0].get_legend_handles_labels()
+    drawn.legend(handles, labels, loc="upper center", ncols=len(labels), frameon=False, fontsize=9)
+    drawn.subplots_adjust(left=0.065, right=0.985, bottom=0.2, top=0.83, wspace=0.07)
+    return png_of(drawn, dpi=110)
 
 
 def tables(content: dict[str, Any]) -> str:
