@@ -2,7 +2,6 @@
 
 import argparse
 import re
-import shlex
 import sys
 from collections.abc import Sequence
 from pathlib import Path
@@ -14,7 +13,7 @@ from omegaconf import DictConfig
 import dcgan_lightning
 from dcgan_lightning.config import CONF_DIR
 from dcgan_lightning.errors import ConfigError
-from dcgan_lightning.shell import override
+from dcgan_lightning.shell import override, quote
 
 # What a bare path means, by the name of the primary configuration.
 MAIN_KEYS = {
@@ -103,7 +102,7 @@ def _check_has_key(argument: str, config_name: str) -> None:
     if key.strip() and (argument.startswith("~") or (equals and not Path(argument).exists())):
         return
     meant = _meant(argument, config_name)
-    suggestion = f"did you mean {shlex.quote(meant)}?" if meant else "--help lists all keys"
+    suggestion = f"did you mean {quote(meant)}?" if meant else "--help lists all keys"
     raise ConfigError(f"{argument!r} is not of the form key=value; {suggestion}")
 
 

@@ -17,7 +17,7 @@ from omegaconf.errors import OmegaConfBaseException
 from yaml import MarkedYAMLError, YAMLError
 
 from dcgan_lightning.command_line import read_arguments
-from dcgan_lightning.config import CONF_DIR, did_you_mean, plain
+from dcgan_lightning.config import CONF_DIR
 from dcgan_lightning.errors import (
     ConfigError,
     DCGANError,
@@ -27,12 +27,15 @@ from dcgan_lightning.errors import (
 )
 from dcgan_lightning.jobs import JobRecord, Status, write_record
 from dcgan_lightning.processes import is_first_process, note_command
-from dcgan_lightning.rules import flatten
 
 # run_command sets HYDRA_FULL_ERROR for Hydra and hands the user's choice down to the job's other processes.
 _USERS_CHOICE = "DCGAN_FULL_ERROR"
 # Optuna's, of a search that goes on.
 _OTHER_CHOICES = ("does not support dynamic value space", "Cannot set different distribution kind")
+_NO_OPTION = (
+    "a group such as data cannot be null; choose one of its options, none for callbacks and logger, or leave "
+    "experiment and sweep out"
+)
 SHOW_TRACEBACKS = os.environ.get(_USERS_CHOICE, os.environ.get("HYDRA_FULL_ERROR")) == "1"
 
 
@@ -51,15 +54,9 @@ def one_line(error: Exception, config_name: str = "train") -> str:
     cause = error.__cause__
     if isinstance(cause, OmegaConfBaseException):
         text += " " + " ".join(str(cause).split())
-    if match := re.search(r"Could not override '([^']+)'", text):
-        return f"unknown key {match[1]!r}{_suggestion(match[1], config_name)}"
-    if match := re.search(
-        r"Could not find '([^']+)' Available options in '([^']*)': (.*?) Config search path", text
-    ):
-        return f"unknown option {match[1]!r}; {match[2]} can be {', '.join(match[3].split())}"
-    if match := re.search(r"^(.*) full_key: (\S+) object_type", text):
-        return f"{match[2]}: {match[1].strip()}"
-    return text.partition(" Set the environment variable")[0]
+    from dcgan_lightning.hydra_errors import explain
+
+    return explain(error, text, config_name)
 
 
 def _missing_plugin(error: Exception) -> MissingExtraError | None:
@@ -94,16 +91,6 @@ def _not_text(error: UnicodeDecodeError) -> str:
         except UnicodeDecodeError as found:
             return f"{path}: byte {found.start} is not UTF-8 text; mend this file"
     return f"a configuration file is not UTF-8 text: {error}"
-
-
-def _suggestion(key: str, config_name: str) -> str:
-    from hydra import compose, initialize_config_dir
-    from hydra.core.global_hydra import GlobalHydra
-
-    GlobalHydra.instance().clear()
-    with initialize_config_dir(CONF_DIR, version_base="1.3"):
-        known = [name for name, _ in flatten(plain(compose(config_name), resolve=False))]
-    return did_you_mean(key, known)
 
 
 @dataclass
@@ -196,7 +183,7 @@ def run_command(command: Callable[[], Any], config_name: str = "train") -> NoRet
                 ConfigError(f"this study was begun with other choices for a setting; {remedy}"), config_name
             )
         if "Config group override" in str(error):  # Hydra's answer to group=null
-            refuse(ConfigError("a group such as data cannot be null; choose one of its options"), config_name)
+            refuse(ConfigError(_NO_OPTION), config_name)
         if not _is_hydras(error):
             raise
         refuse(error, config_name)

@@ -4,6 +4,7 @@ Nothing here imports PyTorch: a wrong setting is refused before anything slow or
 """
 
 import difflib
+import inspect
 import os
 import re
 from collections.abc import Mapping, Sequence
@@ -14,7 +15,7 @@ from urllib.parse import quote
 from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
-from dcgan_lightning.errors import ConfigError, MissingExtraError, install
+from dcgan_lightning.errors import ConfigError, DCGANError, MissingExtraError, install, is_out_of_memory
 from dcgan_lightning.rules import (
     ALLOWED_TARGETS,
     CLOSED_GROUPS,
@@ -29,7 +30,10 @@ from dcgan_lightning.rules import (
     TRAINING_RULES,
     batch_size_problem,
     flatten,
+    limit_problem,
     look_up,
+    missing_package,
+    part_problem,
 )
 from dcgan_lightning.rules.checks import Check
 
@@ -91,9 +95,13 @@ def validate(cfg: DictConfig) -> None:
         _check_known(key)
     for group in REQUIRED_GROUPS:
         _check_group(flat, group)
+    _check_data_keys(values["data"])
     for key in REQUIRED:
         _check_present(values, key)
-    _check_batches(values["data"], count_processes(values["trainer"]) or 1)
+    if problem := part_problem(values):
+        raise ConfigError(problem)
+    if count := _known_count(values["data"]):
+        check_sizes(values, count, count_processes(values["trainer"]) or 1)
     _check_combinations(values, flat)
 
 
@@ -123,8 +131,10 @@ def check_command(cfg: DictConfig, command: str) -> dict[str, Any]:
     if "data.batch_size" in rules:
         _check_group(flat, "data")
         _check_targets(values)
+        _check_data_keys(values["data"])
         _check_present(values, "data.batch_size")
-        _check_batches(values["data"])
+        if count := _known_count(values["data"]):
+            check_sizes(values, count)
     if problem := find_problem(values):
         raise ConfigError(problem)
     return values
@@ -143,7 +153,15 @@ def _check_values(values: Mapping[str, Any], rules: Mapping[str, Check]) -> None
     for key, check in rules.items():
         value = look_up(values, key)
         if value is not MISSING and (wanted := check(value)):
-            raise ConfigError(f"{key} must be {wanted}; got {value!r}")
+            raise ConfigError(f"{key} must be {wanted}; got {value!r}{_quotes_needed(key, value, check)}")
+
+
+def _quotes_needed(key: str, value: Any, check: Check) -> str:
+    """Return the end of a message about a number, where quotes would make a text of it that is allowed."""
+    if isinstance(value, str) or value is None or check(str(value)) is not None:
+        return ""
+    example = str(value) if isinstance(value, int) and not isinstance(value, bool) else "..."
+    return f"; quotes make it a text: \"{key}='{example}'\""
 
 
 def _check_present(values: Mapping[str, Any], key: str) -> None:
@@ -205,11 +223,48 @@ def _check_targets(value: Any, key: str = "") -> None:
         _check_targets(part, full_key)
 
 
-def _check_batches(data: Mapping[str, Any], processes: int = 1) -> None:
-    """Check the batch size where the number of images is known beforehand."""
-    count = data.get("count") or (FASHION_MNIST_COUNT if data.get("verify") else None)
-    if count and (problem := batch_size_problem(data["batch_size"], count, processes)):
+def _known_count(data: Mapping[str, Any]) -> int | None:
+    """Return the number of images where it is known beforehand."""
+    return data.get("count") or (FASHION_MNIST_COUNT if data.get("verify") else None)
+
+
+def check_sizes(values: Mapping[str, Any], count: int, processes: int = 1) -> None:
+    """Check that the batches suit the number of images and of processes, and that an epoch has iterations.
+
+    Raises:
+        ConfigError: Names the key, and values that would be good.
+    """
+    size = values["data"]["batch_size"]
+    limit = values.get("trainer", {}).get("limit_train_batches", 1.0)
+    if problem := batch_size_problem(size, count, processes) or limit_problem(count, size, limit):
         raise ConfigError(problem)
+
+
+def check_packages(values: Mapping[str, Any]) -> None:
+    """Check that the packages of the chosen callbacks and loggers are installed.
+
+    Raises:
+        MissingExtraError: Names the key, the package and how to install it.
+    """
+    if missing := missing_package(values):
+        key, package, extra = missing
+        raise MissingExtraError(
+            f"{key} needs the package {package}, which is not installed; {install(extra)}"
+        )
+
+
+def _check_data_keys(data: Mapping[str, Any]) -> None:
+    """Refuse settings of another data set, as an experiment may have left them."""
+    paths = sorted(Path(CONF_DIR, "data").glob("*.yaml"))
+    options = {path.stem: plain(cast(DictConfig, OmegaConf.load(path)), resolve=False) for path in paths}
+    own = {key for option in options.values() if option.get("_target_") == data["_target_"] for key in option}
+    for key in data if own else ():
+        others = [f"data={name}" for name, option in options.items() if key in option]
+        if key not in own and others:
+            raise ConfigError(
+                f"data.{key} belongs to {' or '.join(others)} and not to the data chosen here; leave it out, "
+                f"or delete what an experiment set: ~data.{key}"
+            )
 
 
 def _check_combinations(values: Mapping[str, Any], flat: Mapping[str, Any]) -> None:
@@ -280,17 +335,29 @@ def build(part: DictConfig, **others: Any) -> Any:
     """
     from hydra.errors import InstantiationException
     from hydra.utils import instantiate
-    from lightning_fabric.utilities.exceptions import MisconfigurationException
 
     try:
         return instantiate(part, _convert_="all", **others)
     except InstantiationException as error:
-        key = part._get_full_key(None)
-        if isinstance(error.__cause__, (TypeError, ValueError, MisconfigurationException)):
-            reason = " ".join(str(error.__cause__).split())
-            raise ConfigError(f"{key}: {reason}; --help lists all keys") from error
-        if isinstance(error.__cause__, ModuleNotFoundError) and key in EXTRAS:
+        key, cause = part._get_full_key(None), error.__cause__ or error
+        if isinstance(cause, DCGANError) or is_out_of_memory(cause):
+            raise cause from None
+        if isinstance(cause, ModuleNotFoundError) and key in EXTRAS:
             raise MissingExtraError(
                 f"{key} needs a package that is not installed; {install(EXTRAS[key])}"
             ) from error
-        raise
+        raise ConfigError(_constructor_problem(key, part, " ".join(str(cause).split()))) from error
+
+
+def _constructor_problem(key: str, part: DictConfig, reason: str) -> str:
+    """Return in a line why a class did not take its settings; Python's words name no keys."""
+    name = str(part._target_).rpartition(".")[2]
+    if match := re.match(rf"{name}\.__init__\(\) got an unexpected keyword argument '(\w+)'", reason):
+        from hydra.utils import get_class
+
+        known = [f"{key}.{parameter}" for parameter in inspect.signature(get_class(part._target_)).parameters]
+        wrong = f"{key}.{match[1]}"
+        return f"unknown key {wrong!r}{did_you_mean(wrong, known)}"
+    if match := re.match(rf"{name}\.__init__\(\) missing .* required .* arguments?: '(\w+)'", reason):
+        return f"{key}.{match[1]} is missing; set it with +{key}.{match[1]}=..."
+    return f"{key}: {reason}"

@@ -29,7 +29,14 @@ def command(module: str, arguments: Iterable[str]) -> str:
         module: Of this package, as "train".
         arguments: As the command gets them; overrides are in Hydra's grammar already.
     """
-    return " ".join([f"python -m dcgan_lightning.{module}", *map(shlex.quote, arguments)])
+    return " ".join([f"python -m dcgan_lightning.{module}", *map(quote, arguments)])
+
+
+def quote(argument: str) -> str:
+    """Return an argument as a POSIX shell takes it, in double quotes where it holds single ones."""
+    if "'" in argument and not set(argument) & set('"$`\\!'):
+        return f'"{argument}"'
+    return shlex.quote(argument)
 
 
 def _is_plain(value: str) -> bool:

@@ -23,7 +23,7 @@ from dcgan_lightning.commands import (
     run_command,
     work_where_typed,
 )
-from dcgan_lightning.config import CONF_DIR, build, fingerprint, plain, validate
+from dcgan_lightning.config import CONF_DIR, build, check_packages, check_sizes, fingerprint, plain, validate
 from dcgan_lightning.devices import (
     card_of_job,
     check_processes,
@@ -54,6 +54,8 @@ from dcgan_lightning.resume import (
     keeps_checkpoints,
     take_over,
 )
+from dcgan_lightning.rules import iterations_of_epoch, monitor_problem
+from dcgan_lightning.start import starting
 from dcgan_lightning.sweeps import is_in_sweeps_process, summarized
 
 if TYPE_CHECKING:  # PyTorch takes seconds to import, and a refusal needs none of it
@@ -111,6 +113,7 @@ def train(cfg: DictConfig) -> RunResult:
         ProcessError: Another process of the job is gone.
     """
     validate(cfg)
+    check_packages(plain(cfg))
     folder = Path(cfg.paths.output_dir)
     # The other processes of a job follow the first one, which owns the folder for all of them.
     with locked(folder) if is_first_process() else contextlib.nullcontext():
@@ -155,12 +158,16 @@ def _train(cfg: DictConfig, folder: Path, ckpt_path: Path | None) -> RunResult:
 
     checkpoint_io = AtomicCheckpointIO(settings, environment, folder)
     system = build(cfg.model)
+    if problem := monitor_problem(plain(cfg), [figure.name for figure in system.figures]):
+        raise ConfigError(problem)
     if ckpt_path is not None:
         check_fits(checkpoint, system, ckpt_path)
     datamodule = build(cfg.data)
     datamodule.prepare_data()
     datamodule.setup()
+    check_sizes(plain(cfg), len(datamodule.images), processes)
     stop = GracefulStop()
+    iterations = iterations_so_far(checkpoint) if checkpoint else 0
     trainer = build_trainer(
         cfg,
         accelerator,
@@ -170,19 +177,21 @@ def _train(cfg: DictConfig, folder: Path, ckpt_path: Path | None) -> RunResult:
         log_figures=not is_finished,
         is_sweep=is_sweep,
         card=card,
-        iteration=iterations_so_far(checkpoint) if checkpoint else None,
+        iteration=iterations if checkpoint else None,
     )
-    if is_first_process():
-        if ckpt_path is not None and trainer.checkpoint_callbacks:
-            take_over(ckpt_path, folder)
-        if checkpoint:
-            cut_tables(trainer.loggers, folder, iterations_so_far(checkpoint))
-        describe_run(cfg, folder, trainer, system, datamodule.source)
-        log.info("%s", describe_iteration(cfg, len(datamodule.images), processes))
-        if not keeps_checkpoints(cfg.callbacks):
-            log.warning(NO_CHECKPOINTS)
+    done = trainer.fit_loop.epoch_loop.batch_progress.total
     try:
-        fit(trainer, system, datamodule, ckpt_path, stop)
+        with starting(plain(cfg), folder, lambda: done.completed > iterations):
+            if is_first_process():
+                if ckpt_path is not None and trainer.checkpoint_callbacks:
+                    take_over(ckpt_path, folder)
+                if checkpoint:
+                    cut_tables(trainer.loggers, folder, iterations)
+                describe_run(cfg, folder, trainer, system, datamodule.source)
+                log.info("%s", describe_iteration(cfg, len(datamodule.images), processes))
+                if not keeps_checkpoints(cfg.callbacks):
+                    log.warning(NO_CHECKPOINTS)
+            fit(trainer, system, datamodule, ckpt_path, stop)
     except (KeyboardInterrupt, SystemExit):
         if stop.is_graceful:
             _try_to_report(cfg, folder)
@@ -252,8 +261,7 @@ def describe_iteration(cfg: DictConfig, count: int, processes: int) -> str:
         processes: How many train together.
     """
     batch_size, limit = cfg.data.batch_size, cfg.trainer.limit_train_batches
-    batches = -(-count // batch_size)
-    iterations = int(batches * limit) if isinstance(limit, float) else min(batches, limit)
+    iterations = iterations_of_epoch(count, batch_size, limit)
     share = f", {batch_size // processes} in each of {processes} processes" if processes > 1 else ""
     return (
         f"iteration: {batch_size} images{share}; epoch: {iterations} iterations; learning rates: "

@@ -58,7 +58,7 @@ def test_a_path_without_its_key_is_understood(
     command: str, key: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.chdir(tmp_path)
-    quoted = f"""'{key}='"'"'my runs/k=v'"'"''"""
+    quoted = f"\"{key}='my runs/k=v'\""
     for path, meant in (("outputs/look", f"{key}=outputs/look"), ("my runs/k=v", quoted)):
         Path(path).mkdir(parents=True)
         with pytest.raises(ConfigError) as refusal:

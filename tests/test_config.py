@@ -129,6 +129,9 @@ def test_the_defaults_are_valid(compose_cfg: Compose) -> None:
         ("+trainer.strategy=ddp", "trainer.strategy is not offered: it follows from trainer.devices"),
         ("trainer.default_root_dir=/x", "trainer.default_root_dir must be ${paths.output_dir}"),
         ("run_name=../../x", "run_name must be a name below outputs/, without .."),
+        ("run_name=2024", "got 2024; quotes make it a text: \"run_name='2024'\""),
+        ("run_name=1e5", "got 100000.0; quotes make it a text: \"run_name='...'\""),
+        (f"callbacks.film.file_name={'x' * 240}.gif", "of at most 200 bytes, that ends in .gif"),
         ("run_name=.", "run_name must be a name below outputs/"),
         ("run_name=a//b", "run_name must be a name below outputs/"),
         (f"run_name={'x' * 256}", "run_name must be a name below outputs/"),
@@ -283,6 +286,15 @@ def test_synthetic_data_knows_its_count(compose_cfg: Compose) -> None:
         validate(compose_cfg("data=synthetic", "data.count=40", "data.batch_size=41"))
 
 
+def test_what_an_experiment_set_can_be_deleted_for_other_data(compose_cfg: Compose) -> None:
+    given = ("experiment=smoke", "data=fashion_mnist")
+    for command, others in (("describe", ("data=fashion_mnist", "+data.count=9")), ("train", given)):
+        check = validate if command == "train" else lambda cfg: check_command(cfg, "describe")
+        with pytest.raises(ConfigError, match=r"leave it out, or delete .* ~data\.count$"):
+            check(compose_cfg(*others, config_name=command))
+    validate(compose_cfg(*given, "~data.count"))
+
+
 def test_fingerprint_holds_what_makes_a_run(compose_cfg: Compose) -> None:
     first = fingerprint(compose_cfg())
     for override in (
@@ -324,7 +336,11 @@ def test_a_refusal_needs_no_pytorch() -> None:
     ("override", "message"),
     [
         ("run=null", "run must be the folder of a run, as in run=outputs/first; got None"),
-        ("run=5", "run must be the folder of a run, as in run=outputs/first; got 5"),
+        (
+            "run=5",
+            "run must be the folder of a run, as in run=outputs/first; got 5; "
+            "quotes make it a text: \"run='5'\"",
+        ),
         ("run=' '", "run must be the folder of a run, as in run=outputs/first; got ' '"),
         ("+runn=x", "unknown key 'runn'; did you mean 'run'?"),
     ],

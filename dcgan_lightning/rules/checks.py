@@ -118,7 +118,8 @@ def run_name(value: Any) -> str | None:
 def gif_name(value: Any) -> str | None:
     """Check for the name of a GIF file."""
     good = isinstance(value, str) and re.fullmatch(r"[\w-][\w. -]*\.gif", value)
-    return None if good else "a file name without folders that ends in .gif"
+    is_short = good and len(value.encode()) <= 200  # the temporary file's name is longer
+    return None if is_short else "a file name without folders, of at most 200 bytes, that ends in .gif"
 
 
 flag = one_of(True, False)
