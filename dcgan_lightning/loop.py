@@ -24,7 +24,7 @@ from dcgan_lightning.distributed import is_connection_error, is_timeout
 from dcgan_lightning.errors import DivergedError, ProcessError
 from dcgan_lightning.meetings import PATIENCE
 from dcgan_lightning.processes import is_first_process
-from dcgan_lightning.systems import DCGAN, ManualDDPStrategy
+from dcgan_lightning.systems import ManualDDPStrategy, System
 
 
 def build_trainer(
@@ -103,7 +103,7 @@ def quieten_lightning(show_profile: bool) -> None:
 
 def fit(
     trainer: pl.Trainer,
-    system: DCGAN,
+    system: System,
     datamodule: Any,
     ckpt_path: Path | None,
     stop: GracefulStop,

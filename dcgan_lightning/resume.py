@@ -107,6 +107,7 @@ def check_resumable(
     settings: Mapping[str, Any],
     environment: Mapping[str, Any],
     max_epochs: int,
+    defaults: Mapping[str, Any],
 ) -> bool:
     """Refuse a checkpoint of other settings, or one that is further than the run shall go.
 
@@ -116,6 +117,7 @@ def check_resumable(
         settings: The fingerprint of this run.
         environment: What its bits depend on besides; a difference is only said.
         max_epochs: How far the run shall go.
+        defaults: Settings that an older checkpoint may lack (see `default_settings`).
 
     Returns:
         Whether the checkpoint has all epochs already.
@@ -125,7 +127,7 @@ def check_resumable(
     """
     from dcgan_lightning.checkpoints import progress
 
-    check_fingerprint(checkpoint["fingerprint"], settings, path)
+    check_fingerprint(checkpoint["fingerprint"], settings, path, defaults)
     saved = checkpoint.get("environment", {})
     changes = [
         f"{key}={saved[key]} (now {value})"

@@ -23,7 +23,16 @@ from dcgan_lightning.commands import (
     run_command,
     work_where_typed,
 )
-from dcgan_lightning.config import CONF_DIR, build, check_packages, check_sizes, fingerprint, plain, validate
+from dcgan_lightning.config import (
+    CONF_DIR,
+    build,
+    check_packages,
+    check_sizes,
+    default_settings,
+    fingerprint,
+    plain,
+    validate,
+)
 from dcgan_lightning.devices import (
     card_of_job,
     check_processes,
@@ -61,7 +70,7 @@ from dcgan_lightning.sweeps import is_in_sweeps_process, summarized
 if TYPE_CHECKING:  # PyTorch takes seconds to import, and a refusal needs none of it
     import pytorch_lightning as pl
 
-    from dcgan_lightning.systems import DCGAN
+    from dcgan_lightning.systems import System
 
 log = logging.getLogger("dcgan_lightning.train")  # __name__ is "__main__" when run as a command
 
@@ -92,7 +101,7 @@ class RunResult:
     seconds: float
     metrics: dict[str, float]
     score: float | None
-    system: "DCGAN"
+    system: "System"
     score_epoch: int | None = None
     has_trained: bool = True
 
@@ -150,7 +159,9 @@ def _train(cfg: DictConfig, folder: Path, ckpt_path: Path | None) -> RunResult:
     is_finished = False
     if ckpt_path is not None:
         checkpoint = read_checkpoint(ckpt_path)
-        is_finished = check_resumable(checkpoint, ckpt_path, settings, environment, cfg.trainer.max_epochs)
+        is_finished = check_resumable(
+            checkpoint, ckpt_path, settings, environment, cfg.trainer.max_epochs, default_settings(cfg)
+        )
     from dcgan_lightning.callbacks import AtomicCheckpointIO, GracefulStop
     from dcgan_lightning.callbacks.logs import cut_tables
     from dcgan_lightning.callbacks.scores import find_scores
@@ -226,18 +237,14 @@ def _try_to_report(cfg: DictConfig, folder: Path) -> None:
         log.warning("the report was not written: %s", " ".join(str(error).split()))
 
 
-def describe_run(cfg: DictConfig, folder: Path, trainer: "pl.Trainer", system: "DCGAN", source: str) -> None:
+def describe_run(cfg: DictConfig, folder: Path, trainer: "pl.Trainer", system: "System", source: str) -> None:
     """Keep settings and networks in the run's folder, and say what starts."""
     import torch
 
     from dcgan_lightning.networks.summary import summarize
 
-    size = (1, system.hparams["image_channels"], 28, 28)
     networks = "\n\n".join(
-        [
-            summarize(system.generator, torch.zeros(1, system.generator.latent_dim)),
-            summarize(system.discriminator, torch.zeros(size)),
-        ]
+        summarize(getattr(system, name), example) for name, example in system.examples().items()
     )
     write_atomic(folder / CONFIG_FILE, OmegaConf.to_yaml(cfg, resolve=True).encode())
     write_atomic(folder / "networks.txt", f"{networks}\n".encode())
@@ -263,10 +270,10 @@ def describe_iteration(cfg: DictConfig, count: int, processes: int) -> str:
     batch_size, limit = cfg.data.batch_size, cfg.trainer.limit_train_batches
     iterations = iterations_of_epoch(count, batch_size, limit)
     share = f", {batch_size // processes} in each of {processes} processes" if processes > 1 else ""
-    return (
-        f"iteration: {batch_size} images{share}; epoch: {iterations} iterations; learning rates: "
-        f"generator {cfg.model.generator_lr:g}, discriminator {cfg.model.discriminator_lr:g}"
-    )
+    rates = {name.removesuffix("_lr"): rate for name, rate in cfg.model.items() if name.endswith("_lr")}
+    named = ", ".join(f"{name} {rate:g}" for name, rate in rates.items())
+    learning = f"; learning rates: {named}" if rates else ""
+    return f"iteration: {batch_size} images{share}; epoch: {iterations} iterations{learning}"
 
 
 def _hydras_own() -> set[Path]:

@@ -10,6 +10,7 @@ from dcgan_lightning.config import (
     CONF_DIR,
     check_command,
     check_fingerprint,
+    default_settings,
     fingerprint,
     validate,
 )
@@ -322,9 +323,22 @@ def test_fingerprint_holds_what_makes_a_run(compose_cfg: Compose) -> None:
 
 def test_differences_are_listed(tmp_path) -> None:
     with pytest.raises(ConfigError) as caught:
-        check_fingerprint({"seed": 0, "model.dropout": 0.3}, {"seed": 1, "model.dropout": 0.1}, tmp_path)
+        check_fingerprint({"seed": 0, "model.dropout": 0.3}, {"seed": 1, "model.dropout": 0.1}, tmp_path, {})
     assert "model.dropout=0.3 (now 0.1), seed=0 (now 1)" in str(caught.value)
-    check_fingerprint({"seed": 0}, {"seed": 0}, tmp_path)
+    check_fingerprint({"seed": 0}, {"seed": 0}, tmp_path, {})
+
+
+def test_a_setting_that_an_older_checkpoint_lacks_takes_its_default(
+    compose_cfg: Compose, tmp_path: Path
+) -> None:
+    cfg = compose_cfg()
+    defaults = default_settings(cfg)
+    current = fingerprint(cfg)
+    for key in ("model._target_", "model.dropout", "model.generator_channels", "data.verify"):
+        older = {name: value for name, value in current.items() if name != key}
+        check_fingerprint(older, current, tmp_path, defaults)
+        with pytest.raises(ConfigError, match=rf"{key}=.* \(now 'another'\)"):
+            check_fingerprint(older, current | {key: "another"}, tmp_path, defaults)
 
 
 def test_a_refusal_needs_no_pytorch() -> None:

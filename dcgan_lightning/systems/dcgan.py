@@ -16,6 +16,7 @@ from dcgan_lightning.networks import (
     discriminator_accuracy,
 )
 from dcgan_lightning.networks.averaging import statistics_noise
+from dcgan_lightning.networks.discriminator import IMAGE_SIZE
 from dcgan_lightning.networks.modes import inference
 from dcgan_lightning.randomness import stream_generator
 from dcgan_lightning.sampling import sample_images
@@ -79,6 +80,7 @@ class DCGAN(System):
     ) -> None:
         super().__init__(seed, compile_mode)
         self.batch_size = batch_size
+        self.image_channels = image_channels
         self.generator_lr = generator_lr
         self.discriminator_lr = discriminator_lr
         self.betas = (betas[0], betas[1])
@@ -129,6 +131,11 @@ class DCGAN(System):
         with inference(self.generator):
             images: Tensor = self.generator(noise.to(self.device))
         return images
+
+    def examples(self) -> dict[str, Tensor]:
+        """Return a noise vector and an image."""
+        image = torch.zeros(1, self.image_channels, IMAGE_SIZE, IMAGE_SIZE)
+        return {"generator": torch.zeros(1, self.generator.latent_dim), "discriminator": image}
 
     def sample(self, count: int, seed: int = 0, first: int = 0) -> Tensor:
         """Return the images ``first`` to ``first + count - 1`` of a seed (see `sample_images`)."""

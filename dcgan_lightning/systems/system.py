@@ -24,8 +24,9 @@ from dcgan_lightning.randomness import reseed_default_generators, stream_seed
 class System(pl.LightningModule, ABC):
     """A method: its networks, its optimizers, and what one iteration does.
 
-    A subclass defines `figures`, ``configure_optimizers``, `learn` and `preview`. It calls `apply_gradients`
-    in `learn`, once for each update of its networks. If it makes images from noise, it is a `Sampler` too.
+    A subclass defines `figures`, ``configure_optimizers``, `learn`, `preview` and `examples`. It calls
+    `apply_gradients` in `learn`, once for each update of its networks. If it makes images from noise, it is a
+    `Sampler` too.
 
     Here, for all systems: the random numbers of an iteration are a function of (seed, iteration, process); a
     figure that is not finite changes no weight; gradients and figures are averaged over the processes; memory
@@ -76,6 +77,10 @@ class System(pl.LightningModule, ABC):
         Returns:
             (count, C, H, W) in [-1, 1], on the system's device.
         """
+
+    @abstractmethod
+    def examples(self) -> dict[str, Tensor]:
+        """Return an input with a batch of one for each network, by the network's name."""
 
     def statistics_inputs(self, name: str) -> Iterable[Tensor]:
         """Yield inputs for the BatchNorm statistics of an averaged network: always the same for a seed.
