@@ -45,7 +45,8 @@ def test_a_report_that_cannot_be_written_costs_a_line_and_no_training(
         raise ValueError("two\nlines")
 
     monkeypatch.setattr("dcgan_lightning.reports.write_report", fail)
-    result = train(compose_cfg("experiment=smoke", "callbacks=none", "logger=none", "trainer.max_epochs=1"))
+    options = ("callbacks=checkpoint", "logger=none", "trainer.max_epochs=1")
+    result = train(compose_cfg("experiment=smoke", *options))
     assert result.epochs == 1
     warnings = [record.message for record in caplog.records if record.levelname == "WARNING"]
     assert warnings == ["the report was not written: two lines"]
