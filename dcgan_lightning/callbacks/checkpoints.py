@@ -1,6 +1,7 @@
 """Saving a run so that it can go on."""
 
 import io
+import logging
 import re
 from collections.abc import Sequence
 from pathlib import Path
@@ -15,6 +16,8 @@ from dcgan_lightning.checkpoints import first_not_finite, progress, read_checkpo
 from dcgan_lightning.errors import CheckpointError, DivergedError
 from dcgan_lightning.files import write_atomic
 from dcgan_lightning.samples import is_inside_run
+
+log = logging.getLogger(__name__)
 
 
 @runtime_checkable
@@ -89,14 +92,16 @@ class Checkpoints(Checkpoint):
         is_last = iteration == trainer.num_training_batches
         is_due = iteration % self.every_n_iterations == 0 if self.every_n_iterations else False
         if (is_due or trainer.received_sigterm) and not is_last:
-            self._save(trainer)
+            last = self._save(trainer)
             self._has_unsaved_step = True
+            _report_stop(trainer, last, iteration)
 
     def on_train_epoch_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
         """Save the finished epoch."""
         last = self._save(trainer)
         if trainer.is_global_zero:
             self._copy(trainer, last, trainer.current_epoch + 1)
+        _report_stop(trainer, last, int(trainer.num_training_batches))
 
     def _save(self, trainer: pl.Trainer) -> Path:
         last = checkpoints_folder(trainer) / "last.ckpt"
@@ -115,6 +120,13 @@ class Checkpoints(Checkpoint):
         for path in (checkpoints_folder(trainer) / name for name in names):
             if not _holds(path, source, epoch):
                 write_atomic(path, source.read_bytes())
+
+
+def _report_stop(trainer: pl.Trainer, path: Path, iteration: int) -> None:
+    """Log what a run that is asked to stop has saved, as other callbacks still have files to write."""
+    if trainer.received_sigterm and trainer.is_global_zero:
+        place = f"epoch {trainer.current_epoch + 1}, iteration {iteration}"
+        log.info("saved %s at %s; finishing pictures and report", path, place)
 
 
 def _save_loggers(trainer: pl.Trainer) -> None:

@@ -10,6 +10,7 @@ from types import FrameType
 import pytorch_lightning as pl
 from pytorch_lightning.callbacks import Callback
 
+from dcgan_lightning.callbacks.checkpoints import Checkpoints
 from dcgan_lightning.meetings import meet
 
 log = logging.getLogger(__name__)
@@ -30,10 +31,12 @@ class GracefulStop(Callback):
         self.signal: signal.Signals | None = None
         self.is_graceful = False
         self._is_training = False
+        self._saves = False
 
     @contextlib.contextmanager
     def armed(self, trainer: pl.Trainer) -> Iterator[None]:
         """Take the two signals while the block runs; nothing happens outside of the main thread."""
+        self._saves = any(isinstance(part, Checkpoints) for part in trainer.checkpoint_callbacks)
         # Lightning would exchange whether it was asked to stop; the processes have agreed on that already.
         trainer.fit_loop.epoch_loop._broadcast_sigterm_tensor = lambda: None  # type: ignore[method-assign]
         if threading.current_thread() is not threading.main_thread():
@@ -59,8 +62,9 @@ class GracefulStop(Callback):
         if not self._is_training:
             raise SystemExit(128 + number)
         if not again:
+            what = ", then saving" if self._saves else "; without callbacks.checkpoint nothing is saved"
             hint = "; press Ctrl-C again to stop at once" if number == signal.SIGINT else ""
-            log.info("\nfinishing this iteration and saving%s", hint)
+            log.info("\nfinishing this iteration%s%s", what, hint)
 
     def on_train_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
         """From now on there is an iteration to finish."""

@@ -49,6 +49,46 @@ def test_the_iteration_is_finished(tmp_path: Path, number: signal.Signals) -> No
 
 
 @pytest.mark.parametrize("number", BOTH)
+@pytest.mark.parametrize("with_checkpoints", [True, False])
+def test_what_is_waited_for_is_said_at_once_and_what_is_saved_when_it_is(
+    tmp_path: Path, number: signal.Signals, with_checkpoints: bool, caplog: pytest.LogCaptureFixture
+) -> None:
+    class Watcher(Callback):
+        def on_train_batch_end(self, trainer, pl_module, outputs, batch, batch_idx) -> None:
+            said.append(len(lines()))
+
+        def on_exception(self, trainer, pl_module, exception) -> None:
+            said.append(len(lines()))
+
+    def lines() -> list[str]:
+        records = caplog.records
+        return [record.message.strip() for record in records if record.name.startswith("dcgan_lightning")]
+
+    said: list[int] = []
+    caplog.set_level("INFO")
+    others = [Checkpoints()] if with_checkpoints else []
+    with pytest.raises(SIGTERMException):
+        fit(tmp_path, GracefulStop(), SignalAt(number), Watcher(), *others)
+    what = ", then saving" if with_checkpoints else "; without callbacks.checkpoint nothing is saved"
+    hint = "; press Ctrl-C again to stop at once" if number == signal.SIGINT else ""
+    last = tmp_path / "checkpoints" / "last.ckpt"
+    saved = f"saved {last} at epoch 1, iteration 3; finishing pictures and report"
+    assert lines() == [f"finishing this iteration{what}{hint}", *([saved] if with_checkpoints else [])]
+    assert said == [0, 0, 1, len(lines())]  # before pictures and film are written
+
+
+def test_a_stop_at_the_end_of_an_epoch_names_that_checkpoint(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    sender = SignalAt(signal.SIGTERM)
+    sender.iterations = -2  # in the fifth iteration, the epoch's last
+    caplog.set_level("INFO")
+    with pytest.raises(SIGTERMException):
+        fit(tmp_path, GracefulStop(), sender, Checkpoints())
+    assert "last.ckpt at epoch 1, iteration 5; finishing pictures" in caplog.text
+
+
+@pytest.mark.parametrize("number", BOTH)
 def test_the_state_is_saved_before_anything_can_fail(tmp_path: Path, number: signal.Signals) -> None:
     class Unreachable(Callback):
         def on_exception(self, trainer, pl_module, exception) -> None:
