@@ -129,14 +129,19 @@ def _natural(name: str) -> list[str | int]:
 
 def record_files(sweep: Path) -> dict[str, bytes]:
     """Return the content of all records, which changes as soon as a job begins or ends."""
-    return {path.name: path.read_bytes() for path in (sweep / _FOLDER).glob("*.json")}
+    return {path.name: _content(path) for path in (sweep / _FOLDER).glob("*.json")}
+
+
+def _content(path: Path) -> bytes:
+    try:
+        return path.read_bytes()
+    except OSError:  # a folder, or just removed: `read_records` names it
+        return b""
 
 
 def read_new_records(sweep: Path, before: Mapping[str, bytes]) -> list[JobRecord]:
     """Return the records of the jobs that began or ended since `record_files` returned their content."""
-    changed = [
-        path for path in (sweep / _FOLDER).glob("*.json") if path.read_bytes() != before.get(path.name)
-    ]
+    changed = [path for path in (sweep / _FOLDER).glob("*.json") if _content(path) != before.get(path.name)]
     return [record for record in map(_read, changed) if record is not None]
 
 

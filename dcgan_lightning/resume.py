@@ -7,12 +7,11 @@ from collections.abc import Collection, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-import yaml
-
 from dcgan_lightning.config import check_fingerprint
 from dcgan_lightning.errors import ConfigError, RunFolderError
 from dcgan_lightning.files import LOCK_FILE, TEMPORARY_PREFIX, write_atomic
 from dcgan_lightning.jobs import CONFIG_FILE as CONFIG_FILE
+from dcgan_lightning.run_files import read_settings
 from dcgan_lightning.samples import is_inside_run
 from dcgan_lightning.shell import command, override
 
@@ -153,11 +152,10 @@ def _is_same_start(folder: Path, ckpt_path: str, found: Path, others: list[str])
     """Return whether the run there has this ``ckpt_path`` too and no checkpoint of its own yet."""
     checkpoints = [*(folder / "checkpoints").glob("*.ckpt")]
     try:
-        config = yaml.safe_load((folder / CONFIG_FILE).read_text(encoding="utf-8"))
-        is_same = isinstance(config, Mapping) and config.get("ckpt_path") == ckpt_path
+        is_same = read_settings(folder / CONFIG_FILE).get("ckpt_path") == ckpt_path
     except FileNotFoundError:  # stopped within `take_over`
         is_same = others == ["checkpoints"]
-    except (OSError, ValueError, yaml.YAMLError):
+    except RunFolderError:  # damaged
         is_same = False
     return is_same and all(filecmp.cmp(path, found, shallow=False) for path in checkpoints)
 

@@ -32,6 +32,11 @@ _USED_SETTINGS = (
     "callbacks.film.file_name",
     "callbacks.scores.count",
 )
+# What to do about a damaged file.
+_SETTINGS_REMEDY = "fix this file, or leave this run out"
+_TABLE_REMEDY = "fix or delete this file"
+_JSON_REMEDY = "delete this file"
+_EVALUATION_REMEDY = "delete this file and evaluate again"
 _COUNT = whole(0, _LARGEST)
 _EVALUATION_RULES: Mapping[str, Check] = {
     "count": _COUNT,
@@ -78,16 +83,16 @@ def read_settings(path: Path) -> dict[str, Any]:
     try:
         values = parse_yaml(_read(path).decode())
     except (ValueError, RunFolderError) as error:
-        raise _unreadable(path, error) from error
+        raise _unreadable(path, error, _SETTINGS_REMEDY) from error
     if not isinstance(values, dict):
-        raise RunFolderError(f"{path} holds no settings; leave this run out")
+        raise RunFolderError(f"{path} holds no settings; {_SETTINGS_REMEDY}")
     for group in _GROUPS:
         if not isinstance(values.get(group) or {}, Mapping):
-            raise RunFolderError(f"{path}: {group} must be a group of values; fix this file")
-    _check(path, values, {key: TRAINING_RULES[key] for key in _USED_SETTINGS})
+            raise RunFolderError(f"{path}: {group} must be a group of values; {_SETTINGS_REMEDY}")
+    _check(path, values, {key: TRAINING_RULES[key] for key in _USED_SETTINGS}, _SETTINGS_REMEDY)
     data = values.get("data") or {}
     if (data.get("count") or data.get("verify")) and "batch_size" not in data:
-        raise RunFolderError(f"{path}: data.batch_size is missing; fix this file")
+        raise RunFolderError(f"{path}: data.batch_size is missing; {_SETTINGS_REMEDY}")
     return values
 
 
@@ -113,7 +118,7 @@ def read_table(path: Path, needed: Sequence[str]) -> Table:
     except FileNotFoundError:
         return {}
     except (OSError, ValueError, IndexError) as error:
-        raise _unreadable(path, error) from error
+        raise _unreadable(path, error, _TABLE_REMEDY) from error
     if rows is None:
         return {}
     table = dict(zip(names, rows.T, strict=True))
@@ -135,7 +140,7 @@ def read_json(path: Path) -> Any:
     try:
         return json.loads(_read(path))
     except (ValueError, RecursionError, RunFolderError) as error:
-        raise _unreadable(path, error) from error
+        raise _unreadable(path, error, _JSON_REMEDY) from error
 
 
 def read_evaluation(path: Path) -> dict[str, Any] | None:
@@ -155,17 +160,17 @@ def read_evaluation(path: Path) -> dict[str, Any] | None:
     seeds = report.get("seeds", [])
     for name, group in groups.items():
         if not isinstance(group, dict):
-            raise RunFolderError(f"{path}: {name} must be a group of values; delete it and evaluate again")
+            raise RunFolderError(f"{path}: {name} must be a group of values; {_EVALUATION_REMEDY}")
     anchors = groups["anchors"].items()
     scores = {"mean": groups["mean"], "spread": groups["spread"]} | {
         f"anchors.{key}": one for key, one in anchors
     }
     for name, group in scores.items():
         if not _are_scores(group):
-            raise RunFolderError(f"{path}: {name} must be numbers by name; delete it and evaluate again")
+            raise RunFolderError(f"{path}: {name} must be numbers by name; {_EVALUATION_REMEDY}")
     if not (isinstance(seeds, list) and not any(map(_COUNT, seeds))):
-        raise RunFolderError(f"{path}: seeds must be whole numbers; delete it and evaluate again")
-    _check(path, report, _EVALUATION_RULES)
+        raise RunFolderError(f"{path}: seeds must be whole numbers; {_EVALUATION_REMEDY}")
+    _check(path, report, _EVALUATION_RULES, _EVALUATION_REMEDY)
     return report
 
 
@@ -188,17 +193,17 @@ def _read(path: Path) -> bytes:
     return content
 
 
-def _unreadable(path: Path, error: BaseException) -> RunFolderError:
+def _unreadable(path: Path, error: BaseException, remedy: str) -> RunFolderError:
     reason = " ".join(str(error).split())[:200] or type(error).__name__
-    return RunFolderError(f"{path} cannot be read: {reason}; fix or delete this file")
+    return RunFolderError(f"{path} cannot be read: {reason}; {remedy}")
 
 
-def _check(path: Path, values: Mapping[str, Any], rules: Mapping[str, Check]) -> None:
+def _check(path: Path, values: Mapping[str, Any], rules: Mapping[str, Check], remedy: str) -> None:
     for key, check in rules.items():
         value = look_up(values, key)
         if value is not MISSING and (wanted := check(value)):
             shown = f"{value!r}"[:80]
-            raise RunFolderError(f"{path}: {key} must be {wanted}; got {shown}; fix or delete this file")
+            raise RunFolderError(f"{path}: {key} must be {wanted}; got {shown}; {remedy}")
 
 
 def _check_plain(value: Any) -> None:

@@ -154,3 +154,14 @@ def test_a_job_that_left_nothing_may_be_mended(tmp_path: Path) -> None:
 def test_a_job_in_a_line() -> None:
     job = dataclasses.replace(JOB, overrides=("seed=1", "run_name=s", "trainer.max_epochs=0"), reason="bad")
     assert describe_job(job) == "job 1 (seed=1 trainer.max_epochs=0): bad"
+
+
+def test_a_record_that_is_a_folder_is_named(tmp_path: Path) -> None:
+    write_record(tmp_path, JOB)
+    before = record_files(tmp_path)
+    (tmp_path / "jobs" / "2.json").mkdir()
+    assert record_files(tmp_path) == before | {"2.json": b""}
+    with pytest.raises(
+        RunFolderError, match=r"2\.json is not the record of a job \(Is a directory\); delete it"
+    ):
+        read_records(tmp_path)
