@@ -124,9 +124,7 @@ def read_table(path: Path, needed: Sequence[str]) -> Table:
     table = dict(zip(names, rows.T, strict=True))
     for name in needed:
         if not ((table[name] >= 0) & (table[name] <= _LARGEST)).all():
-            raise RunFolderError(
-                f"{path}: {name} must be finite numbers of at least 0; fix or delete this file"
-            )
+            raise RunFolderError(f"{path}: {name} must be finite numbers of at least 0; {_TABLE_REMEDY}")
     return table
 
 
