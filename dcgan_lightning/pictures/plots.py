@@ -89,8 +89,10 @@ def draw_scores(epochs: NDArray[np.floating], scores: Mapping[str, NDArray[np.fl
     )
     figure = figure_of((15, 4.5))
     for axes, (title, names) in zip(figure.subplots(1, 3), panels, strict=True):
-        for name in names:
-            axes.plot(epochs, scores[name], marker="o", markersize=3, linewidth=1, label=name)
+        # Generated images are warm; several scores of them need other colours than the networks'.
+        colours = [COLOURS["warm"]] if len(names) == 1 else ["C2", "C4", "C5", "C8"]
+        for name, colour in zip(names, colours, strict=True):
+            axes.plot(epochs, scores[name], color=colour, marker="o", markersize=3, linewidth=1, label=name)
         axes.set_title(title, pad=24)
         axes.set_xlabel("epoch")
         axes.set_ylim(bottom=0)

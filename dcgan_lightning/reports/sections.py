@@ -79,7 +79,7 @@ def _missing(material: Material, text: str, module: str, *arguments: str) -> str
     if not material.has_checkpoint:
         return elements.paragraph(f"{text}. It takes a checkpoint, and the run has none.", "soft")
     command = shell.command(module, [shell.override("ckpt_path", str(material.path)), *arguments])
-    return elements.missing(f"{text}. This command makes it:", command)
+    return elements.missing(f"{text}. Run:", command)
 
 
 def _setting(material: Material, group: str, name: str) -> Any:

@@ -101,6 +101,11 @@ def test_one_colour_for_one_network_in_pictures_and_report(drawn: list[Figure]) 
     lines = {line.get_label(): line.get_color() for axes in drawn[0].axes for line in axes.lines}
     assert lines["gen_loss"] == lines["fake_accuracy"] == WARM
     assert lines["disc_loss"] == lines["real_accuracy"] == COOL
+    names = ("precision", "recall", "density", "coverage", "frechet_distance", "class_divergence")
+    draw_scores(np.arange(1, 4), dict.fromkeys(names, np.ones(3)))
+    scores = {line.get_label(): line.get_color() for axes in drawn[1].axes for line in axes.lines}
+    assert scores["frechet_distance"] == scores["class_divergence"] == WARM
+    assert len({scores[name] for name in names[:4]} - {WARM, COOL, "C0", "C1"}) == 4
     style = (Path(dcgan_lightning.__file__).parent / "reports" / "page.css").read_text()
     assert f"--warm: {WARM}; --cool: {COOL};" in style
 
