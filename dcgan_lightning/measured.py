@@ -5,10 +5,7 @@ import json
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal
-
-from dcgan_lightning.errors import RunFolderError
-from dcgan_lightning.run_files import read_json
+from typing import Any, Literal
 
 FIGURES_FILE = Path("history", "figures.json")
 
@@ -22,6 +19,7 @@ class Figure:
         panel: Title of the plot that it shares with the figures of the same panel.
         unit: Label of that plot's axis.
         short: Name where there is little room.
+        label: Name for a legend.
         digits: Decimals that are printed.
         is_share: Whether it is between 0 and 1.
         tone: Its colour: warm for a generator, cool for a discriminator and for real images.
@@ -31,25 +29,19 @@ class Figure:
     panel: str
     unit: str
     short: str
+    label: str
     digits: int = 3
     is_share: bool = False
     tone: Literal["warm", "cool"] | None = None
 
 
-def _loss(name: str, short: str, tone: Literal["warm", "cool"]) -> Figure:
-    return Figure(name, "Model loss", "loss (nats)", short, tone=tone)
-
-
-def _accuracy(name: str, short: str, tone: Literal["warm", "cool"]) -> Figure:
-    panel, unit = "Discriminator accuracy", "accuracy (share of images)"
-    return Figure(name, panel, unit, short, digits=2, is_share=True, tone=tone)
-
-
+LOSS = ("Model loss", "loss (nats)")
+ACCURACY = ("Discriminator accuracy", "accuracy (share of images)")
 NOTEBOOK_FIGURES = (
-    _loss("gen_loss", "gen", "warm"),
-    _loss("disc_loss", "disc", "cool"),
-    _accuracy("real_accuracy", "real", "cool"),
-    _accuracy("fake_accuracy", "fake", "warm"),
+    Figure("gen_loss", *LOSS, "gen", "Generator", tone="warm"),
+    Figure("disc_loss", *LOSS, "disc", "Discriminator", tone="cool"),
+    Figure("real_accuracy", *ACCURACY, "real", "Real images", 2, is_share=True, tone="cool"),
+    Figure("fake_accuracy", *ACCURACY, "fake", "Generated images", 2, is_share=True, tone="warm"),
 )
 
 
@@ -64,36 +56,29 @@ def encode_figures(figures: Sequence[Figure]) -> bytes:
     return f"{json.dumps([dataclasses.asdict(figure) for figure in figures], indent=2)}\n".encode()
 
 
-def read_figures(folder: Path) -> tuple[Figure, ...]:
-    """Return what a run has measured; the notebook's figures if it does not say.
+def decode_figures(values: Any) -> tuple[Figure, ...]:
+    """Return the figures that `encode_figures` has written.
 
     Args:
-        folder: The run's.
+        values: The content, as JSON has it.
 
     Raises:
-        RunFolderError: The file is damaged.
+        ValueError: It is none.
     """
-    path = folder / FIGURES_FILE
     try:
-        return tuple(_checked(Figure(**values)) for values in read_json(path))
-    except FileNotFoundError:
-        return NOTEBOOK_FIGURES
-    except (TypeError, ValueError, RunFolderError) as error:
-        reason = error.__cause__ if isinstance(error, RunFolderError) else error
-        raise RunFolderError(f"{path} is damaged ({reason}); delete it") from error
+        figures = tuple(Figure(**value) for value in values)
+    except TypeError as error:
+        raise ValueError(str(error)) from error
+    for figure in figures:
+        _check(figure)
+    return figures
 
 
-def _checked(figure: Figure) -> Figure:
-    """Refuse values of other types than the class has.
-
-    Raises:
-        ValueError: Names the value.
-    """
-    texts = (figure.name, figure.panel, figure.unit, figure.short)
+def _check(figure: Figure) -> None:
+    texts = (figure.name, figure.panel, figure.unit, figure.short, figure.label)
     if not all(isinstance(text, str) and text for text in texts):
         raise ValueError(f"not a text: {texts}")
     if type(figure.digits) is not int or not 0 <= figure.digits <= 9 or type(figure.is_share) is not bool:
         raise ValueError(f"digits={figure.digits!r}, is_share={figure.is_share!r}")
     if figure.tone not in ("warm", "cool", None):
         raise ValueError(f"tone={figure.tone!r}")
-    return figure

@@ -13,6 +13,7 @@ import yaml
 from numpy.typing import NDArray
 
 from dcgan_lightning.errors import RunFolderError
+from dcgan_lightning.measured import FIGURES_FILE, NOTEBOOK_FIGURES, Figure, decode_figures
 from dcgan_lightning.rules import MISSING, TRAINING_RULES, look_up
 from dcgan_lightning.rules.checks import Check, one_of, text, whole
 
@@ -126,6 +127,24 @@ def read_table(path: Path, needed: Sequence[str]) -> Table:
         if not ((table[name] >= 0) & (table[name] <= _LARGEST)).all():
             raise RunFolderError(f"{path}: {name} must be finite numbers of at least 0; {_TABLE_REMEDY}")
     return table
+
+
+def read_figures(folder: Path) -> tuple[Figure, ...]:
+    """Return what a run has measured; the notebook's figures if it does not say.
+
+    Args:
+        folder: The run's.
+
+    Raises:
+        RunFolderError: The file cannot be read.
+    """
+    path = folder / FIGURES_FILE
+    try:
+        return decode_figures(read_json(path))
+    except FileNotFoundError:
+        return NOTEBOOK_FIGURES
+    except ValueError as error:
+        raise _unreadable(path, error) from error
 
 
 def read_json(path: Path) -> Any:

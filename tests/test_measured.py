@@ -11,13 +11,15 @@ from dcgan_lightning.measured import (
     Figure,
     encode_figures,
     panels_of,
-    read_figures,
 )
+from dcgan_lightning.run_files import read_figures
 
 OTHERS = (
-    Figure("error", "Error", "grey levels", "err", digits=1),
-    Figure("kept", "Labels kept", "share of images", "kept", digits=2, is_share=True, tone="cool"),
-    Figure("cycle", "Error", "grey levels", "cyc"),
+    Figure("error", "Error", "grey levels", "err", "Error", digits=1),
+    Figure(
+        "kept", "Labels kept", "share of images", "kept", "Labels kept", digits=2, is_share=True, tone="cool"
+    ),
+    Figure("cycle", "Error", "grey levels", "cyc", "Cycle"),
 )
 
 
@@ -54,13 +56,13 @@ def test_a_damaged_file_is_named(tmp_path: Path, seed: int) -> None:
     values = json.loads(encode_figures(OTHERS))
     wrong = random_.choice([None, [], {}, "", -1, 1.5, "x" if seed % 2 else [1]])
     figure = random_.choice(values)
-    key = random_.choice(["name", "panel", "unit", "short", "digits", "is_share"])
+    key = random_.choice(["name", "panel", "unit", "short", "label", "digits", "is_share"])
     if isinstance(wrong, str) and wrong and key not in ("digits", "is_share"):
         wrong = 3
     figure[key] = wrong
     write(tmp_path, json.dumps(values).encode())
-    with pytest.raises(RunFolderError, match=r"figures\.json is damaged"):
+    with pytest.raises(RunFolderError, match=r"figures\.json cannot be read"):
         read_figures(tmp_path)
     write(tmp_path, json.dumps(values).encode()[: random_.randrange(1, 40)])
-    with pytest.raises(RunFolderError, match=r"figures\.json is damaged"):
+    with pytest.raises(RunFolderError, match=r"figures\.json cannot be read"):
         read_figures(tmp_path)

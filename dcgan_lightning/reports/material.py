@@ -16,19 +16,18 @@ from dcgan_lightning.checkpoints import read_checkpoint
 from dcgan_lightning.errors import CheckpointError, RunFolderError
 from dcgan_lightning.files import LOCK_FILE, TEMPORARY_PREFIX
 from dcgan_lightning.jobs import CONFIG_FILE
-from dcgan_lightning.measured import NOTEBOOK_FIGURES
+from dcgan_lightning.measured import Figure
 from dcgan_lightning.pictures import decode_gif, decode_png, encode_gif, encode_png, shrink, square_side
 from dcgan_lightning.reports.elements import Picture, png_size
 from dcgan_lightning.reports.scores import Scores, read_scores
 from dcgan_lightning.rules import look_up
-from dcgan_lightning.run_files import read_settings, read_table
+from dcgan_lightning.run_files import read_figures, read_settings, read_table
 from dcgan_lightning.runs import POSITION
 from dcgan_lightning.samples import sample_grids
 
 log = logging.getLogger(__name__)
 
 REPORT_FILE = "report.html"
-FIGURES = tuple(figure.name for figure in NOTEBOOK_FIGURES)
 FRAME_LIMIT = 60
 
 
@@ -52,6 +51,7 @@ class Material:
         config: ``config.yaml`` as it is.
         settings: The same, parsed.
         networks: ``networks.txt``.
+        figures: What was measured in every iteration.
         history: Columns of ``history.csv``, each (iterations,).
         frames: Chosen sample grids in the order of training; the last one is the last drawn.
         drawn: When the last grid was drawn, by its file's date.
@@ -72,6 +72,7 @@ class Material:
     config: str
     settings: Mapping[str, Any]
     networks: str | None
+    figures: tuple[Figure, ...]
     history: Mapping[str, NDArray[np.float64]] | None
     frames: list[Frame]
     drawn: datetime | None
@@ -100,6 +101,7 @@ def gather(folder: Path) -> Material:
         raise RunFolderError(
             f"run={folder} holds no run: there is no {CONFIG_FILE}; give a folder as outputs/<run_name>"
         ) from None
+    figures = _figures(folder)
     grids = sample_grids(folder)
     scores = read_scores(folder / "scores")
     return Material(
@@ -109,7 +111,8 @@ def gather(folder: Path) -> Material:
         config=(folder / CONFIG_FILE).read_text(encoding="utf-8"),
         settings=settings,
         networks=_text(folder / "networks.txt"),
-        history=_table(folder / "history" / "history.csv", POSITION, FIGURES),
+        figures=figures,
+        history=_table(folder / "history" / "history.csv", POSITION, [figure.name for figure in figures]),
         frames=[
             Frame(epoch, iteration, png)
             for epoch, iteration, path in choose_frames(grids)
@@ -126,6 +129,15 @@ def gather(folder: Path) -> Material:
         atlas=_pictures(_atlas(folder / "generated")),
         files=_files(folder),
     )
+
+
+def _figures(folder: Path) -> tuple[Figure, ...]:
+    """Return what the run has measured; nothing if the file is damaged, which is reported."""
+    try:
+        return read_figures(folder)
+    except RunFolderError as error:
+        log.warning("%s", error)
+        return ()
 
 
 def _path_for_commands(folder: Path) -> Path:

@@ -1,20 +1,26 @@
 """The parts of the report, from top to bottom; each is HTML, and says in a sentence what it has not got."""
 
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from html import escape
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from dcgan_lightning import shell
 from dcgan_lightning.durations import format_duration
+from dcgan_lightning.measured import Figure, panels_of
 from dcgan_lightning.reports import charts, elements
 from dcgan_lightning.reports.material import Material
 from dcgan_lightning.reports.score_table import draw_scores, format_score, name_scores
 from dcgan_lightning.reports.scores import FLOOR, MEANINGS, Meaning
 
 _HEADLINE = "frechet_distance"
+_ABOUT = {
+    "Model loss": "Each network's gain is the other's loss: neither goes to zero for good.",
+    "Discriminator accuracy": "The share of images that it classifies correctly.",
+}
 _DATA = {"FashionMNISTDataModule": "Fashion-MNIST", "SyntheticDataModule": "made-up shapes"}
 
 
@@ -165,42 +171,39 @@ def film(material: Material) -> str:
 
 
 def curves(material: Material) -> str:
-    """Return losses and accuracies over the training."""
-    history = material.history
-    if history is None:
+    """Return what the run measured over the training, a chart for each kind."""
+    history, title = material.history, "Losses and accuracies"
+    if history is None or not material.figures:
         content = elements.paragraph("There are no curves: `callbacks.history` was off.", "soft")
-        return elements.section("curves", "Losses and accuracies", content, "empty")
+        return elements.section("curves", title, content, "empty")
     size = int(history["iteration"].max())
-    losses = charts.draw_chart(
-        [
-            charts.Curve("Generator", "warm", history["gen_loss"]),
-            charts.Curve("Discriminator", "cool", history["disc_loss"]),
-        ],
-        size,
-    )
-    accuracies = charts.draw_chart(
-        [
-            charts.Curve("Generated images", "warm", history["fake_accuracy"]),
-            charts.Curve("Real images", "cool", history["real_accuracy"]),
-        ],
-        size,
-        percent=True,
-    )
     together = -(-len(history["epoch"]) // charts.POINTS)
     meant = (
         f"Lines are means of {together} iterations, bands reach from their smallest to their largest value."
         if together > 1
         else "Every iteration is shown."
     )
-    content = (
-        elements.paragraph(f"{meant} The numbers are the latest.", "soft")
-        + '<div class="two even charts"><div><h3>Losses, in nats</h3>'
-        + elements.paragraph("Each network's gain is the other's loss: neither goes to zero for good.")
-        + f"{losses}</div><div><h3>The discriminator's accuracy</h3>"
-        + elements.paragraph("The share of images that it classifies correctly.")
-        + f"{accuracies}</div></div>"
+    panels = "".join(
+        f"<div>{_panel(name, figures, history, size)}</div>"
+        for name, figures in panels_of(material.figures).items()
     )
-    return elements.section("curves", "Losses and accuracies", content)
+    content = elements.paragraph(f"{meant} The numbers are the latest.", "soft")
+    content += f'<div class="two even charts">{panels}</div>'
+    return elements.section("curves", title, content)
+
+
+def _panel(
+    name: str, figures: Sequence[Figure], history: Mapping[str, NDArray[np.float64]], size: int
+) -> str:
+    """Return the chart of figures that share a panel."""
+    is_share = all(figure.is_share for figure in figures)
+    about = _ABOUT.get(name, "") + ("" if is_share else f" The axis is {figures[0].unit}.")
+    shown = [
+        charts.Curve(figure.label, figure.tone or f"plain{number % 3}", history[figure.name])
+        for number, figure in enumerate(figures)
+    ]
+    paragraph = elements.paragraph(about.strip()) if about else ""
+    return f"<h3>{escape(name)}</h3>{paragraph}{charts.draw_chart(shown, size, percent=is_share)}"
 
 
 def scores(material: Material) -> str:

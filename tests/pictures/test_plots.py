@@ -50,9 +50,9 @@ def test_curves_show_the_values(drawn: list[Figure]) -> None:
 
 def test_other_figures_have_panels_of_their_own(drawn: list[Figure]) -> None:
     measured = [
-        Measured("a", "Errors", "grey levels", "a"),
-        Measured("b", "Shares", "share", "b", is_share=True),
-        Measured("c", "Errors", "grey levels", "c"),
+        Measured("a", "Errors", "grey levels", "a", "A"),
+        Measured("b", "Shares", "share", "b", "B", is_share=True),
+        Measured("c", "Errors", "grey levels", "c", "C"),
     ]
     values = {name: np.array([index, index + 0.5]) for index, name in enumerate("abc")}
     draw_curves(values, 10, measured)
