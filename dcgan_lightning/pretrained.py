@@ -13,6 +13,7 @@ from dcgan_lightning.checkpoints import newest_checkpoint, progress, read_checkp
 from dcgan_lightning.errors import CheckpointError
 from dcgan_lightning.jobs import CONFIG_FILE
 from dcgan_lightning.networks import Generator
+from dcgan_lightning.rules import TRAINING_RULES
 
 log = logging.getLogger(__name__)
 
@@ -88,7 +89,7 @@ def load_trained(path: Path | str, averaged: bool | None = None) -> TrainedGener
     uses_average = bool(average) if averaged is None else averaged
     prefix = "generator."
     weights = (
-        average["generator"]
+        (average or {}).get("generator", {})
         if uses_average
         else {
             name.removeprefix(prefix): weight
@@ -105,7 +106,13 @@ def load_trained(path: Path | str, averaged: bool | None = None) -> TrainedGener
                 negative_slope=settings["negative_slope"],
                 fast_paths=settings["fast_paths"],
             )
-        generator.load_state_dict(weights, assign=True)
+        for key in ("latent_dim", "image_channels", "negative_slope", "fast_paths"):
+            if wanted := TRAINING_RULES[f"model.{key}"](settings[key]):
+                raise ValueError(f"{key} must be {wanted}")
+        for name, weight in generator.state_dict().items():
+            if name in weights and weights[name].dtype != weight.dtype:
+                raise TypeError(f"{name} is of {weights[name].dtype}, not of {weight.dtype}")
+        generator.load_state_dict(dict(weights), assign=True)
     except (KeyError, TypeError, ValueError, RuntimeError) as error:
         reason = " ".join(str(error).split())[:200]
         raise CheckpointError(

@@ -153,7 +153,13 @@ def _train(cfg: DictConfig, folder: Path, ckpt_path: Path | None) -> RunResult:
     set_tf32(cfg.tf32)
     keep_freed_memory()
     settings, environment = fingerprint(cfg, processes), describe_environment(accelerator)
-    from dcgan_lightning.checkpoints import check_fits, iterations_so_far, read_checkpoint
+    from dcgan_lightning.checkpoints import (
+        check_callbacks,
+        check_fits,
+        check_optimizers,
+        iterations_so_far,
+        read_checkpoint,
+    )
 
     checkpoint: dict[str, Any] = {}
     is_finished = False
@@ -173,6 +179,7 @@ def _train(cfg: DictConfig, folder: Path, ckpt_path: Path | None) -> RunResult:
         raise ConfigError(problem)
     if ckpt_path is not None:
         check_fits(checkpoint, system, ckpt_path)
+        check_optimizers(checkpoint, system.configure_optimizers(), ckpt_path)
     datamodule = build(cfg.data)
     datamodule.prepare_data()
     datamodule.setup()
@@ -190,6 +197,9 @@ def _train(cfg: DictConfig, folder: Path, ckpt_path: Path | None) -> RunResult:
         card=card,
         iteration=iterations if checkpoint else None,
     )
+    if ckpt_path is not None:
+        callbacks = trainer.callbacks  # type: ignore[attr-defined]
+        check_callbacks(checkpoint, callbacks, system, ckpt_path)
     done = trainer.fit_loop.epoch_loop.batch_progress.total
     try:
         with starting(plain(cfg), folder, lambda: done.completed > iterations):

@@ -98,3 +98,22 @@ def make_sweep(folder: Path, grid: bool = True, scores: bool = False) -> Path:
         record = JobRecord(str(number), overrides, 2, status, reason, seconds=9.0)  # type: ignore[arg-type]
         write_record(folder, record)
     return folder
+
+
+LIGHTNINGS = {"lr_schedulers": [], "pytorch-lightning_version": "2.6.6"}  # what is in each checkpoint
+
+
+def made_loops(epochs: int, iterations: int = 0) -> dict[str, Any]:
+    """Return a checkpoint's state of Lightning's loops after so many epochs and iterations of ten."""
+
+    def both(total: int, current: int) -> dict[str, dict[str, int]]:
+        names = ("ready", "started", "processed", "completed")
+        return {"total": dict.fromkeys(names, total), "current": dict.fromkeys(names, current)}
+
+    batches = both(10 * epochs + iterations, iterations or 10)
+    return {
+        "fit_loop": {
+            "epoch_progress": both(epochs, epochs),
+            "epoch_loop.batch_progress": batches | {"is_last_batch": iterations == 0},
+        }
+    }

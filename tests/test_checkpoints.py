@@ -5,10 +5,18 @@ from pathlib import Path
 
 import pytest
 import torch
+from made_runs import LIGHTNINGS, made_loops
 from torch import nn
 
-from dcgan_lightning.checkpoints import check_fits, newest_checkpoint, progress, read_checkpoint
-from dcgan_lightning.errors import CheckpointError
+from dcgan_lightning.callbacks import AtomicCheckpointIO
+from dcgan_lightning.checkpoints import (
+    check_fits,
+    check_optimizers,
+    newest_checkpoint,
+    progress,
+    read_checkpoint,
+)
+from dcgan_lightning.errors import CheckpointError, DivergedError
 
 
 def content(epochs: int, iterations: int = 0) -> dict:
@@ -17,17 +25,10 @@ def content(epochs: int, iterations: int = 0) -> dict:
         "epoch": epochs,
         "state_dict": {"weight": torch.arange(1000.0)},
         "optimizer_states": [],
-        "loops": {
-            "fit_loop": {
-                "epoch_progress": {"current": {"processed": epochs}},
-                "epoch_loop.batch_progress": {
-                    "is_last_batch": iterations == 0,
-                    "current": {"ready": iterations or 10},
-                },
-            }
-        },
+        "loops": made_loops(epochs, iterations),
         "callbacks": {},
         "fingerprint": {},
+        **LIGHTNINGS,
     }
 
 
@@ -173,3 +174,44 @@ def test_none_left(tmp_path: Path) -> None:
     (tmp_path / "last.ckpt").write_bytes(b"")
     with pytest.raises(CheckpointError, match=r"no valid checkpoint in .*last\.ckpt cannot be read"):
         newest_checkpoint(tmp_path)
+
+
+@pytest.mark.parametrize("where", ["trained", "average", "moments"])
+@pytest.mark.parametrize("value", [float("nan"), float("-inf")])
+def test_every_tensor_that_is_used_is_finite(tmp_path: Path, where: str, value: float) -> None:
+    """On saving and on reading, by its name."""
+    saved = content(1)
+    broken = torch.tensor([1.0, value])
+    one = torch.ones(2)
+    average = {"generator": {"layers.scale": one}, "updates": 3, "decay": 0.5}
+    adam = {"state": {0: {"step": torch.tensor(3.0), "exp_avg": one, "exp_avg_sq": one}}, "param_groups": []}
+    saved |= {"callbacks": {"AveragedGenerator": average}, "optimizer_states": [adam]}
+    torch.save(saved, tmp_path / "a.ckpt")
+    read_checkpoint(tmp_path / "a.ckpt")
+    if where == "trained":
+        saved["state_dict"], name = {"weight": broken}, "weight"
+    elif where == "average":
+        average["generator"]["layers.scale"] = broken
+        name = "callbacks.AveragedGenerator.generator.layers.scale"
+    else:
+        adam["state"][0]["exp_avg_sq"], name = broken, "optimizer_states.0.state.0.exp_avg_sq"
+    torch.save(saved, tmp_path / "a.ckpt")
+    with pytest.raises(CheckpointError, match=rf"a\.ckpt holds {name}, which is not finite"):
+        read_checkpoint(tmp_path / "a.ckpt")
+    with pytest.raises(DivergedError, match=rf"^{name} is not finite, so .*b\.ckpt is not written"):
+        AtomicCheckpointIO().save_checkpoint(saved, tmp_path / "b.ckpt")
+    assert not (tmp_path / "b.ckpt").exists()
+
+
+@pytest.mark.parametrize(
+    ("key", "value"), [("lr", 1.0), ("betas", [0.5, 0.9]), ("eps", 1.0), ("maximize", True), ("params", [0])]
+)
+def test_optimizers_with_other_settings_are_refused(key: str, value: object) -> None:
+    adam = torch.optim.Adam(nn.Linear(2, 3).parameters(), 1e-4, (0.9, 0.999))
+    checkpoint = {"optimizer_states": [adam.state_dict()]}
+    check_optimizers(checkpoint, [adam], Path("a.ckpt"))
+    del checkpoint["optimizer_states"][0]["param_groups"][0]["decoupled_weight_decay"]  # an older PyTorch's
+    check_optimizers(checkpoint, [adam], Path("a.ckpt"))
+    checkpoint["optimizer_states"][0]["param_groups"][0][key] = value
+    with pytest.raises(CheckpointError, match=rf"a\.ckpt holds optimizer_states\.0\.param_groups\.{key}="):
+        check_optimizers(checkpoint, [adam], Path("a.ckpt"))

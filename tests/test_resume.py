@@ -12,6 +12,7 @@ from conftest import Compose, files_below
 
 from dcgan_lightning.config import fingerprint
 from dcgan_lightning.errors import CheckpointError, ConfigError, RunFolderError
+from dcgan_lightning.pictures import decode_gif, decode_png
 from dcgan_lightning.resume import continue_command, continue_sweep_command
 from dcgan_lightning.train import train
 
@@ -338,3 +339,40 @@ def test_a_folder_of_the_users_own_is_named_whole(tmp_path: Path, monkeypatch: p
     for cwd in (str(tmp_path), ""):  # with hydra.job.chdir=true the working folder is the run's
         monkeypatch.chdir(folder if cwd and folder.mkdir(parents=True) is None else tmp_path)
         assert " run_name=x " in continue_command(folder, [], 9, cwd=cwd)
+
+
+@pytest.mark.parametrize(
+    "changed",
+    [
+        ("callbacks.sample_grid.columns=2", "callbacks.sample_grid.rows=1"),
+        ("callbacks.sample_grid.scale=1", "callbacks.film.frame_ms=50"),
+        ("callbacks.sample_grid.rows=5", "callbacks.sample_grid.scale=6"),
+        ("callbacks.sample_grid.every_n_iterations=1", "callbacks.film.file_name=other.gif"),
+        ("callbacks=[default,averaged_generator,collapse]", "callbacks.sample_grid.averaged=true"),
+        ("callbacks.history=null", "callbacks.checkpoint.every_n_iterations=1", "logger=[csv,tensorboard]"),
+        ("callbacks.history.plot_every_n_epochs=0", "callbacks.history.background=true", "report=false"),
+        (
+            "trainer.log_every_n_steps=1",
+            "trainer.profiler=simple",
+            "trainer.deterministic=true",
+            "logger=csv",
+        ),
+        ("model.accuracy_threshold=0.1", "+trainer.detect_anomaly=true"),
+    ],
+    ids=lambda changed: changed[0],
+)
+def test_settings_that_may_differ(
+    compose_cfg: Compose, tmp_path: Path, unbroken: Path, changed: tuple[str, ...]
+) -> None:
+    """The run trains on to its end, twice, and its film has all grids of all sessions."""
+    shutil.copytree(unbroken, tmp_path / "run")
+    before = decode_gif((unbroken / "fashion_mnist_dcgan.gif").read_bytes())[0]
+    for epochs in (5, 6):
+        cfg = compose_cfg(*SMOKE, *changed, f"trainer.max_epochs={epochs}", "ckpt_path=last")
+        assert train(cfg).epochs == epochs
+    name = cfg.callbacks.film.file_name
+    film = decode_gif((tmp_path / "run" / name).read_bytes())[0]
+    assert len(film) >= len(before)
+    assert len({frame.shape for frame in film}) == 1
+    grid = decode_png((unbroken / "samples" / "sample_epoch_0001_iter_001.png").read_bytes())
+    assert all(size >= least for size, least in zip(film[0].shape, grid.shape, strict=True))

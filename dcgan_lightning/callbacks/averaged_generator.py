@@ -9,6 +9,7 @@ from pytorch_lightning.callbacks import Callback
 from torch import nn
 
 from dcgan_lightning.errors import ConfigError
+from dcgan_lightning.forms import COUNT, NUMBER, Form, fields, tensor
 from dcgan_lightning.networks.averaging import MovingAverage, measure_statistics
 from dcgan_lightning.systems import System
 
@@ -82,6 +83,11 @@ class AveragedGenerator(Callback):
             for name, network in trained.items():
                 setattr(system, name, network)
 
+    def form(self, system: System) -> Form:
+        """Return the form of this callback's state in a checkpoint."""
+        networks = {name: _weights_like(getattr(system, name)) for name in system.averaged}
+        return fields({**networks, "updates": COUNT, "decay": NUMBER})
+
     def state_dict(self) -> dict[str, Any]:
         """Return the averaged networks' weights and statistics, and how they came about."""
         if not self._averages:
@@ -109,3 +115,8 @@ def find_average(trainer: pl.Trainer) -> AveragedGenerator | None:
     """Return the trainer's callback of this kind, if it has one."""
     callbacks = trainer.callbacks  # type: ignore[attr-defined]
     return next((callback for callback in callbacks if isinstance(callback, AveragedGenerator)), None)
+
+
+def _weights_like(network: nn.Module) -> Form:
+    weights = network.state_dict().items()
+    return fields({name: tensor(tuple(weight.shape), weight.dtype) for name, weight in weights}, is_all=True)

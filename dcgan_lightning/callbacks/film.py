@@ -3,12 +3,22 @@
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytorch_lightning as pl
 from pytorch_lightning.callbacks import Callback
 
 from dcgan_lightning.files import write_atomic
+from dcgan_lightning.forms import COUNT, Form, each, fields, nothing_or
 from dcgan_lightning.optional import OptionalSteps
-from dcgan_lightning.pictures import add_captions, decode_png, encode_gif, is_film_frame, title_of
+from dcgan_lightning.pictures import (
+    add_captions,
+    decode_png,
+    encode_gif,
+    is_film_frame,
+    on_one_canvas,
+    title_of,
+)
+from dcgan_lightning.systems import System
 
 
 class Film(Callback):
@@ -33,6 +43,11 @@ class Film(Callback):
         self._last: bytes | None = None
         self._count = 0  # grids seen, shown or not
         self._optional = OptionalSteps()
+
+    def form(self, system: System) -> Form:
+        """Return the form of this callback's state in a checkpoint."""
+        frames = {"frames": each(list, _png), "last": nothing_or(_png), "count": COUNT}
+        return fields(frames)
 
     def on_sample_grid(self, png: bytes) -> None:
         """Keep a grid if the film shows it."""
@@ -67,5 +82,17 @@ class Film(Callback):
         with self._optional("the film was not written"):
             # A GIF holds a repeated picture once, for twice the time.
             grids = [*self._frames, self._last]
-            frames = add_captions([decode_png(png) for png in grids], [title_of(png) for png in grids])
+            # A run may go on with grids of another size.
+            frames = on_one_canvas([decode_png(png) for png in grids])
+            frames = add_captions(frames, [title_of(png) for png in grids])
             write_atomic(Path(trainer.default_root_dir) / self.file_name, encode_gif(frames, self.frame_ms))
+
+
+def _png(value: Any, name: str) -> str | None:
+    """Form of a picture: a PNG file's bytes, grey or in colour."""
+    try:
+        picture = decode_png(value) if isinstance(value, bytes) else np.empty(0)
+        is_picture = picture.dtype == np.uint8 and (picture.ndim == 2 or picture.shape[2:] == (3,))
+    except Exception:  # what the decoder raises on foreign bytes is not a closed list
+        is_picture = False
+    return None if is_picture else f"{name} must be a PNG picture"

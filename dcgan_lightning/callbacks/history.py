@@ -13,6 +13,7 @@ from dcgan_lightning.background import Background
 from dcgan_lightning.callbacks.tables import FIGURE, write_table
 from dcgan_lightning.errors import DivergedError
 from dcgan_lightning.files import write_atomic
+from dcgan_lightning.forms import Form, fields, tensor
 from dcgan_lightning.measured import FIGURES_FILE, Figure, encode_figures
 from dcgan_lightning.optional import OptionalSteps
 from dcgan_lightning.pictures import draw_curves
@@ -53,6 +54,11 @@ class History(Callback):
     def columns(self) -> tuple[str, ...]:
         """Names of the table's columns: the counters, then the figures of the system."""
         return (*COUNTERS, *(figure.name for figure in self._measured))
+
+    def form(self, system: System) -> Form:
+        """Return the form of this callback's state in a checkpoint."""
+        columns = len(COUNTERS) + len(system.figures)
+        return fields({"rows": tensor((None, columns), torch.float64, is_finite=True)})
 
     def setup(self, trainer: pl.Trainer, pl_module: pl.LightningModule, stage: str) -> None:
         """Lay out the table, before a checkpoint is read."""

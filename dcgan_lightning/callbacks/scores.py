@@ -22,6 +22,7 @@ from dcgan_lightning.errors import ConfigError
 from dcgan_lightning.evaluation.features import FeatureNetwork, load_features
 from dcgan_lightning.evaluation.scores import CHEAP_METRICS, RealImages, check_count, score_images
 from dcgan_lightning.files import write_atomic
+from dcgan_lightning.forms import COUNT, Form, fields, tensor
 from dcgan_lightning.optional import OptionalSteps
 from dcgan_lightning.pictures import draw_scores
 from dcgan_lightning.randomness import stream_generator
@@ -78,6 +79,10 @@ class Scores(Callback):
         self._network: FeatureNetwork | None = None
         self._real: RealImages | None = None
         self._has_few_classes = False
+
+    def form(self, system: System) -> Form:
+        """Return the form of this callback's state in a checkpoint."""
+        return fields({"rows": tensor((None, len(COLUMNS)), torch.float64)}, {"count": COUNT})
 
     @property
     def best(self) -> BestScore | None:
@@ -147,11 +152,20 @@ class Scores(Callback):
             self._write(trainer)
 
     def state_dict(self) -> dict[str, Any]:
-        """Return all rows, (scored epochs, columns) in float64, in the order of `COLUMNS`."""
-        return {"rows": self._rows}
+        """Return all rows, (scored epochs, columns) in float64, in the order of `COLUMNS`, and ``count``."""
+        return {"rows": self._rows, "count": self.count}
 
     def load_state_dict(self, state_dict: dict[str, Any]) -> None:
-        """Take up the rows of a checkpoint."""
+        """Take up the rows of a checkpoint.
+
+        Raises:
+            ConfigError: They are of another number of images, so that the best of them would not be.
+        """
+        if (count := state_dict.get("count", self.count)) != self.count:
+            raise ConfigError(
+                f"callbacks.scores.count={self.count}, but the checkpoint's scores are of {count} images; "
+                "give the same number to go on"
+            )
         self._rows = state_dict["rows"]
 
     def _score(self, trainer: pl.Trainer, system: System, epoch: int) -> dict[str, Any]:

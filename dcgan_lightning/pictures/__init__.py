@@ -1,7 +1,14 @@
 """Arrays to pictures: pure functions with an explicit range of values."""
 
 from dcgan_lightning.pictures.comparisons import Panel, draw_setting_curves, draw_side_by_side
-from dcgan_lightning.pictures.film import add_captions, decode_gif, encode_gif, encode_mp4, is_film_frame
+from dcgan_lightning.pictures.film import (
+    add_captions,
+    decode_gif,
+    encode_gif,
+    encode_mp4,
+    is_film_frame,
+    on_one_canvas,
+)
 from dcgan_lightning.pictures.grids import (
     decode_png,
     encode_each_png,
@@ -35,6 +42,7 @@ __all__ = [
     "encode_png",
     "is_film_frame",
     "make_grid",
+    "on_one_canvas",
     "shrink",
     "square_side",
     "title_of",

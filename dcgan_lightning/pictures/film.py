@@ -30,6 +30,25 @@ def is_film_frame(index: int) -> bool:
     return index == 0 or round(2 * math.sqrt(index)) > round(2 * math.sqrt(index - 1))
 
 
+def on_one_canvas(frames: Sequence[NDArray[np.uint8]]) -> list[NDArray[np.uint8]]:
+    """Return pictures of one size: smaller ones stand at the top left, with mid-grey beside and below.
+
+    Args:
+        frames: (H, W) or (H, W, 3).
+    """
+    if any(frame.ndim == 3 for frame in frames):
+        frames = [np.stack([frame] * 3, axis=-1) if frame.ndim == 2 else frame for frame in frames]
+    height, width = (max(frame.shape[axis] for frame in frames) for axis in (0, 1))
+    return [
+        np.pad(
+            frame,
+            [(0, height - frame.shape[0]), (0, width - frame.shape[1]), (0, 0)][: frame.ndim],
+            constant_values=128,
+        )
+        for frame in frames
+    ]
+
+
 def add_captions(frames: Sequence[NDArray[np.uint8]], captions: Sequence[str]) -> list[NDArray[np.uint8]]:
     """Return pictures of one size with a strip below each that holds its caption, in letters of its pixels.
 

@@ -3,6 +3,7 @@ from pathlib import Path
 import pytest
 import torch
 from callback_training import StopAt, train
+from made_runs import LIGHTNINGS, made_loops
 
 from dcgan_lightning.callbacks import AtomicCheckpointIO, Checkpoints
 from dcgan_lightning.checkpoints import progress, read_checkpoint
@@ -40,7 +41,8 @@ def test_a_checkpoint_holds_weights_and_both_adams(tmp_path: Path) -> None:
 
 def test_fingerprint_and_environment_are_kept(tmp_path: Path) -> None:
     path = tmp_path / "x.ckpt"
-    content = {"epoch": 0, "state_dict": {}, "optimizer_states": [], "loops": {}, "callbacks": {}}
+    content = {"epoch": 0, "state_dict": {}, "optimizer_states": [], "loops": made_loops(0), "callbacks": {}}
+    content |= LIGHTNINGS
     AtomicCheckpointIO({"seed": 3}, {"threads": 2}).save_checkpoint(content, path)
     own = {"fingerprint": {"seed": 3}, "environment": {"threads": 2}}
     assert AtomicCheckpointIO().load_checkpoint(path) == content | own

@@ -14,7 +14,7 @@ from dcgan_lightning.callbacks import AveragedGenerator, Checkpoints, Scores
 from dcgan_lightning.callbacks import scores as scores_module
 from dcgan_lightning.checkpoints import progress, read_checkpoint
 from dcgan_lightning.data import SyntheticDataModule
-from dcgan_lightning.errors import ScoreError
+from dcgan_lightning.errors import ConfigError, ScoreError
 from dcgan_lightning.evaluation.scores import CHEAP_METRICS, RealImages, score_images
 from dcgan_lightning.sampling import sample_images
 from dcgan_lightning.systems import DCGAN
@@ -115,6 +115,13 @@ def test_a_resumed_run_has_the_same_scores(tmp_path: Path) -> None:
         for run in ("whole", "parts")
     )
     np.testing.assert_array_equal(whole, parts)
+
+
+def test_scores_of_another_number_of_images_are_refused(tmp_path: Path) -> None:
+    train(tmp_path, [Scores(count=130), Checkpoints()])
+    last = tmp_path / "checkpoints" / "last.ckpt"
+    with pytest.raises(ConfigError, match=r"callbacks.scores.count=131, but .* scores are of 130 images"):
+        train(tmp_path, [Scores(count=131), Checkpoints()], epochs=2, ckpt_path=last)
 
 
 def test_the_averaged_generator_is_scored_where_there_is_one(tmp_path: Path) -> None:

@@ -11,6 +11,7 @@ from dcgan_lightning.pictures import (
     encode_gif,
     encode_mp4,
     is_film_frame,
+    on_one_canvas,
     shrink,
     square_side,
 )
@@ -140,3 +141,14 @@ def test_frames_stay_of_one_size_though_one_is_flat_or_has_no_caption() -> None:
     frames = [noisy(32, 64, 4), np.zeros((128, 256), np.uint8)]
     assert {frame.shape for frame in add_captions(frames, ["", "epoch 2"])} == {((32 + 13) * 4, 256)}
     assert add_captions(frames, ["", ""])[0].shape == frames[0].shape
+
+
+def test_smaller_pictures_stand_at_the_top_left() -> None:
+    frames = [np.full((2, 3), 5, np.uint8), np.full((4, 2), 7, np.uint8)]
+    first, second = on_one_canvas(frames)
+    assert first.tolist() == [[5, 5, 5], [5, 5, 5], [128, 128, 128], [128, 128, 128]]
+    assert second.tolist() == [[7, 7, 128]] * 4
+    assert np.array_equal(on_one_canvas(frames[:1])[0], frames[0])
+    grey, colour = on_one_canvas([frames[0], np.full((2, 3, 3), 9, np.uint8)])
+    assert grey.tolist() == np.full((2, 3, 3), 5).tolist()
+    assert colour.shape == (2, 3, 3)
