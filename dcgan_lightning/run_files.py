@@ -144,7 +144,7 @@ def read_figures(folder: Path) -> tuple[Figure, ...]:
     except FileNotFoundError:
         return NOTEBOOK_FIGURES
     except ValueError as error:
-        raise _unreadable(path, error) from error
+        raise _unreadable(path, error, _JSON_REMEDY) from error
 
 
 def read_json(path: Path) -> Any:
