@@ -5,8 +5,8 @@ from pathlib import Path
 
 import numpy as np
 import torch
+from made_runs import LIGHTNINGS, made_loops
 
-from dcgan_lightning.checkpoints import REQUIRED_KEYS
 from dcgan_lightning.pictures import encode_gif, encode_png
 
 NAME = "a_run_with_a_name_that_is_far_too_long_for_the_width_of_a_phone_<b>&amp;</b>"
@@ -90,6 +90,7 @@ def make_run(folder: Path, epochs: int = 4) -> Path:
     (folder / "generated" / "atlas_seed_0" / "atlas.png").write_bytes(encode_png(grid(1003)))
     (folder / "generated" / "atlas_seed_0" / "000.png").write_bytes(encode_png(grid(1004)[:28, :28]))
     environment = {"torch": "2.99", "device": "cpu", "threads": 1}
-    content = {key: {} for key in REQUIRED_KEYS} | {"environment": environment}
-    torch.save(content | {"pytorch-lightning_version": "2.6.6"}, folder / "checkpoints" / "last.ckpt")
+    parts = {"state_dict": {}, "optimizer_states": [], "callbacks": {}, "fingerprint": {}}
+    content = {"epoch": epochs, "loops": made_loops(epochs), "environment": environment} | parts | LIGHTNINGS
+    torch.save(content, folder / "checkpoints" / "last.ckpt")
     return folder
