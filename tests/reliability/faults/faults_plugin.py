@@ -6,10 +6,12 @@ The environment variable ``RELIABILITY_FAULTS`` holds what shall happen, as JSON
 - ``digests``: folder that gets ``rank_<rank>.txt``, a checksum of the weights, at the end of the training
 - ``at``: [epoch, batch]; ``point``: batch_start, between (the two optimizers' steps), batch_end, epoch_end or
   train_end; ``rank``: only in this process (otherwise in all)
-- ``action``: sigkill, sigterm, sigint, sigint_twice, raise, nan, full_disk, kill_in_write or wait
+- ``action``: sigkill, sigterm, sigint, sigint_twice, raise, nan, full_disk, kill_in_write, kill_at_rename or
+  wait
 - ``filler`` and ``spare``: for full_disk: file that takes all free space but so many bytes; or
   ``limit_bytes``: the largest a file may grow
 - ``file``: for kill_in_write: part of the name of the checkpoint that is hit
+- ``number``: for kill_at_rename: how many renames come before it
 - ``here`` and ``until``: for wait: file that is made, and file whose appearance ends the wait
 """
 
@@ -157,6 +159,23 @@ def kill_in_write(wanted: dict[str, Any], module: pl.LightningModule) -> None:
     os.fsync, os.sendfile = fsync, sendfile  # type: ignore[assignment]
 
 
+def kill_at_rename(wanted: dict[str, Any], module: pl.LightningModule) -> None:
+    """From now on, die before a rename: careful writers end with one, and moves begin with one."""
+    left = wanted["number"]
+
+    def dying(real: Callable[..., None]) -> Callable[..., None]:
+        def rename(*arguments: Any, **options: Any) -> None:
+            nonlocal left
+            if left == 0:
+                send(signal.SIGKILL)
+            left -= 1
+            real(*arguments, **options)
+
+        return rename
+
+    os.replace, os.rename = dying(os.replace), dying(os.rename)
+
+
 def is_named(handle: int, name: str) -> bool:
     """Tell whether an open file has a name, or a temporary one made from it."""
     return name in os.path.basename(os.readlink(f"/proc/self/fd/{handle}"))
@@ -184,5 +203,6 @@ ACTIONS: dict[str, Callable[[dict[str, Any], pl.LightningModule], None]] = {
     "nan": poison,
     "full_disk": fill_disk,
     "kill_in_write": kill_in_write,
+    "kill_at_rename": kill_at_rename,
     "wait": wait,
 }
