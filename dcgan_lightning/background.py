@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from dcgan_lightning.files import write_atomic
+from dcgan_lightning.locks import Ownership, ownership_of
 from dcgan_lightning.processes import end_with_parent
 
 
@@ -22,7 +23,7 @@ class Background:
     def __init__(self) -> None:
         self._executor: ProcessPoolExecutor | None = None
         self._unfinished: Future[None] | None = None
-        self._job: tuple[Path, Callable[..., bytes], tuple[Any, ...]] | None = None
+        self._job: tuple[Path, Ownership | None, Callable[..., bytes], tuple[Any, ...]] | None = None
 
     def write(self, path: Path, draw: Callable[..., bytes], *arguments: Any) -> None:
         """Have ``draw(*arguments)`` written to a file, after the one before it.
@@ -38,7 +39,7 @@ class Background:
         self.wait()
         if self._executor is None:
             self._executor = ProcessPoolExecutor(1, get_context("spawn"), initializer=_prepare)
-        self._job = (path, draw, arguments)
+        self._job = (path, ownership_of(path), draw, arguments)
         try:
             self._unfinished = self._executor.submit(_write, *self._job)
         except BrokenProcessPool:
@@ -85,5 +86,10 @@ def _prepare() -> None:
     end_with_parent()
 
 
-def _write(path: Path, draw: Callable[..., bytes], arguments: tuple[Any, ...]) -> None:
-    write_atomic(path, draw(*arguments))
+def _write(
+    path: Path, owned: Ownership | None, draw: Callable[..., bytes], arguments: tuple[Any, ...]
+) -> None:
+    data = draw(*arguments)
+    if owned is not None:  # by the process that trains
+        owned.check()
+    write_atomic(path, data)

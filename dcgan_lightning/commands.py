@@ -25,6 +25,7 @@ from dcgan_lightning.errors import (
     RunFolderError,
     install,
 )
+from dcgan_lightning.hydra_files import leaving_nothing
 from dcgan_lightning.jobs import JobRecord, Status, write_record
 from dcgan_lightning.processes import is_first_process, note_command
 
@@ -166,7 +167,7 @@ def run_command(command: Callable[[], Any], config_name: str = "train") -> NoRet
     note_command()
     try:
         read_arguments(config_name)
-        command()
+        leaving_nothing(command)
     except KeyboardInterrupt:
         print("stopped by Ctrl-C", file=sys.stderr)
         sys.exit(130)

@@ -17,7 +17,7 @@ from omegaconf import DictConfig
 from dcgan_lightning.commands import refuse, run_command, work_where_typed
 from dcgan_lightning.config import CONF_DIR, check_command
 from dcgan_lightning.errors import ConfigError, DCGANError
-from dcgan_lightning.files import write_atomic
+from dcgan_lightning.files import write_together
 from dcgan_lightning.pictures import Panel, decode_png, draw_setting_curves, draw_side_by_side
 from dcgan_lightning.pictures.comparisons import History
 from dcgan_lightning.ranking import (
@@ -65,9 +65,10 @@ def compare(folders: Sequence[Path], output_dir: Path | None = None) -> str:
 
 
 def write_comparison(runs: Sequence[Run], folder: Path) -> str:
-    """Write ``summary.csv``, ``grids.png`` and ``curves.png``; return the ranking as a text.
+    """Write ``summary.csv``, ``grids.png`` and ``curves.png`` together; return the ranking as a text.
 
-    Pictures are left out if no run has what they would show.
+    Pictures are left out if no run has what they would show, and if they cannot be drawn, which is still an
+    error.
 
     Args:
         runs: At least one.
@@ -75,16 +76,17 @@ def write_comparison(runs: Sequence[Run], folder: Path) -> str:
     """
     settings = group_by_setting(runs)
     ranking = rank(settings)
-    write_atomic(folder / "summary.csv", summary_csv(runs).encode())  # first: drawing may fail
-    files = {}
-    if any(run.grid for run in runs):
-        files["grids.png"] = draw_side_by_side(lay_out(settings))
     curves = [(setting.title, [_curves(run) for run in setting.runs if run.history]) for setting in settings]
-    if any(histories for _, histories in curves):
-        files["curves.png"] = draw_setting_curves([curve for curve in curves if curve[1]], figures_of(runs))
-    for name, data in files.items():
-        write_atomic(folder / name, data)
-    *others, last = ["summary.csv", *files]
+    files = {"summary.csv": summary_csv(runs).encode()}
+    try:
+        if any(run.grid for run in runs):
+            files["grids.png"] = draw_side_by_side(lay_out(settings))
+        if any(histories for _, histories in curves):
+            shown = [curve for curve in curves if curve[1]]
+            files["curves.png"] = draw_setting_curves(shown, figures_of(runs))
+    finally:
+        write_together(folder, files)
+    *others, last = files
     names = f"{', '.join(others)} and {last} are" if others else f"{last} is"
     table = f"{format_ranking(ranking)}\n\n" if ranking.places else ""
     return f"{table}{verdict(ranking)}\n{names} in {folder}"

@@ -15,7 +15,7 @@ from dcgan_lightning.commands import refuse, run_command, work_where_typed
 from dcgan_lightning.config import CONF_DIR, build, check_command
 from dcgan_lightning.durations import format_count
 from dcgan_lightning.errors import ConfigError, DCGANError, ScoreError
-from dcgan_lightning.files import remove_if_empty, write_atomic
+from dcgan_lightning.files import write_atomic
 from dcgan_lightning.heartbeat import show_progress
 
 if TYPE_CHECKING:  # PyTorch takes seconds to import, and a refusal needs none of it
@@ -279,8 +279,6 @@ def _command(cfg: DictConfig) -> None:
         check_anchors(cfg) if cfg.anchors else evaluate(cfg)
     except DCGANError as error:
         refuse(error, "evaluate")
-    finally:
-        remove_if_empty(Path(cfg.paths.output_dir))
 
 
 def main() -> None:

@@ -13,9 +13,10 @@ from omegaconf import DictConfig
 from dcgan_lightning.commands import refuse, run_command, work_where_typed
 from dcgan_lightning.config import CONF_DIR, check_command
 from dcgan_lightning.errors import DCGANError, ExportError, MissingExtraError, RunFolderError, install
-from dcgan_lightning.files import TEMPORARY_PREFIX, renewed_folder, write_atomic
+from dcgan_lightning.files import renewed_folder, write_atomic
 from dcgan_lightning.heartbeat import show_progress
 from dcgan_lightning.rules import EXPORT_FORMATS
+from dcgan_lightning.temporaries import is_temporary, remove_leftovers
 
 if TYPE_CHECKING:  # PyTorch takes seconds to import, and a refusal needs none of it
     from dcgan_lightning.networks import Generator
@@ -73,6 +74,7 @@ def export(cfg: DictConfig) -> ExportResult:
     usual = run / "exported" if run else Path("outputs") / f"exported_{checkpoint_name(trained.path)}"
     folder = Path(values["output_dir"] or usual)
     files = {file for form in FORMATS.values() for file in form.files}
+    remove_leftovers(folder.resolve().parent)  # a killed export may have to be put back first
     check_replaceable(folder, files, beside={CARD_FILE, PICTURE_FILE})
     deviations: dict[str, float] = {}
     with renewed_folder(folder) as new:
@@ -120,7 +122,7 @@ def check_replaceable(folder: Path, files: set[str], beside: set[str]) -> None:
     if folder.exists() and not folder.is_dir():
         raise RunFolderError(f"output_dir={folder} is a file; choose a folder")
     present = {path.name for path in folder.iterdir()} if folder.is_dir() else set()
-    present = {name for name in present if not name.startswith(TEMPORARY_PREFIX)}
+    present = {name for name in present if not is_temporary(name)}
     if others := sorted(present - files - beside if present & files else present):
         raise RunFolderError(
             f"output_dir={folder} holds {others[0]}, which is not of an export; choose another folder"

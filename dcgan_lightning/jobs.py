@@ -13,7 +13,8 @@ from pathlib import Path, PurePath
 from typing import Any, Literal, get_args
 
 from dcgan_lightning.errors import ConfigError, RunFolderError
-from dcgan_lightning.files import is_locked, write_atomic
+from dcgan_lightning.files import write_atomic
+from dcgan_lightning.locks import is_locked
 from dcgan_lightning.processes import is_first_process
 from dcgan_lightning.rules.checks import whole
 from dcgan_lightning.run_files import parse_yaml, read_json

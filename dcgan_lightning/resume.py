@@ -9,11 +9,13 @@ from typing import Any
 
 from dcgan_lightning.config import check_fingerprint
 from dcgan_lightning.errors import ConfigError, RunFolderError
-from dcgan_lightning.files import LOCK_FILE, TEMPORARY_PREFIX, write_atomic
+from dcgan_lightning.files import write_atomic
 from dcgan_lightning.jobs import CONFIG_FILE as CONFIG_FILE
+from dcgan_lightning.locks import LOCK_FILE
 from dcgan_lightning.run_files import read_settings
 from dcgan_lightning.samples import is_inside_run
 from dcgan_lightning.shell import command, override
+from dcgan_lightning.temporaries import OLD_PREFIX, is_temporary
 
 log = logging.getLogger(__name__)
 
@@ -75,11 +77,13 @@ def check_folder(
         hydras_own: Files that Hydra has just written.
     """
     # The lock is this process' own, and a run can be killed while it writes its first file.
-    ours = (LOCK_FILE, TEMPORARY_PREFIX)
     others = [
         path.name
         for path in (folder.iterdir() if folder.is_dir() else ())
-        if not path.name.startswith(ours) and not _consists_of(path, hydras_own)
+        if path.name != LOCK_FILE
+        and not is_temporary(path.name)
+        and not path.name.startswith(OLD_PREFIX)
+        and not _consists_of(path, hydras_own)
     ]
     if found is None:
         goes_on = ckpt_path in ("last", "auto") and (folder / CONFIG_FILE).is_file()

@@ -12,8 +12,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from dcgan_lightning.errors import RunFolderError
-from dcgan_lightning.files import is_locked
 from dcgan_lightning.jobs import CONFIG_FILE, JobRecord, own_overrides, parse_value, read_records
+from dcgan_lightning.locks import is_locked
 from dcgan_lightning.measured import NOTEBOOK_FIGURES, Figure
 from dcgan_lightning.rules import FASHION_MNIST_COUNT, MISSING, flatten, look_up
 from dcgan_lightning.run_files import read_evaluation, read_figures, read_settings, read_table

@@ -18,8 +18,9 @@ from omegaconf import DictConfig, OmegaConf
 from dcgan_lightning.commands import one_line
 from dcgan_lightning.config import plain
 from dcgan_lightning.errors import DCGANError, ProcessError, SweepError
-from dcgan_lightning.files import LOCK_FILE, is_locked
+from dcgan_lightning.hydra_files import accept
 from dcgan_lightning.jobs import JobRecord, describe_job, read_new_records, read_records, record_files
+from dcgan_lightning.locks import is_locked, lock_owner
 from dcgan_lightning.processes import shield_workers
 from dcgan_lightning.resume import RUN_TEMPLATE, continue_sweep_command
 from dcgan_lightning.search import study_error
@@ -102,9 +103,10 @@ def _stop_jobs(sweep: Sweep, seconds: float = 60.0) -> None:
         if not running:
             return
         for folder in {job.folder for job in running} - told:
-            if is_locked(sweep.folder / folder):
-                with contextlib.suppress(OSError, ValueError):  # it has just ended, or just begun
-                    os.kill(int((sweep.folder / folder / LOCK_FILE).read_text()), signal.SIGTERM)
+            owner = lock_owner(sweep.folder / folder) if is_locked(sweep.folder / folder) else None
+            if owner is not None:  # else it has just ended, or just begun
+                with contextlib.suppress(OSError):
+                    os.kill(owner, signal.SIGTERM)
                     told.add(folder)
         time.sleep(0.1)
 
@@ -136,6 +138,7 @@ def summarized(command: Callable[[], Any]) -> None:
             raise error
         return
     if error is None or record_files(_started.folder) != _started.records:  # else it was refused at once
+        accept()
         _summarize(_started)
     if (was_killed or _was_stopped(error)) and _started.can_go_on:
         command_line = continue_sweep_command(_started.folder, sys.argv[1:], _started.template)

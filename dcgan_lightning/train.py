@@ -3,7 +3,6 @@
 import contextlib
 import logging
 import os
-import shutil
 import time
 from dataclasses import dataclass
 from pathlib import Path
@@ -50,8 +49,10 @@ from dcgan_lightning.errors import (
     MemoryLackError,
     is_out_of_memory,
 )
-from dcgan_lightning.files import locked, remove_if_empty, remove_stale_temporaries, write_atomic
+from dcgan_lightning.files import write_atomic
+from dcgan_lightning.hydra_files import accept, written_by_hydra
 from dcgan_lightning.jobs import JobRecord, begin_job
+from dcgan_lightning.locks import locked
 from dcgan_lightning.memory import keep_freed_memory
 from dcgan_lightning.processes import end_with_parent, ending_with_sweep, is_first_process
 from dcgan_lightning.resume import (
@@ -66,6 +67,7 @@ from dcgan_lightning.resume import (
 from dcgan_lightning.rules import iterations_of_epoch, monitor_problem
 from dcgan_lightning.start import starting
 from dcgan_lightning.sweeps import is_in_sweeps_process, summarized
+from dcgan_lightning.temporaries import remove_leftovers
 
 if TYPE_CHECKING:  # PyTorch takes seconds to import, and a refusal needs none of it
     import pytorch_lightning as pl
@@ -128,7 +130,7 @@ def train(cfg: DictConfig) -> RunResult:
     with locked(folder) if is_first_process() else contextlib.nullcontext():
         ckpt_path = find_checkpoint(cfg.ckpt_path, folder)
         if is_first_process():
-            check_folder(folder, cfg.ckpt_path, ckpt_path, _hydras_own())
+            check_folder(folder, cfg.ckpt_path, ckpt_path, written_by_hydra(folder))
         try:
             return _train(cfg, folder, ckpt_path)
         except Exception as error:
@@ -256,11 +258,12 @@ def describe_run(cfg: DictConfig, folder: Path, trainer: "pl.Trainer", system: "
     networks = "\n\n".join(
         summarize(getattr(system, name), example) for name, example in system.examples().items()
     )
+    accept()
     write_atomic(folder / CONFIG_FILE, OmegaConf.to_yaml(cfg, resolve=True).encode())
     write_atomic(folder / "networks.txt", f"{networks}\n".encode())
     for part in [folder, *folder.iterdir()]:
-        if part.is_dir():
-            remove_stale_temporaries(part)
+        if part.is_dir() and not part.is_symlink():
+            remove_leftovers(part)
     device = trainer.strategy.root_device
     name = (
         torch.cuda.get_device_name(device) if device.type == "cuda" else f"{torch.get_num_threads()} threads"
@@ -284,27 +287,6 @@ def describe_iteration(cfg: DictConfig, count: int, processes: int) -> str:
     named = ", ".join(f"{name} {rate:g}" for name, rate in rates.items())
     learning = f"; learning rates: {named}" if rates else ""
     return f"iteration: {batch_size} images{share}; epoch: {iterations} iterations{learning}"
-
-
-def _hydras_own() -> set[Path]:
-    """Return the files that Hydra may have written before it asked us: its settings and a log."""
-    if not HydraConfig.initialized():
-        return set()
-    hydra_cfg: Any = HydraConfig.get()
-    folder = Path(hydra_cfg.runtime.output_dir)
-    names = ("config.yaml", "hydra.yaml", "overrides.yaml") if hydra_cfg.output_subdir else ()
-    own = {folder / hydra_cfg.output_subdir / name for name in names}
-    handlers = (hydra_cfg.job_logging or {}).get("handlers") or {}
-    return own | {folder / handler.filename for handler in handlers.values() if "filename" in handler}
-
-
-def tidy_up(folder: Path, hydras_own: set[str]) -> None:
-    """Remove what Hydra has made before it asked us, if there is nothing else in the run's folder."""
-    if folder.is_dir() and set(os.listdir(folder)) <= hydras_own:
-        for path in folder.iterdir():
-            shutil.rmtree(path) if path.is_dir() else path.unlink()
-    remove_if_empty(folder)
-    remove_if_empty(Path("outputs"))
 
 
 @hydra.main(version_base="1.3", config_path=CONF_DIR, config_name="train")
@@ -332,7 +314,6 @@ def _command(cfg: DictConfig) -> float | None:
             result = train(cfg)
             outcome.objective = result.score  # what a search looks for the smallest of
     except DCGANError as error:
-        tidy_up(folder, {str(hydra_cfg.output_subdir), f"{hydra_cfg.job.name}.log"})
         if not is_sweep:
             refuse(error)
         raise  # the other jobs go on

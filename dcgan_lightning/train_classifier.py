@@ -16,7 +16,7 @@ import dcgan_lightning
 from dcgan_lightning.commands import refuse, run_command, work_where_typed
 from dcgan_lightning.config import CONF_DIR, build, check_command
 from dcgan_lightning.errors import DCGANError
-from dcgan_lightning.files import remove_if_empty, write_atomic
+from dcgan_lightning.files import write_atomic
 from dcgan_lightning.heartbeat import show_progress
 
 log = logging.getLogger("dcgan_lightning.train_classifier")  # __name__ is "__main__" when run as a command
@@ -108,8 +108,6 @@ def _command(cfg: DictConfig) -> None:
         train_classifier(cfg)
     except DCGANError as error:
         refuse(error, "train_classifier")
-    finally:
-        remove_if_empty(Path(cfg.paths.output_dir))
 
 
 def main() -> None:

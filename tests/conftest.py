@@ -78,3 +78,13 @@ def run_module(tmp_path: Path) -> RunModule:
 def files_below(folder: Path) -> set[str]:
     """Return all files of a folder, with paths relative to it."""
     return {str(path.relative_to(folder)) for path in folder.rglob("*") if path.is_file()}
+
+
+def leftover(folder: Path, name: str = "last.ckpt") -> Path:
+    """Return the path of a temporary file or folder of a process that is gone."""
+    code = (
+        "import sys, pathlib; from dcgan_lightning.temporaries import temporary_path\n"
+        "print(temporary_path(pathlib.Path(sys.argv[1]), sys.argv[2]))"
+    )
+    command = [sys.executable, "-c", code, str(folder), name]
+    return Path(subprocess.run(command, capture_output=True, text=True, check=True).stdout.rstrip("\n"))

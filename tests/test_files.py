@@ -1,20 +1,17 @@
+import contextlib
+import itertools
 import os
 import subprocess
 import sys
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 from conftest import files_below
 
 from dcgan_lightning.errors import RunFolderError
-from dcgan_lightning.files import (
-    fill_folder,
-    locked,
-    remove_if_empty,
-    remove_stale_temporaries,
-    renewed_folder,
-    write_atomic,
-)
+from dcgan_lightning.files import fill_folder, renewed_folder, write_atomic, write_together
+from dcgan_lightning.temporaries import is_temporary
 
 
 def test_writes_and_replaces(tmp_path: Path) -> None:
@@ -68,67 +65,6 @@ def test_a_folder_that_cannot_be_made_is_named(tmp_path: Path) -> None:
         write_atomic(tmp_path / "file" / "x", b"")
 
 
-def test_stale_temporaries_go_and_nothing_else(tmp_path: Path) -> None:
-    (tmp_path / ".tmp-last.ckpt-abc").write_text("half")
-    (tmp_path / "last.ckpt").write_text("whole")
-    outside = tmp_path / "outside"
-    outside.write_text("kept")
-    (tmp_path / ".tmp-link").symlink_to(outside)
-    remove_stale_temporaries(tmp_path)
-    assert sorted(os.listdir(tmp_path)) == [".tmp-link", "last.ckpt", "outside"]
-
-
-def test_only_empty_folders_are_removed(tmp_path: Path) -> None:
-    run = tmp_path / "outputs" / "run"
-    run.mkdir(parents=True)
-    (tmp_path / "outputs" / "kept").touch()
-    remove_if_empty(run)
-    assert os.listdir(tmp_path / "outputs") == ["kept"]
-
-
-def test_the_working_folder_is_never_removed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    here = tmp_path / "deep" / "here"
-    (here / "outputs").mkdir(parents=True)
-    monkeypatch.chdir(here)
-    remove_if_empty(Path("outputs"))
-    assert list(here.iterdir()) == []
-    remove_if_empty(Path())
-    remove_if_empty(here)
-    assert here.exists()
-
-
-def test_a_locked_folder_is_refused_with_its_owner(tmp_path: Path) -> None:
-    code = (
-        "import sys, pathlib; from dcgan_lightning.files import locked\n"
-        "with locked(pathlib.Path(sys.argv[1])): print('locked', flush=True); sys.stdin.read()"
-    )
-    with subprocess.Popen(
-        [sys.executable, "-c", code, str(tmp_path / "run")], stdin=subprocess.PIPE, stdout=subprocess.PIPE
-    ) as owner:
-        assert owner.stdout.readline() == b"locked\n"
-        with (
-            pytest.raises(RunFolderError, match=rf"run is in use by process {owner.pid}"),
-            locked(tmp_path / "run"),
-        ):
-            pass
-        owner.kill()
-    with locked(tmp_path / "run"):  # the kernel gave it free
-        assert (tmp_path / "run" / ".lock").read_text() == str(os.getpid())
-    assert os.listdir(tmp_path) == []  # nothing was written, nothing stays
-
-
-def test_a_lock_leaves_what_was_written(tmp_path: Path) -> None:
-    with locked(tmp_path / "run"):
-        write_atomic(tmp_path / "run" / "x", b"")
-    assert os.listdir(tmp_path / "run") == ["x"]
-
-
-def test_a_lock_needs_a_folder_that_can_be_made(tmp_path: Path) -> None:
-    (tmp_path / "file").touch()
-    with pytest.raises(RunFolderError, match="cannot write"), locked(tmp_path / "file" / "run"):
-        pass
-
-
 def two_files(folder: Path) -> None:
     (folder / "a.txt").write_bytes(b"one")
     (folder / "b.txt").write_bytes(b"two")
@@ -143,7 +79,7 @@ def test_a_folder_is_filled_and_named_at_once(tmp_path: Path) -> None:
 
     target = tmp_path / "deep" / "made"
     assert fill_folder(target, fill) == target
-    assert seen[0].startswith(".tmp-made-")
+    assert is_temporary(seen[0])
     assert len(seen) == 1  # the name was not there before all files were
     assert sorted(os.listdir(target)) == ["a.txt", "b.txt"]
     assert os.listdir(target.parent) == ["made"]
@@ -190,28 +126,9 @@ def test_a_failed_folder_leaves_nothing(tmp_path: Path, error: BaseException) ->
         assert "made: No space left on device (" in str(caught.value)
 
 
-def test_what_a_killed_process_left_is_removed_and_a_living_ones_stays(tmp_path: Path) -> None:
-    stale = tmp_path / ".tmp-made-old"
-    stale.mkdir()
-    two_files(stale)
-
-    def fill(folder: Path) -> None:
-        assert not stale.exists()
-        fill_folder(tmp_path / "other", two_files)  # its cleaning up spares this one
-        assert folder.is_dir()
-        two_files(folder)
-
-    fill_folder(tmp_path / "made", fill)
-    assert sorted(os.listdir(tmp_path)) == ["made", "other"]
-
-
-def test_renewed_folders_clear_up_and_are_spared_in_the_same_way(tmp_path: Path) -> None:
-    stale = tmp_path / ".tmp-mine-old"
-    stale.mkdir()
-    two_files(stale)
+def test_folders_that_are_being_made_spare_each_other(tmp_path: Path) -> None:
     for _ in range(2):  # made, then replaced
         with renewed_folder(tmp_path / "mine") as new:
-            assert not stale.exists()
             (new / "first").write_text("1")
             fill_folder(tmp_path / "others", two_files, is_numbered=True)
             with renewed_folder(tmp_path / "beside") as beside:
@@ -248,17 +165,188 @@ def test_the_old_folder_comes_back_if_the_new_one_cannot_be_moved(
     folder = tmp_path / "mine"
     folder.mkdir()
     (folder / "old").touch()
-    rename = Path.rename
+    rename = os.rename
 
-    def rename_or_fail(path: Path, target: Path) -> Path:
-        if target == folder and not path.name.endswith("-old"):
+    def rename_or_fail(path: Path, target: Path) -> None:
+        if target == folder and path.name == "new":
             raise OSError(5, "Input/output error")
-        return rename(path, target)
+        rename(path, target)
 
-    monkeypatch.setattr(Path, "rename", rename_or_fail)
+    monkeypatch.setattr(os, "rename", rename_or_fail)
     with (
         pytest.raises(RunFolderError, match=r"cannot write .*mine: Input/output error"),
         renewed_folder(folder),
     ):
         pass
     assert files_below(tmp_path) == {"mine/old"}
+    assert os.listdir(tmp_path) == ["mine"]
+
+
+# Killed or failing at every step
+
+
+STEPS = ("mkdir", "rename", "replace", "unlink", "rmdir", "fsync")
+
+
+def at_step(number: int, happen: Callable[[], None], patch: Callable[[str, object], None]) -> None:
+    """Let something happen before the system call of this number that changes anything on the disk."""
+    left = [number]
+
+    def counted(original):
+        def call(*arguments, **options):
+            left[0] -= 1
+            if left[0] <= 0:
+                happen()
+            return original(*arguments, **options)
+
+        return call
+
+    for name in STEPS:
+        patch(name, counted(getattr(os, name)))
+
+
+def killed_at(number: int, action: Callable[[], None]) -> bool:
+    """Do something in another process that is killed at a step; return whether it got that far."""
+    child = os.fork()
+    if child == 0:
+        at_step(number, lambda: os._exit(9), lambda name, call: setattr(os, name, call))
+        try:
+            action()
+        finally:
+            os._exit(0)
+    return os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 9
+
+
+def no_room() -> None:
+    raise OSError(28, "No space left on device")
+
+
+def export(folder: Path, content: str, fail: Callable[[], None] = lambda: None) -> None:
+    with renewed_folder(folder) as new:
+        for name in "ab":
+            (new / name).write_text(content)
+        fail()
+
+
+def exported(folder: Path) -> set[str]:
+    """Return the contents of an export that is whole."""
+    assert sorted(os.listdir(folder)) == ["a", "b"]
+    return {(folder / name).read_text() for name in "ab"}
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="needs fork")
+def test_an_export_survives_a_kill_at_every_step_and_a_full_disk_after_it(tmp_path: Path) -> None:
+    folder = tmp_path / "made" / "exported"
+    for number in range(1, 100):
+        export(folder, "old")
+        was_killed = killed_at(number, lambda: export(folder, "new"))
+        with pytest.raises(OSError, match="No space left"):
+            export(folder, "never", no_room)
+        assert exported(folder) in ({"old"}, {"new"})
+        assert os.listdir(folder.parent) == ["exported"]
+        if not was_killed:
+            break
+    assert number > 8
+    assert exported(folder) == {"new"}
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="needs fork")
+def test_a_kill_in_the_cleaning_after_a_kill_loses_nothing_either(tmp_path: Path) -> None:
+    folder = tmp_path / "exported"
+    for first, second in itertools.product(range(4, 13, 2), range(1, 14, 2)):
+        export(folder, "old")
+        killed_at(first, lambda: export(folder, "new"))
+        killed_at(second, lambda: export(folder, "newer"))
+        with pytest.raises(OSError, match="No space left"):
+            export(folder, "never", no_room)
+        assert exported(folder) in ({"old"}, {"new"}, {"newer"})
+        assert os.listdir(tmp_path) == ["exported"]
+
+
+def test_an_export_survives_errors_from_every_step_on(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folder = tmp_path / "exported"
+    for number in range(1, 100):
+        export(folder, "old")
+        with monkeypatch.context() as patch, contextlib.suppress(RunFolderError):
+            at_step(number, no_room, lambda name, call: patch.setattr(os, name, call))
+            export(folder, "new")
+        clean_as_the_next_command(folder)
+        assert exported(folder) in ({"old"}, {"new"})
+        if exported(folder) == {"new"}:
+            break
+    assert number > 2
+
+
+def clean_as_the_next_command(folder: Path) -> None:
+    """Clean up from another process, to which this one, whose files these are, seems dead."""
+    code = (
+        "import sys, pathlib; from dcgan_lightning import temporaries\n"
+        "temporaries._is_alive = lambda *owner: False\n"
+        "temporaries.remove_leftovers(pathlib.Path(sys.argv[1]))"
+    )
+    subprocess.run([sys.executable, "-c", code, str(folder.parent)], check=True)
+
+
+def test_a_folder_of_the_users_in_the_old_ones_place_stays(tmp_path: Path) -> None:
+    folder = tmp_path / "exported"
+    export(folder, "old")
+    number = 1
+    while folder.exists():  # until it is killed between the two renames
+        assert killed_at(number, lambda: export(folder, "new"))
+        number += 1
+    folder.mkdir()
+    (folder / "mine").touch()
+    fill_folder(tmp_path / "other", two_files)
+    assert os.listdir(folder) == ["mine"]
+
+
+def compared(folder: Path) -> set[bytes]:
+    """Return the contents of a comparison that is whole."""
+    assert {"summary.csv", "grids.png"} <= {*os.listdir(folder)}
+    return {(folder / name).read_bytes() for name in ("summary.csv", "grids.png")}
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="needs fork")
+def test_files_written_together_are_all_old_or_all_new_after_the_next_command(tmp_path: Path) -> None:
+    def write(content: bytes) -> None:
+        write_together(tmp_path, {"summary.csv": content, "grids.png": content})
+
+    (tmp_path / "0").mkdir()  # a sweep's folder holds more
+    for number in range(1, 100):
+        write(b"old")
+        was_killed = killed_at(number, lambda: write(b"new"))
+        with pytest.raises(RunFolderError, match="it is a folder"):
+            write_together(tmp_path, {"summary.csv": b"never", "0": b"never"})
+        assert compared(tmp_path) in ({b"old"}, {b"new"})
+        assert sorted(os.listdir(tmp_path)) == ["0", "grids.png", "summary.csv"]
+        if not was_killed:
+            break
+    assert number > 8
+    assert compared(tmp_path) == {b"new"}
+
+
+def test_files_written_together_leave_no_new_folder_behind_an_error(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(os, "fsync", lambda handle: no_room())
+    with pytest.raises(RunFolderError, match="No space left"):
+        write_together(tmp_path / "outputs" / "compare", {"summary.csv": b"x"})
+    assert os.listdir(tmp_path) == []
+
+
+# Links
+
+
+def test_a_link_is_replaced_and_its_target_stays(tmp_path: Path) -> None:
+    (tmp_path / "target").write_bytes(b"precious")
+    for write in (write_atomic, lambda path, data: write_together(path.parent, {path.name: data})):
+        for target in ("target", "nowhere"):
+            (tmp_path / "config.yaml").unlink(missing_ok=True)
+            (tmp_path / "config.yaml").symlink_to(target)
+            write(tmp_path / "config.yaml", b"new")
+            assert not (tmp_path / "config.yaml").is_symlink()
+            assert (tmp_path / "config.yaml").read_bytes() == b"new"
+    assert (tmp_path / "target").read_bytes() == b"precious"
+    assert not (tmp_path / "nowhere").exists()

@@ -5,7 +5,6 @@ import pytest
 from made_runs import make_run
 
 from dcgan_lightning.errors import ConfigError, RunFolderError
-from dcgan_lightning.files import locked
 from dcgan_lightning.jobs import (
     JobRecord,
     begin_job,
@@ -15,6 +14,7 @@ from dcgan_lightning.jobs import (
     record_files,
     write_record,
 )
+from dcgan_lightning.locks import locked
 
 JOB = JobRecord(folder="1", overrides=("seed=1", "experiment=smoke"), epochs=2)
 FINISHED = dataclasses.replace(JOB, status="finished", seconds=5.0, objective=0.25)

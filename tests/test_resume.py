@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
-from conftest import Compose, files_below
+from conftest import Compose, files_below, leftover
 
 from dcgan_lightning.config import fingerprint
 from dcgan_lightning.errors import CheckpointError, ConfigError, RunFolderError
@@ -184,9 +184,12 @@ def test_auto_takes_no_folder_that_holds_something_else(compose_cfg: Compose, tm
     (tmp_path / "run" / "thesis.txt").touch()
     with pytest.raises(RunFolderError, match="already holds a run"):
         train(compose_cfg(*SMOKE, "ckpt_path=auto"))
-    (tmp_path / "run" / "thesis.txt").rename(tmp_path / "run" / ".tmp-config.yaml-x")  # killed very early
+    (tmp_path / "run" / "thesis.txt").rename(tmp_path / "run" / ".tmp-config.yaml-x")  # an earlier version's
+    killed_very_early = leftover(tmp_path / "run", "config.yaml")
+    killed_very_early.touch()
     assert train(compose_cfg(*SMOKE, "ckpt_path=auto", "trainer.max_epochs=1")).epochs == 1
-    assert not (tmp_path / "run" / ".tmp-config.yaml-x").exists()
+    assert (tmp_path / "run" / ".tmp-config.yaml-x").exists()  # perhaps not ours
+    assert not killed_very_early.exists()
 
 
 def test_another_environment_is_said(

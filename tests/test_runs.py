@@ -6,8 +6,8 @@ import pytest
 from made_runs import HEADER, make_run, make_sweep
 
 from dcgan_lightning.errors import RunFolderError
-from dcgan_lightning.files import locked
 from dcgan_lightning.jobs import JobRecord, read_records, write_record
+from dcgan_lightning.locks import locked
 from dcgan_lightning.runs import is_sweep, read_run, read_runs
 
 

@@ -8,7 +8,7 @@ from conftest import Compose
 from dcgan_lightning.errors import CollapsedError
 from dcgan_lightning.pictures import decode_png
 from dcgan_lightning.systems import DCGAN
-from dcgan_lightning.train import describe_iteration, tidy_up, train
+from dcgan_lightning.train import describe_iteration, train
 
 
 def test_result(compose_cfg: Compose, tmp_path: Path) -> None:
@@ -93,19 +93,3 @@ def test_an_iteration_is_described_over_all_processes(
     compose_cfg: Compose, overrides: tuple[str, ...], processes: int, expected: str
 ) -> None:
     assert expected in describe_iteration(compose_cfg(*overrides), 60_000, processes)
-
-
-def test_what_hydra_made_goes_and_nothing_else(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.chdir(tmp_path)
-    run = tmp_path / "outputs" / "run"
-    (run / ".hydra").mkdir(parents=True)
-    (run / ".hydra" / "config.yaml").touch()
-    (run / "train.log").touch()
-    (run / "kept").touch()
-    tidy_up(run, {".hydra", "train.log"})
-    assert sorted(path.name for path in run.iterdir()) == [".hydra", "kept", "train.log"]
-    (run / "kept").unlink()
-    tidy_up(run, {".hydra", "train.log"})
-    assert list(tmp_path.iterdir()) == []
-    tidy_up(tmp_path, {".hydra"})
-    assert tmp_path.exists()

@@ -17,7 +17,7 @@ from conftest import Compose, files_below
 from dcgan_lightning.callbacks import Scores
 from dcgan_lightning.callbacks import scores as scores_module
 from dcgan_lightning.errors import RunFolderError
-from dcgan_lightning.files import LOCK_FILE
+from dcgan_lightning.locks import LOCK_FILE
 from dcgan_lightning.train import train
 
 LONG = os.environ.get("RELIABILITY_LONG") == "1"

@@ -11,6 +11,7 @@ import pytorch_lightning as pl
 from pytorch_lightning.callbacks import Callback
 
 from dcgan_lightning.callbacks.checkpoints import Checkpoints
+from dcgan_lightning.locks import check_ownership
 from dcgan_lightning.meetings import meet
 
 log = logging.getLogger(__name__)
@@ -84,7 +85,12 @@ class GracefulStop(Callback):
         batch: object,
         batch_idx: int,
     ) -> None:
-        """Let Lightning end the loop if any process was asked to."""
+        """Let Lightning end the loop if any process was asked to.
+
+        Raises:
+            RunFolderError: The run's folder is gone or belongs to another run; loggers write next.
+        """
+        check_ownership(trainer.default_root_dir)
         if trainer.strategy.reduce_boolean_decision(self.signal is not None, all=False):
             trainer._signal_connector.received_sigterm = True
 

@@ -9,7 +9,7 @@ from omegaconf import DictConfig
 from dcgan_lightning.commands import refuse, run_command, work_where_typed
 from dcgan_lightning.config import CONF_DIR, build, check_command
 from dcgan_lightning.errors import DCGANError
-from dcgan_lightning.files import remove_if_empty, write_atomic
+from dcgan_lightning.files import write_atomic
 
 log = logging.getLogger("dcgan_lightning.data")  # __name__ is "__main__" when run as a command
 EXAMPLES = 10
@@ -55,8 +55,6 @@ def _command(cfg: DictConfig) -> None:
         describe(cfg)
     except DCGANError as error:
         refuse(error, "describe")
-    finally:
-        remove_if_empty(Path(cfg.paths.output_dir))
 
 
 def main() -> None:

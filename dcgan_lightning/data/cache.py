@@ -1,21 +1,20 @@
 """The data cache: verified files, each there whole or not at all.
 
 A process that is interrupted removes what it had begun. What a killed one leaves has a temporary name and is
-removed a day later.
+removed by the next one (see `dcgan_lightning.temporaries`).
 """
 
 import os
-import shutil
-import tempfile
-import time
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
 from dcgan_lightning.errors import DataError, RunFolderError
-from dcgan_lightning.files import TEMPORARY_PREFIX, write_atomic
+from dcgan_lightning.files import write_atomic
+from dcgan_lightning.regular_files import read_file
+from dcgan_lightning.temporaries import remove_leftovers, temporary_folder
 
 LAYOUT = Path("FashionMNIST", "raw")  # torchvision's, below its root
-STALE_AFTER = 24 * 3600  # seconds; a younger temporary file may belong to a process at work
 
 
 def store(contents: Mapping[str, bytes], cache: Path) -> None:
@@ -40,24 +39,25 @@ def store(contents: Mapping[str, bytes], cache: Path) -> None:
 
 def _is_same(path: Path, content: bytes) -> bool:
     try:
-        return path.read_bytes() == content
+        return read_file(path) == content
     except OSError:
         return False
 
 
-def workshop(cache: Path) -> tempfile.TemporaryDirectory[str]:
-    """Return a temporary folder in the cache; it is gone at the end, whatever the end.
+@contextmanager
+def workshop(cache: Path) -> Iterator[Path]:
+    """Yield a temporary folder in the cache; it is gone at the end, whatever the end.
 
     Raises:
         DataError: The cache cannot be written.
     """
-    try:
-        cache.mkdir(parents=True, exist_ok=True)
-        return tempfile.TemporaryDirectory(
-            prefix=f"{TEMPORARY_PREFIX}fetch-", dir=cache, ignore_cleanup_errors=True
-        )
-    except OSError as error:
-        raise _unusable(cache, error) from error
+    with ExitStack() as stack:
+        try:
+            cache.mkdir(parents=True, exist_ok=True)
+            folder = stack.enter_context(temporary_folder(cache, "fetch"))
+        except OSError as error:
+            raise _unusable(cache, error) from error
+        yield folder
 
 
 def _unusable(cache: Path, error: Exception) -> DataError:
@@ -68,18 +68,9 @@ def _unusable(cache: Path, error: Exception) -> DataError:
 
 
 def remove_stale(cache: Path) -> None:
-    """Delete the temporary files that a killed process left a day ago or longer."""
+    """Remove the temporary files that killed processes left."""
     for folder in filter(can_be_listed, (cache, cache / LAYOUT)):
-        for path in folder.glob(f"{TEMPORARY_PREFIX}*"):
-            try:
-                if time.time() - path.lstat().st_mtime < STALE_AFTER:
-                    continue
-                if path.is_dir() and not path.is_symlink():
-                    shutil.rmtree(path)
-                else:
-                    path.unlink()
-            except OSError:
-                continue  # another process was faster, or it is not ours to delete
+        remove_leftovers(folder)
 
 
 def can_be_listed(folder: Path) -> bool:

@@ -233,7 +233,7 @@ def _located_in(cache: Path, source: str) -> Located:
 
 def _from_elsewhere(cache: Path, report: Report, download: bool, attempts: list[str]) -> Located:
     with workshop(cache) as folder:
-        for source, bring in _sources(Path(folder), report, download):
+        for source, bring in _sources(folder, report, download):
             try:
                 contents = _read_all(bring())
             except (DataError, OSError) as error:  # OSError: no room to work in

@@ -14,8 +14,8 @@ from numpy.typing import NDArray
 
 from dcgan_lightning.checkpoints import read_checkpoint
 from dcgan_lightning.errors import CheckpointError, RunFolderError
-from dcgan_lightning.files import LOCK_FILE, TEMPORARY_PREFIX
 from dcgan_lightning.jobs import CONFIG_FILE
+from dcgan_lightning.locks import LOCK_FILE
 from dcgan_lightning.measured import Figure
 from dcgan_lightning.pictures import decode_gif, decode_png, encode_gif, encode_png, shrink, square_side
 from dcgan_lightning.reports.elements import Picture, png_size
@@ -24,6 +24,7 @@ from dcgan_lightning.rules import look_up
 from dcgan_lightning.run_files import read_figures, read_settings, read_table
 from dcgan_lightning.runs import POSITION
 from dcgan_lightning.samples import sample_grids
+from dcgan_lightning.temporaries import is_temporary
 
 log = logging.getLogger(__name__)
 
@@ -231,7 +232,7 @@ def _files(folder: Path) -> list[tuple[str, int, int]]:
     """Return (name, files, bytes) of everything in a folder but the report, temporaries and the lock."""
     entries = []
     for path in sorted(folder.iterdir(), key=lambda path: (path.is_file(), path.name)):
-        if path.name.startswith((LOCK_FILE, TEMPORARY_PREFIX)) or path.name == REPORT_FILE:
+        if path.name in (LOCK_FILE, REPORT_FILE) or is_temporary(path.name):
             continue
         sizes = [*_sizes([path] if path.is_file() else path.rglob("*"))]
         name = path.name if path.is_file() else f"{path.name}/"
@@ -243,5 +244,5 @@ def _sizes(paths: Iterable[Path]) -> Iterator[int]:
     """Yield the bytes of each file that is no temporary one; a run that still trains renames those."""
     for path in paths:
         with contextlib.suppress(FileNotFoundError):
-            if path.is_file() and not path.name.startswith(TEMPORARY_PREFIX):
+            if path.is_file() and not is_temporary(path.name):
                 yield path.stat().st_size

@@ -14,6 +14,7 @@ from conftest import RunModule, files_below
 from dcgan_lightning.files import fill_folder
 from dcgan_lightning.pretrained import load_generator
 from dcgan_lightning.sampling import sample_images
+from dcgan_lightning.temporaries import is_temporary
 
 COMMAND = "dcgan_lightning.generate"
 
@@ -66,14 +67,15 @@ def test_an_ended_call_leaves_no_half_folder(
         text=True,
     )
     deadline = time.monotonic() + 120
-    while not any(tmp_path.glob(".tmp-made-*/image_000300.png")):
+    while not any(tmp_path.glob(".dcgan-lightning-*/image_000300.png")):
         assert process.poll() is None
         assert time.monotonic() < deadline
         time.sleep(0.02)
     process.send_signal(number)
     _, errors = process.communicate(timeout=60)
     if number == signal.SIGKILL:
-        assert [name[:10] for name in os.listdir(tmp_path)] == [".tmp-made-"]
+        (left,) = os.listdir(tmp_path)
+        assert is_temporary(left)
         fill_folder(tmp_path / "made", lambda folder: None)  # what the next call does
         assert os.listdir(tmp_path) == ["made"]
     else:

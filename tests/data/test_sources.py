@@ -11,12 +11,14 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+from conftest import leftover
 
 from dcgan_lightning import heartbeat
 from dcgan_lightning.data import fetch, sources
 from dcgan_lightning.data.idx import FASHION_MNIST, IdxFile
 from dcgan_lightning.data.sources import Located, default_cache_dir, load_images, load_labels, locate
 from dcgan_lightning.errors import DataError
+from dcgan_lightning.temporaries import is_temporary, temporary_path
 
 NAMES = [file.name for file in FASHION_MNIST.values()]
 COUNTS = {"train": 40, "test": 10}
@@ -70,7 +72,7 @@ def assert_complete(cache):
     raw = cache / "FashionMNIST" / "raw"
     assert files_below(cache) == sorted(f"FashionMNIST/raw/{name}" for name in NAMES)
     assert {name: (raw / name).read_bytes() for name in NAMES} == FILES
-    assert not list(cache.glob(".tmp-*"))
+    assert not [path for path in cache.iterdir() if is_temporary(path.name)]
 
 
 def refusal(*args, **options):
@@ -213,20 +215,21 @@ def test_a_cache_in_a_closed_folder_is_named_with_the_remedy(cache, tmp_path):
     assert message.startswith(f"the data cache {cache} cannot be written ([Errno 13] Permission denied")
 
 
-def test_only_old_temporary_files_of_ours_are_removed(cache):
+def test_only_leftovers_of_ours_are_removed(cache):
     raw = put(cache / "FashionMNIST" / "raw")
-    (cache / ".tmp-fetch-killed" / "apt").mkdir(parents=True)
-    (cache / ".tmp-fetch-killed" / "apt" / "half.gz").write_bytes(b"x")
-    (raw / f".tmp-{NAMES[0]}-killed").write_bytes(b"x")
-    (raw / f".tmp-{NAMES[0]}-at-work").write_bytes(b"x")
-    (cache / "mine").write_bytes(b"x")
+    killed = leftover(cache, "fetch")
+    (killed / "apt").mkdir(parents=True)
+    (killed / "apt" / "half.gz").write_bytes(b"x")
+    leftover(raw, NAMES[0]).write_bytes(b"x")
+    at_work = temporary_path(raw, NAMES[0])
+    foreign = [cache / ".tmp-fetch-mine", raw / f".tmp-{NAMES[0]}-mine", cache / "mine"]
     day_ago = time.time() - 24 * 3600 - 60
-    for path in (cache / ".tmp-fetch-killed", raw / f".tmp-{NAMES[0]}-killed", cache / "mine"):
+    for path in (at_work, *foreign):
+        path.write_bytes(b"x")
         os.utime(path, (day_ago, day_ago))
     locate()
-    left = sorted([*NAMES, f".tmp-{NAMES[0]}-at-work"])
-    assert sorted(path.name for path in raw.iterdir()) == left
-    assert sorted(path.name for path in cache.iterdir()) == ["FashionMNIST", "mine"]
+    assert {*raw.iterdir()} == {*(raw / name for name in NAMES), at_work, foreign[1]}
+    assert {*cache.iterdir()} == {cache / "FashionMNIST", foreign[0], foreign[2]}
 
 
 # A folder of the user's

@@ -109,7 +109,11 @@ def check_last_is_good(outcome: Outcome, contender: Contender, folder: Path, epo
 
 def check_no_temporaries(outcome: Outcome, contender: Contender, folder: Path) -> None:
     """Check that no temporary file is left."""
-    left = [path.name for path in contender.run_folder(folder).rglob(".tmp-*")]
+    left = [
+        path.name
+        for pattern in (".dcgan-lightning-*", ".tmp-*")
+        for path in contender.run_folder(folder).rglob(pattern)
+    ]
     outcome.check(not left, f"{left} left")
 
 

@@ -28,7 +28,8 @@ from reliability_interruptions import interruptions
 from reliability_machine import hardware
 
 from dcgan_lightning.errors import RunFolderError
-from dcgan_lightning.files import locked, write_atomic
+from dcgan_lightning.files import write_atomic
+from dcgan_lightning.locks import locked
 
 FIGURES = Path(__file__).with_name("figures.json")
 # Where the short form shows the plain script's answer as well as the long one, in a fraction of the time.

@@ -11,6 +11,7 @@ from dcgan_lightning.errors import RunFolderError
 from dcgan_lightning.pictures import decode_gif, decode_png, encode_gif
 from dcgan_lightning.reports.elements import png_size
 from dcgan_lightning.reports.material import choose_frames, gather
+from dcgan_lightning.temporaries import temporary_path
 
 
 def test_everything_of_a_run(tmp_path: Path) -> None:
@@ -67,7 +68,7 @@ def test_files_are_counted_without_the_report(tmp_path: Path) -> None:
     folder = make_run(tmp_path / "run")
     (folder / "report.html").write_text("x")
     (folder / ".lock").write_text("1")
-    for temporary in (folder / ".tmp-x", folder / "samples" / ".tmp-x"):
+    for temporary in (temporary_path(folder, "x"), temporary_path(folder / "samples", "x")):
         temporary.write_text("1")
     files = {name: (count, size) for name, count, size in gather(folder).files}
     assert list(files) == [
