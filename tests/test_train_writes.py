@@ -9,15 +9,18 @@ import os
 import shutil
 from pathlib import Path
 from typing import Any
+from unittest import mock
 
 import pytest
 import torch
 from conftest import Compose, files_below
 
+from dcgan_lightning import temporaries
 from dcgan_lightning.callbacks import Scores
 from dcgan_lightning.callbacks import scores as scores_module
 from dcgan_lightning.errors import RunFolderError
 from dcgan_lightning.locks import LOCK_FILE
+from dcgan_lightning.temporaries import is_temporary, temporary_path
 from dcgan_lightning.train import train
 
 LONG = os.environ.get("RELIABILITY_LONG") == "1"
@@ -66,8 +69,16 @@ class Copies:
         if self.names or self.first in (name, None):
             copy = self.folder / f"{len(self.names)}"
             shutil.copytree(self.run, copy, ignore=shutil.ignore_patterns(LOCK_FILE))
+            orphan_temporaries(copy)
             self.names.append(name)
         self._replace(source, target)
+
+
+def orphan_temporaries(folder: Path) -> None:
+    """Give temporary files names of a process that is gone, as this one lives on."""
+    for path in [path for path in folder.rglob("*") if is_temporary(path.name)]:
+        with mock.patch.object(temporaries, "_start_of", return_value="1"):
+            path.rename(temporary_path(path.parent, "x"))
 
 
 def values_of(checkpoint: Path) -> dict[str, Any]:
