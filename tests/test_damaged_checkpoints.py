@@ -114,7 +114,7 @@ def test_nonsense_at_any_path(run: Path, tmp_path: Path, compose_cfg: Compose) -
         commands["report"] = lambda: write_report(run)
     good = (run / "checkpoints" / "last.ckpt").read_bytes()
     count = {"refused": 0, "passed": 0}
-    for place, wrong in cases(content, 1000 if LONG else 40):
+    for place, wrong in cases(content, 1000 if LONG else 25):
         torch.save(changed(content, place, wrong), path)
         is_refused, problem = problem_with(lambda: read_checkpoint(path), path)
         assert not problem, (place, wrong, problem)
@@ -125,7 +125,7 @@ def test_nonsense_at_any_path(run: Path, tmp_path: Path, compose_cfg: Compose) -
                 assert not (problem := problem_with(command, path)[1]), (name, place, wrong, problem)
             shutil.rmtree(tmp_path / "run", ignore_errors=True)
     (run / "checkpoints" / "last.ckpt").write_bytes(good)
-    assert min(count.values()) > 5, count
+    assert min(count.values()) > 3, count
 
 
 @pytest.mark.parametrize(
