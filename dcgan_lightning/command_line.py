@@ -25,6 +25,7 @@ MAIN_KEYS = {
     "describe": "data.root",
     "train_classifier": "data.root",
 }
+_WITH_DATA = ("describe", "train_classifier")
 _GROUPS = ("experiment", "sweep", "data", "trainer", "callbacks", "logger")  # whose options are typed alone
 
 
@@ -109,9 +110,9 @@ def _check_has_key(argument: str, config_name: str) -> None:
 def _meant(argument: str, config_name: str) -> str | None:
     """Return the override that an argument without a key may stand for."""
     is_path = Path(argument).exists() or "/" in argument or argument.endswith(".ckpt")
-    if config_name == "train" and not is_path:
-        options = (group for group in _GROUPS if Path(CONF_DIR, group, f"{argument}.yaml").is_file())
-        group = next(options, None)
-        return group and f"{group}={argument}"
+    groups = _GROUPS if config_name == "train" else ("data",) if config_name in _WITH_DATA else ()
+    for group in groups:
+        if not is_path and Path(CONF_DIR, group, f"{argument}.yaml").is_file():
+            return f"{group}={argument}"
     key = MAIN_KEYS.get(config_name)
     return override(key, argument) if key and (is_path or config_name != "train") else None

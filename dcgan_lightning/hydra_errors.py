@@ -60,7 +60,7 @@ def _explain_grammar(argument: str, reason: str) -> str:
 
 
 def _explain_several(key: str, value: str) -> str:
-    remedies = [f"{key}={value} -m trains each"]
+    remedies = [f"{key}={value} -m runs each"]
     if _can_be_read(f"{key}=[{value}]"):
         remedies.append(f"{quote(f'{key}=[{value}]')} is a list")
     remedies.append(f"{quote(override(key, value))} a text")

@@ -64,3 +64,15 @@ def test_a_path_without_its_key_is_understood(
         with pytest.raises(ConfigError) as refusal:
             sort_arguments(["seed=1", path], command)
         assert str(refusal.value) == f"{path!r} is not of the form key=value; did you mean {meant}?"
+
+
+def test_an_option_without_its_group_is_understood() -> None:
+    for command, argument, meant in (
+        ("train", "synthetic", "data=synthetic"),
+        ("train", "ddp_cpu", "trainer=ddp_cpu"),
+        ("describe", "synthetic", "data=synthetic"),
+        ("describe", "folder", "data.root=folder"),
+    ):
+        with pytest.raises(ConfigError) as refusal:
+            sort_arguments([argument], command)
+        assert str(refusal.value).endswith(f"did you mean {meant}?")
