@@ -32,6 +32,7 @@ from dcgan_lightning.ranking import (
     summary_csv,
     verdict,
 )
+from dcgan_lightning.regular_files import read_file
 from dcgan_lightning.runs import SCORE, Run, figures_of, is_sweep, read_runs
 
 log = logging.getLogger("dcgan_lightning.compare")  # __name__ is "__main__" when run as a command
@@ -149,7 +150,7 @@ def _panel(run: Run, keys: Sequence[str]) -> Panel:
     if run.grid is None:
         return Panel(title, note=f"{run.status}: {run.reason}" if run.reason else "no grid")
     try:
-        return Panel(title, decode_png(run.grid.read_bytes()))
+        return Panel(title, decode_png(read_file(run.grid)))
     except Exception as error:  # what the decoders raise on damaged files is not a closed list
         log.warning("left out of grids.png: %s is damaged (%s)", run.grid, type(error).__name__)
         return Panel(title, note="its last grid is damaged")

@@ -16,6 +16,7 @@ from dcgan_lightning.errors import ConfigError, RunFolderError
 from dcgan_lightning.files import write_atomic
 from dcgan_lightning.locks import is_locked
 from dcgan_lightning.processes import is_first_process
+from dcgan_lightning.regular_files import read_file
 from dcgan_lightning.rules.checks import whole
 from dcgan_lightning.run_files import parse_yaml, read_json
 
@@ -135,7 +136,7 @@ def record_files(sweep: Path) -> dict[str, bytes]:
 
 def _content(path: Path) -> bytes:
     try:
-        return path.read_bytes()
+        return read_file(path)
     except OSError:  # a folder, or just removed: `read_records` names it
         return b""
 

@@ -14,7 +14,6 @@ _KINDS = {
     stat.S_IFCHR: "a device",
     stat.S_IFBLK: "a device",
     stat.S_IFSOCK: "a socket",
-    stat.S_IFDIR: "a folder",
     stat.S_IFLNK: "a link",
 }
 
@@ -80,6 +79,7 @@ def _mode(path: Path | str, follow_links: bool) -> int | None:
 
 
 def _not_regular(path: Path | str, mode: int) -> OSError:
+    if stat.S_ISDIR(mode):
+        return IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR), str(path))
     kind = _KINDS.get(stat.S_IFMT(mode), "something else")
-    number = errno.EISDIR if stat.S_ISDIR(mode) else errno.EINVAL
-    return OSError(number, f"it is {kind} where a regular file is expected", str(path))
+    return OSError(errno.EINVAL, f"it is {kind} where a regular file is expected", str(path))

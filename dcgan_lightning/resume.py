@@ -12,6 +12,7 @@ from dcgan_lightning.errors import ConfigError, RunFolderError
 from dcgan_lightning.files import write_atomic
 from dcgan_lightning.jobs import CONFIG_FILE as CONFIG_FILE
 from dcgan_lightning.locks import LOCK_FILE
+from dcgan_lightning.regular_files import read_file
 from dcgan_lightning.run_files import read_settings
 from dcgan_lightning.samples import is_inside_run
 from dcgan_lightning.shell import command, override
@@ -171,7 +172,7 @@ def take_over(ckpt_path: Path, folder: Path) -> None:
     """
     own = folder / "checkpoints" / "last.ckpt"
     if not is_inside_run(ckpt_path, folder) and not own.exists():
-        write_atomic(own, ckpt_path.read_bytes())
+        write_atomic(own, read_file(ckpt_path))
 
 
 def keeps_checkpoints(callbacks: Mapping[str, Any] | None) -> bool:

@@ -4,6 +4,7 @@ Nothing that such a file holds may lead to another error, use up the memory or t
 """
 
 import json
+import os
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -14,6 +15,7 @@ from numpy.typing import NDArray
 
 from dcgan_lightning.errors import RunFolderError
 from dcgan_lightning.measured import FIGURES_FILE, NOTEBOOK_FIGURES, Figure, decode_figures
+from dcgan_lightning.regular_files import open_regular, read_text
 from dcgan_lightning.rules import MISSING, TRAINING_RULES, look_up
 from dcgan_lightning.rules.checks import Check, one_of, text, whole
 
@@ -108,9 +110,9 @@ def read_table(path: Path, needed: Sequence[str]) -> Table:
         RunFolderError: It cannot be read, or is no such table.
     """
     try:
-        with open(path, encoding="utf-8") as file:
-            names = file.readline().strip().split(",")
-            lines = [line for line in file if line.strip()]
+        header, *rest = read_text(path).split("\n")
+        names = header.strip().split(",")
+        lines = [line for line in rest if line.strip()]
         rows = np.loadtxt(lines, delimiter=",", ndmin=2, comments=None, converters=_number) if lines else None
         if missing := [name for name in needed if name not in names]:
             raise ValueError(f"no column {missing[0]}")
@@ -199,7 +201,7 @@ def _read(path: Path) -> bytes:
         RunFolderError: It cannot be read, or is too large.
     """
     try:
-        with open(path, "rb") as file:
+        with os.fdopen(open_regular(path, os.O_RDONLY), "rb") as file:
             content = file.read(_SIZE_LIMIT + 1)
     except FileNotFoundError:
         raise

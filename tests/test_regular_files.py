@@ -24,6 +24,8 @@ def test_files_and_links_to_files_are_read(tmp_path: Path) -> None:
 @pytest.mark.parametrize("is_link", [False, True])
 @pytest.mark.parametrize("read", [read_file, read_text, lambda path: os.close(open_regular(path, os.O_RDWR))])
 def test_nothing_else_is_opened(tmp_path: Path, kind: str, is_link: bool, read) -> None:
+    is_folder = kind == "a folder"
+    wanted = "Is a directory" if is_folder else f"it is {kind} where a regular file is expected"
     path = tmp_path / "x"
     if kind == "a device":
         path = Path("/dev/zero")
@@ -32,9 +34,9 @@ def test_nothing_else_is_opened(tmp_path: Path, kind: str, is_link: bool, read) 
     if is_link:
         path = tmp_path / "link"
         path.symlink_to("/dev/zero" if kind == "a device" else "x")
-    with pytest.raises(OSError, match=f"it is {kind} where a regular file is expected: '{path}'"):
+    with pytest.raises(OSError, match=f"{wanted}: '{path}'"):
         read(path)
-    with pytest.raises(OSError, match="a link" if is_link else kind):
+    with pytest.raises(OSError, match="a link" if is_link else wanted):
         check_regular(path)
 
 

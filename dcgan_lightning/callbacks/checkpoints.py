@@ -15,6 +15,7 @@ from pytorch_lightning.plugins.io import CheckpointIO
 from dcgan_lightning.checkpoints import first_not_finite, progress, read_checkpoint
 from dcgan_lightning.errors import CheckpointError, DivergedError
 from dcgan_lightning.files import write_atomic
+from dcgan_lightning.regular_files import read_file
 from dcgan_lightning.samples import is_inside_run
 
 log = logging.getLogger(__name__)
@@ -119,7 +120,7 @@ class Checkpoints(Checkpoint):
                 names += callback.kept_names(epoch)
         for path in (checkpoints_folder(trainer) / name for name in names):
             if not _holds(path, source, epoch):
-                write_atomic(path, source.read_bytes())
+                write_atomic(path, read_file(source))
 
 
 def _report_stop(trainer: pl.Trainer, path: Path, iteration: int) -> None:

@@ -12,6 +12,7 @@ from typing import Any
 from pytorch_lightning.loggers import CSVLogger, Logger
 
 from dcgan_lightning.files import write_atomic
+from dcgan_lightning.regular_files import read_file
 
 CSV_FILE = "metrics.csv"
 
@@ -47,7 +48,7 @@ def cut_tables(loggers: Sequence[Logger], folder: Path, iteration: int) -> None:
     for logger in loggers:
         if isinstance(logger, CSVLogger) and Path(logger.root_dir).resolve().is_relative_to(folder.resolve()):
             for path in sorted(Path(logger.root_dir).glob(f"version_*/{CSV_FILE}")):
-                data = path.read_bytes()
+                data = read_file(path)
                 if (kept := _rows_before(data, iteration)) != data:
                     write_atomic(path, kept)
 

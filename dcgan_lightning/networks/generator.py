@@ -15,6 +15,7 @@ from dcgan_lightning.files import write_atomic
 from dcgan_lightning.kernels.choose import FastPaths
 from dcgan_lightning.networks.initialization import Initialization, initialize
 from dcgan_lightning.networks.layers import KerasBatchNorm1d, KerasBatchNorm2d, SameConvTranspose2d
+from dcgan_lightning.regular_files import read_file
 
 START_SIZE = 7  # pixels a side after the dense layer; two layers of stride 2 make it 28
 CONFIG_FILE = "config.json"  # of an exported generator: the arguments, and the checksum of the weights
@@ -138,8 +139,8 @@ class Generator(nn.Module):
         """
         safetensors = _safetensors()
         try:
-            config = json.loads((Path(folder) / CONFIG_FILE).read_text(encoding="utf-8"))
-            data = (Path(folder) / WEIGHTS_FILE).read_bytes()
+            config = json.loads(read_file(Path(folder) / CONFIG_FILE))
+            data = read_file(Path(folder) / WEIGHTS_FILE)
             if hashlib.sha256(data).hexdigest() != config["sha256"]:
                 raise ValueError(f"the checksum of {WEIGHTS_FILE} is another one")
             with torch.device("meta"):  # no weights yet: nothing is drawn, and no memory taken
