@@ -1,4 +1,4 @@
-"""The import rules of the house (README, "How the code is laid out")."""
+"""The import rules of dcgan_lightning/README.md."""
 
 import ast
 from pathlib import Path

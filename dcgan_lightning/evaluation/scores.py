@@ -125,7 +125,7 @@ def score_images(
 
     Returns:
         Numbers, and of "classes" also ``class_histogram`` (class to share), of "newness" also ``closest``:
-        for each space the generated images that are nearest to a training image. README says what they mean.
+        for each space the generated images that are nearest to a training image. README.md explains them.
 
     Raises:
         ScoreError: The images have another form, or are too few for the scores that were asked for.

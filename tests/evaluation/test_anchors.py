@@ -26,7 +26,7 @@ from dcgan_lightning.evaluation.anchors import (
 )
 from dcgan_lightning.evaluation.report import SCORES, format_number
 
-README = (Path(dcgan_lightning.__file__).resolve().parents[1] / "README.md").read_text()
+README = (Path(dcgan_lightning.__file__).parent / "evaluation" / "README.md").read_text()
 
 
 @pytest.fixture(scope="module")
