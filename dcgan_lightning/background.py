@@ -10,7 +10,7 @@ from typing import Any
 
 from dcgan_lightning.files import write_atomic
 from dcgan_lightning.locks import Ownership, ownership_of
-from dcgan_lightning.processes import end_with_parent
+from dcgan_lightning.processes import end_with_parent, ending_signals
 
 
 class Background:
@@ -81,7 +81,7 @@ class Background:
 
 
 def _prepare() -> None:
-    for number in (signal.SIGINT, signal.SIGTERM):  # a terminal and SLURM send them to all processes
+    for number in (signal.SIGINT, *ending_signals()):  # a terminal and SLURM send them to all processes
         signal.signal(number, signal.SIG_IGN)
     end_with_parent()
 

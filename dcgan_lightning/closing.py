@@ -7,14 +7,18 @@ from dcgan_lightning.durations import format_count, format_duration
 from dcgan_lightning.shell import command, override
 
 
-def describe_end(epochs: int, seconds: float, has_trained: bool) -> str:
+def describe_end(epochs: int, seconds: float, has_trained: bool, iterations: int = 0) -> str:
     """Return what this session has trained.
 
     Args:
         epochs: Finished ones, over all sessions.
         seconds: Duration of this session.
         has_trained: Whether anything was left to train.
+        iterations: Finished ones of an epoch in whose middle a callback has ended the run.
     """
+    if iterations:
+        time = format_duration(seconds)
+        return f"stopped by a callback in epoch {epochs + 1}, iteration {iterations} ({time} in this session)"
     if not has_trained:
         return f"nothing was left to train: the run has all its {format_count(epochs, 'epoch')} already"
     return f"done: {format_count(epochs, 'epoch')} ({format_duration(seconds)} in this session)"

@@ -18,6 +18,7 @@ from yaml import MarkedYAMLError, YAMLError
 
 from dcgan_lightning.command_line import read_arguments
 from dcgan_lightning.config import CONF_DIR
+from dcgan_lightning.devices import shorten_spinning
 from dcgan_lightning.errors import (
     ConfigError,
     DCGANError,
@@ -27,7 +28,8 @@ from dcgan_lightning.errors import (
 )
 from dcgan_lightning.hydra_files import leaving_nothing
 from dcgan_lightning.jobs import JobRecord, Status, write_record
-from dcgan_lightning.processes import is_first_process, note_command
+from dcgan_lightning.processes import ending_signals, is_first_process, note_command
+from dcgan_lightning.streams import keep_streams
 
 # run_command sets HYDRA_FULL_ERROR for Hydra and hands the user's choice down to the job's other processes.
 _USERS_CHOICE = "DCGAN_FULL_ERROR"
@@ -100,9 +102,11 @@ class Outcome:
 
     Attributes:
         objective: For sweepers that search.
+        stop: Why the job ended before its end without an error; empty if it did not.
     """
 
     objective: float | None = None
+    stop: str = ""
 
 
 @contextlib.contextmanager
@@ -129,9 +133,15 @@ def note_job(sweep: Path, job: JobRecord) -> Iterator[Outcome]:
             if isinstance(error, Exception):
                 note("failed", " ".join(one_line(error).split()))
             else:
-                note("stopped", "Ctrl-C" if isinstance(error, KeyboardInterrupt) else "SIGTERM")
+                note("stopped", _signal_name(error))
         raise
-    note("finished", objective=outcome.objective)
+    note("stopped" if outcome.stop else "finished", outcome.stop, objective=outcome.objective)
+
+
+def _signal_name(error: BaseException) -> str:
+    """Return what stopped a job, from how it ends."""
+    is_hangup = isinstance(error, SystemExit) and error.code == 129
+    return "Ctrl-C" if isinstance(error, KeyboardInterrupt) else "SIGHUP" if is_hangup else "SIGTERM"
 
 
 @contextlib.contextmanager
@@ -159,6 +169,8 @@ def run_command(command: Callable[[], Any], config_name: str = "train") -> NoRet
     """
     from hydra.errors import HydraException
 
+    keep_streams()
+    shorten_spinning()
     os.environ[_USERS_CHOICE] = "1" if SHOW_TRACEBACKS else "0"
     os.environ["HYDRA_FULL_ERROR"] = "1"  # Hydra then leaves its errors to us
     # Commands draw into files only. Torchmetrics imports Matplotlib, which refuses a backend that it does
@@ -207,19 +219,21 @@ def work_where_typed() -> None:
         os.chdir(HydraConfig.get().runtime.cwd)
 
 
-def end_on_sigterm() -> None:
-    """Let SIGTERM, which clusters send, end this process as Ctrl-C does: nothing half-made is left."""
+def end_on_signals() -> None:
+    """Let SIGTERM and SIGHUP end this process as Ctrl-C does: nothing half-made is left."""
 
     def end(number: int, frame: object) -> NoReturn:
         sys.exit(128 + number)
 
-    signal.signal(signal.SIGTERM, end)
+    for number in ending_signals():
+        signal.signal(number, end)
 
 
 def refuse(error: Exception, config_name: str = "train") -> NoReturn:
     """Print what is wrong in one line, or in one for each failed job of a sweep, and end with exit code 1."""
     if SHOW_TRACEBACKS:
         raise error
-    if is_first_process() or not getattr(error, "is_shared", False):
-        print(f"error: {one_line(error, config_name)}", file=sys.stderr)
+    if not is_first_process() and getattr(error, "is_shared", False):
+        sys.exit(0)  # the first process has the same to say; another code would have Lightning kill it
+    print(f"error: {one_line(error, config_name)}", file=sys.stderr)
     sys.exit(1)

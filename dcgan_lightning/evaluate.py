@@ -165,12 +165,13 @@ def check_anchors(cfg: DictConfig) -> dict[str, Any]:
 
 def _load_features(cfg: DictConfig) -> "FeatureNetwork":
     """Return the feature network on the chosen device."""
-    from dcgan_lightning.devices import choose_device, set_tf32
+    from dcgan_lightning.devices import choose_device, set_tf32, set_threads
     from dcgan_lightning.evaluation import load_features
     from dcgan_lightning.memory import keep_freed_memory
 
     device = choose_device(cfg.device)
     set_tf32(False)
+    set_threads(cfg.threads)
     keep_freed_memory()
     return load_features(cfg.features, cfg.weights, device)
 

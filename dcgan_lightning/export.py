@@ -12,6 +12,7 @@ from omegaconf import DictConfig
 
 from dcgan_lightning.commands import refuse, run_command, work_where_typed
 from dcgan_lightning.config import CONF_DIR, check_command
+from dcgan_lightning.devices import set_threads
 from dcgan_lightning.errors import DCGANError, ExportError, MissingExtraError, RunFolderError, install
 from dcgan_lightning.files import renewed_folder, write_atomic
 from dcgan_lightning.heartbeat import show_progress
@@ -68,6 +69,7 @@ def export(cfg: DictConfig) -> ExportResult:
     from dcgan_lightning.pretrained import checkpoint_name, load_trained, run_folder
     from dcgan_lightning.sampling import sample_images
 
+    set_threads(values["threads"])
     averaged = None if values["averaged"] == "auto" else values["averaged"]
     trained = load_trained(values["ckpt_path"], averaged)
     run = run_folder(trained.path)

@@ -19,9 +19,9 @@ import hydra
 from omegaconf import DictConfig
 
 import dcgan_lightning
-from dcgan_lightning.commands import end_on_sigterm, refuse, run_command, work_where_typed
+from dcgan_lightning.commands import end_on_signals, refuse, run_command, work_where_typed
 from dcgan_lightning.config import CONF_DIR, build, check_command
-from dcgan_lightning.devices import choose_device, set_tf32
+from dcgan_lightning.devices import choose_device, set_tf32, set_threads
 from dcgan_lightning.durations import format_count
 from dcgan_lightning.errors import ConfigError, DCGANError, ScoreError
 from dcgan_lightning.files import check_is_new, fill_folder
@@ -78,6 +78,7 @@ def generate(cfg: DictConfig, classifier: "FashionClassifier | None" = None) -> 
     values["device"] = choose_device(cfg.device)
     _check_channels(values, trained.settings["image_channels"])
     set_tf32(False)
+    set_threads(cfg.threads)
     generator = trained.generator.to(values["device"])
     log.info(
         "%s, %s%s",
@@ -293,7 +294,7 @@ def _made_with(values: Mapping[str, Any], trained: "TrainedGenerator") -> str:
 @hydra.main(version_base="1.3", config_path=CONF_DIR, config_name="generate")
 def _command(cfg: DictConfig) -> None:
     work_where_typed()
-    end_on_sigterm()
+    end_on_signals()
     try:
         generate(cfg)
     except DCGANError as error:

@@ -108,10 +108,10 @@ def fit(
     ckpt_path: Path | None,
     stop: GracefulStop,
 ) -> None:
-    """Run Lightning's loop.
+    """Run Lightning's loop, to its end or to where another callback ends it (see `GracefulStop`).
 
     Raises:
-        SystemExit: Code 143 after SIGTERM, which Lightning would turn into 0.
+        SystemExit: Code 143 after SIGTERM, which Lightning would turn into 0, or 129 after SIGHUP.
         KeyboardInterrupt: After Ctrl-C, which Lightning would turn into code 1.
         DivergedError: Names the last good checkpoint too.
         ProcessError: Another process of the job is gone.
@@ -121,15 +121,18 @@ def fit(
             start_loggers(trainer)
             trainer.fit(system, datamodule=datamodule, ckpt_path=ckpt_path, weights_only=True)
     except BaseException as error:
-        _end_other_processes(trainer)
+        if not isinstance(error, SIGTERMException):  # else all of them end together
+            _end_other_processes(trainer)
         if isinstance(error, SystemExit) and isinstance(error.__context__, KeyboardInterrupt):
             raise KeyboardInterrupt from None
         if isinstance(error, SIGTERMException):
+            if stop.signal is None and trainer.should_stop:
+                return  # another callback has asked for the end
             if not is_first_process():
                 raise SystemExit(0) from None  # only the first one's code counts; others alarm Lightning
             if stop.signal == signal.SIGINT:
                 raise KeyboardInterrupt from None
-            raise SystemExit(128 + signal.SIGTERM) from None
+            raise SystemExit(128 + (stop.signal or signal.SIGTERM)) from None
         if isinstance(error, DivergedError):
             last = Path(trainer.default_root_dir) / "checkpoints" / "last.ckpt"
             state = f"the last good checkpoint is {last}" if last.exists() else "there is no checkpoint yet"
@@ -152,6 +155,8 @@ def fit(
 
 def _end_other_processes(trainer: pl.Trainer) -> None:
     """End what Lightning started for this job: without this process the others would wait for it."""
-    for process in getattr(trainer.strategy.launcher, "procs", ()):
+    processes = getattr(trainer.strategy.launcher, "procs", [])
+    for process in processes:
         if process.poll() is None:
             process.kill()
+    processes.clear()  # Lightning's observer would kill this process too, which has yet to say what is wrong

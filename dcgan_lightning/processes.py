@@ -4,6 +4,7 @@ import contextlib
 import functools
 import os
 import signal
+import sys
 import threading
 import time
 from collections.abc import Iterator
@@ -18,6 +19,16 @@ _COMMAND = "DCGAN_COMMAND_PROCESS"
 def is_first_process() -> bool:
     """Return whether this process speaks and writes for the job; one that is alone does."""
     return all(os.environ.get(name, "0") == "0" for name in _NUMBERS)
+
+
+def ending_signals() -> list[signal.Signals]:
+    """Return the signals besides Ctrl-C that end a command.
+
+    Clusters send SIGTERM, and a closed terminal SIGHUP; nohup starts a command that ignores the latter.
+    """
+    if sys.platform == "win32" or signal.getsignal(signal.SIGHUP) is signal.SIG_IGN:
+        return [signal.SIGTERM]
+    return [signal.SIGTERM, signal.SIGHUP]
 
 
 def end_with_parent(poll_seconds: float = 5.0) -> None:
@@ -102,7 +113,7 @@ def _end(number: int, frame: FrameType | None) -> None:
 
 
 def shield_workers() -> None:
-    """Keep Ctrl-C and SIGTERM, which may reach all processes, from those that this thread starts from now on.
+    """Keep Ctrl-C, SIGTERM and SIGHUP, which may reach all processes, from those that this thread starts.
 
     joblib kills all its workers as soon as one ends. The signals still reach this process, by another thread.
     """
@@ -113,7 +124,7 @@ def shield_workers() -> None:
     for tracker in (resource_tracker, joblibs_tracker):  # whose starts would unblock the signals again
         tracker.ensure_running()
     threading.Thread(target=threading.Event().wait, name="takes-signals", daemon=True).start()
-    signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT, signal.SIGTERM})
+    signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT, *ending_signals()})
 
 
 def _is_alive(process: int) -> bool:

@@ -21,7 +21,7 @@ from dcgan_lightning.errors import DCGANError, ProcessError, SweepError
 from dcgan_lightning.hydra_files import accept
 from dcgan_lightning.jobs import JobRecord, describe_job, read_new_records, read_records, record_files
 from dcgan_lightning.locks import is_locked, lock_owner
-from dcgan_lightning.processes import shield_workers
+from dcgan_lightning.processes import ending_signals, shield_workers
 from dcgan_lightning.resume import RUN_TEMPLATE, continue_sweep_command
 from dcgan_lightning.search import study_error
 from dcgan_lightning.sweep_checks import check_sweep, pin_folder, refusing
@@ -50,7 +50,7 @@ _started: Sweep | None = None
 
 
 class NoteSweep(Callback):
-    """Hydra's callback that tells `summarized` of a sweep; SIGTERM ends the sweep as Ctrl-C does."""
+    """Hydra's callback that tells `summarized` of a sweep; SIGTERM and SIGHUP end it as Ctrl-C does."""
 
     def on_multirun_start(self, config: DictConfig, **kwargs: Any) -> None:
         """Check and note the sweep, before its first job."""
@@ -63,10 +63,11 @@ class NoteSweep(Callback):
         template = plain(config.hydra.sweep, resolve=False)["dir"]
         _started = Sweep(os.getpid(), folder, can_go_on, record_files(folder), template)
         if threading.current_thread() is threading.main_thread():
-            signal.signal(signal.SIGTERM, _end)
+            for number in ending_signals():
+                signal.signal(number, _end)
             if _has_workers(config.hydra.launcher):
-                signal.signal(signal.SIGINT, _end_after_jobs)
-                signal.signal(signal.SIGTERM, _end_after_jobs)
+                for number in (signal.SIGINT, *ending_signals()):
+                    signal.signal(number, _end_after_jobs)
                 shield_workers()
 
 
@@ -87,7 +88,7 @@ def _has_workers(launcher: DictConfig) -> bool:
 
 def _end_after_jobs(number: int, frame: FrameType | None) -> None:
     """Let the jobs save before joblib kills them; a second signal ends at once."""
-    for other in (signal.SIGINT, signal.SIGTERM):
+    for other in (signal.SIGINT, *ending_signals()):
         signal.signal(other, _end)
     if _started is not None:
         _stop_jobs(_started)
@@ -150,9 +151,9 @@ def summarized(command: Callable[[], Any]) -> None:
 
 
 def _was_stopped(error: BaseException | None) -> bool:
-    """Tell whether Ctrl-C or SIGTERM ended the sweep."""
+    """Tell whether Ctrl-C, SIGTERM or SIGHUP ended the sweep."""
     if isinstance(error, SystemExit):
-        return error.code == 128 + signal.SIGTERM
+        return error.code in [128 + number for number in ending_signals()]
     return isinstance(error, KeyboardInterrupt)
 
 

@@ -96,6 +96,7 @@ class RunResult:
         system: The trained networks.
         score_epoch: After which epoch the score was measured.
         has_trained: Whether anything was left to train.
+        iterations: Finished ones of an epoch in whose middle a callback has ended the run; else 0.
     """
 
     folder: Path
@@ -106,6 +107,7 @@ class RunResult:
     system: "System"
     score_epoch: int | None = None
     has_trained: bool = True
+    iterations: int = 0
 
 
 def train(cfg: DictConfig) -> RunResult:
@@ -234,6 +236,7 @@ def _train(cfg: DictConfig, folder: Path, ckpt_path: Path | None) -> RunResult:
         score_epoch=best.epoch if best else None,
         system=system,
         has_trained=not is_finished,
+        iterations=stop.iterations,
     )
 
 
@@ -313,6 +316,7 @@ def _command(cfg: DictConfig) -> float | None:
                     outcome = stack.enter_context(note_job(sweep, job))
             result = train(cfg)
             outcome.objective = result.score  # what a search looks for the smallest of
+            outcome.stop = "a callback" if result.iterations else ""
     except DCGANError as error:
         if not is_sweep:
             refuse(error)
@@ -322,14 +326,15 @@ def _command(cfg: DictConfig) -> float | None:
             log.info("\n%s", _how_to_go_on("go on", cfg, cfg.trainer.max_epochs))
         raise
 
-    log.info("\n%s", describe_end(result.epochs, result.seconds, result.has_trained))
+    log.info("\n%s", describe_end(result.epochs, result.seconds, result.has_trained, result.iterations))
     if result.score is not None and result.score_epoch is not None:
         log.info("%s", describe_score(result.score, result.score_epoch))
     log.info("everything is in %s", folder)
     if not is_sweep:
         for line in next_steps(folder, keeps_checkpoints(cfg.callbacks)):
             log.info("%s", line)
-    log.info("%s", _how_to_go_on("train on", cfg, cfg.trainer.max_epochs + 10))
+    what, epochs = ("go on", 0) if result.iterations else ("train on", 10)
+    log.info("%s", _how_to_go_on(what, cfg, cfg.trainer.max_epochs + epochs))
     return outcome.objective
 
 

@@ -10,7 +10,7 @@ import dcgan_lightning
 PACKAGE = Path(dcgan_lightning.__file__).parent
 ROOT = PACKAGE.parent
 NEITHER = {"networks", "kernels", "pictures", "evaluation", "reports", "rules"}
-NEITHER |= {"randomness.py", "files.py", "errors.py", "checkpoints.py"}
+NEITHER |= {"randomness.py", "files.py", "errors.py", "checkpoints.py", "streams.py"}
 NEITHER |= {"distributed.py", "durations.py", "processes.py", "devices.py", "pretrained.py", "sampling.py"}
 NEITHER |= {"background.py", "memory.py", "optional.py"}
 NEITHER |= {"heartbeat.py", "meetings.py"}

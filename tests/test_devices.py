@@ -1,9 +1,13 @@
 import os
+import subprocess
+import sys
 from collections.abc import Iterator
 
 import pytest
 import torch
+from conftest import Compose
 
+from dcgan_lightning.config import check_command
 from dcgan_lightning.devices import (
     card_of_job,
     check_processes,
@@ -11,6 +15,7 @@ from dcgan_lightning.devices import (
     describe_environment,
     set_tf32,
     set_threads,
+    shorten_spinning,
     threads_of_job,
 )
 from dcgan_lightning.errors import ConfigError
@@ -133,3 +138,41 @@ def test_jobs_at_once_take_the_cards_in_turn(
     monkeypatch.setenv("DCGAN_COMMAND_PROCESS", command or str(os.getpid()))
     assert [card_of_job({"devices": devices}, accelerator, job) for job in range(4)] == cards
     assert current == [card for card in cards if card is not None]
+
+
+CHOICES = ("GOMP_SPINCOUNT", "OMP_WAIT_POLICY", "KMP_BLOCKTIME")
+
+
+def test_idle_threads_sleep_soon(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in CHOICES:
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setenv("GOMP_SPINCOUNT", "")  # put back afterwards
+    monkeypatch.delenv("GOMP_SPINCOUNT")
+    shorten_spinning()
+    assert os.environ["GOMP_SPINCOUNT"] == "1000"
+
+
+@pytest.mark.parametrize("name", CHOICES)
+def test_a_choice_of_how_threads_wait_stays(monkeypatch: pytest.MonkeyPatch, name: str) -> None:
+    for other in CHOICES:
+        monkeypatch.delenv(other, raising=False)
+    monkeypatch.setenv(name, "5")
+    shorten_spinning()
+    assert {key: os.environ[key] for key in CHOICES if key in os.environ} == {name: "5"}
+
+
+def test_pytorch_is_loaded_after_the_choice() -> None:
+    """The OpenMP library reads the environment once, when PyTorch is loaded."""
+    code = "import sys, dcgan_lightning.{0}; assert 'torch' not in sys.modules, 'too late'"
+    for command in ("train", "generate", "evaluate", "export"):
+        subprocess.run([sys.executable, "-c", code.format(command)], check=True)
+
+
+@pytest.mark.parametrize("threads", [0, -1, 1.5, "two", True])
+@pytest.mark.parametrize("command", ["generate", "evaluate", "export"])
+def test_threads_of_other_commands_are_checked(compose_cfg: Compose, command: str, threads: object) -> None:
+    cfg = compose_cfg("ckpt_path=x", config_name=command)
+    assert cfg.threads is None
+    cfg.threads = threads
+    with pytest.raises(ConfigError, match="threads must be a whole number from 1 to 1024, or null"):
+        check_command(cfg, command)

@@ -1,9 +1,11 @@
+import shutil
 import signal
 from pathlib import Path
 
 import pytest
 import torch
 from conftest import Compose
+from omegaconf import open_dict
 
 from dcgan_lightning.errors import CollapsedError
 from dcgan_lightning.pictures import decode_png
@@ -93,3 +95,25 @@ def test_an_iteration_is_described_over_all_processes(
     compose_cfg: Compose, overrides: tuple[str, ...], processes: int, expected: str
 ) -> None:
     assert expected in describe_iteration(compose_cfg(*overrides), 60_000, processes)
+
+
+def test_a_timer_is_counted_right_and_the_run_goes_on_exactly(compose_cfg: Compose, tmp_path: Path) -> None:
+    small = (
+        "experiment=smoke",
+        "logger=none",
+        "callbacks.film=null",
+        "callbacks.history.plot_every_n_epochs=0",
+    )
+    unbroken = train(compose_cfg(*small)).system.state_dict()
+    shutil.rmtree(tmp_path / "run")
+    cfg = compose_cfg(*small)
+    with open_dict(cfg):
+        cfg.callbacks.timer = {
+            "_target_": "pytorch_lightning.callbacks.Timer",
+            "duration": {"microseconds": 1},
+        }
+    result = train(cfg)
+    assert (result.epochs, result.iterations) == (0, 1)
+    result = train(compose_cfg(*small, "ckpt_path=last"))
+    assert (result.epochs, result.iterations) == (2, 0)
+    assert all(torch.equal(value, unbroken[name]) for name, value in result.system.state_dict().items())

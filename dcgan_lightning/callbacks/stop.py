@@ -1,4 +1,4 @@
-"""Ending a run between two iterations when somebody asks for it."""
+"""Ending a run between two iterations on request."""
 
 import contextlib
 import logging
@@ -13,30 +13,33 @@ from pytorch_lightning.callbacks import Callback
 from dcgan_lightning.callbacks.checkpoints import Checkpoints
 from dcgan_lightning.locks import check_ownership
 from dcgan_lightning.meetings import meet
+from dcgan_lightning.processes import ending_signals
 
 log = logging.getLogger(__name__)
 
 
 class GracefulStop(Callback):
-    """Heed SIGTERM and Ctrl-C after the current iteration, on all processes after the same one.
+    """Heed SIGTERM, SIGHUP and Ctrl-C after the current iteration, on all processes after the same one.
 
     Lightning then saves nothing by itself; `Checkpoints` does. A second Ctrl-C ends the process at once, and
     so does any signal before the first iteration.
 
     Attributes:
         signal: The signal that asked for the end, if one did.
+        iterations: Finished ones of the epoch that is not finished.
         is_graceful: Whether there was an iteration to finish, and nobody who would not wait for it.
     """
 
     def __init__(self) -> None:
         self.signal: signal.Signals | None = None
+        self.iterations = 0
         self.is_graceful = False
         self._is_training = False
         self._saves = False
 
     @contextlib.contextmanager
     def armed(self, trainer: pl.Trainer) -> Iterator[None]:
-        """Take the two signals while the block runs; nothing happens outside of the main thread."""
+        """Take the signals while the block runs; nothing happens outside of the main thread."""
         self._saves = any(isinstance(part, Checkpoints) for part in trainer.checkpoint_callbacks)
         # Lightning would exchange whether it was asked to stop; the processes have agreed on that already.
         trainer.fit_loop.epoch_loop._broadcast_sigterm_tensor = lambda: None  # type: ignore[method-assign]
@@ -46,7 +49,7 @@ class GracefulStop(Callback):
         # Lightning's own handler exchanges tensors between processes from within the handler, whatever the
         # others are doing at that moment, and on SLURM it saves in the middle of an iteration.
         trainer._signal_connector.register_signal_handlers = lambda: None  # type: ignore[method-assign]
-        numbers = (signal.SIGTERM, signal.SIGINT)
+        numbers = (signal.SIGINT, *ending_signals())
         previous = {number: signal.signal(number, self._on_signal) for number in numbers}
         try:
             yield
@@ -85,13 +88,19 @@ class GracefulStop(Callback):
         batch: object,
         batch_idx: int,
     ) -> None:
-        """Let Lightning end the loop if any process was asked to.
+        """Let Lightning end the loop if any process was asked to, by a signal or by another callback.
+
+        A callback, as Lightning's Timer, asks by ``trainer.should_stop``. Lightning would end the epoch there
+        and count it as a whole one; at its last iteration it is one.
 
         Raises:
             RunFolderError: The run's folder is gone or belongs to another run; loggers write next.
         """
         check_ownership(trainer.default_root_dir)
-        if trainer.strategy.reduce_boolean_decision(self.signal is not None, all=False):
+        is_last = batch_idx + 1 == trainer.num_training_batches
+        self.iterations = 0 if is_last else batch_idx + 1
+        asks = self.signal is not None or (trainer.should_stop and not is_last)
+        if trainer.strategy.reduce_boolean_decision(asks, all=False):
             trainer._signal_connector.received_sigterm = True
 
     def on_train_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:

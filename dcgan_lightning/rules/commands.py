@@ -16,6 +16,7 @@ from dcgan_lightning.rules.checks import (
     seed,
     some_of,
     text,
+    threads,
     trained,
     whole,
 )
@@ -66,6 +67,7 @@ COMMANDS = {
             "averaged": averaged,
             "metrics": some_of(one_of("frechet", "kernel", "manifold", "classes", "newness"), 5),
             "device": device,
+            "threads": threads,
             "anchors": flag,
             "seed": seed,
             "paths.output_dir": text,
@@ -74,6 +76,7 @@ COMMANDS = {
     ),
     "export": Command(
         {"ckpt_path": trained, "format": _formats, "averaged": averaged, "output_dir": optional(text)}
+        | {"threads": threads}
     ),
     "generate": Command(GENERATE_RULES, generate_problem),
     "report": Command({"run": _run}),

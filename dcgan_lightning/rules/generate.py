@@ -14,6 +14,7 @@ from dcgan_lightning.rules.checks import (
     optional,
     seed,
     text,
+    threads,
     trained,
     whole,
 )
@@ -39,6 +40,7 @@ GENERATE_RULES: dict[str, Check] = {
     "npz": flag,
     "output_dir": optional(text),
     "device": device,
+    "threads": threads,
 } | DATA_RULES
 # What n counts in each mode: a name, the number if none is given, the smallest and the largest.
 GENERATE_COUNTS = {

@@ -20,6 +20,7 @@ from dcgan_lightning.rules.checks import (
     share,
     share_or_count,
     text,
+    threads,
     whole,
 )
 from dcgan_lightning.rules.data import DATA_RULES
@@ -44,7 +45,7 @@ TRAINING_RULES: dict[str, Check] = {
     "logger.tensorboard.name": run_name,
     "run_name": run_name,
     "ckpt_path": optional(text),
-    "threads": optional(whole(1, 1024)),
+    "threads": threads,
     "tf32": flag,
     "report": flag,
     "paths.output_dir": text,

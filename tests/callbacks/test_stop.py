@@ -1,3 +1,4 @@
+import contextlib
 import signal
 import threading
 from pathlib import Path
@@ -97,6 +98,32 @@ def test_the_state_is_saved_before_anything_can_fail(tmp_path: Path, number: sig
     with pytest.raises(ConnectionError):
         fit(tmp_path, GracefulStop(), SignalAt(number), Unreachable(), Checkpoints())
     assert progress(read_checkpoint(tmp_path / "checkpoints" / "last.ckpt")) == (0, 3)
+
+
+class AskAt(Callback):
+    """End the training after an iteration, as Lightning's Timer does."""
+
+    def __init__(self, iteration: int) -> None:
+        self.iteration = iteration
+        self.iterations = 0
+
+    def on_train_batch_end(self, trainer, pl_module, outputs, batch, batch_idx) -> None:
+        self.iterations += 1
+        trainer.should_stop = trainer.should_stop or self.iterations == self.iteration
+
+
+@pytest.mark.parametrize("iteration", range(1, 11))
+def test_a_callback_may_end_an_epoch_in_its_middle(tmp_path: Path, iteration: int) -> None:
+    """Two epochs of five iterations: what is saved and counted is what was trained."""
+    stop, asks = GracefulStop(), AskAt(iteration)
+    ends_in_the_middle = iteration % 5 != 0
+    expectation = pytest.raises(SIGTERMException) if ends_in_the_middle else contextlib.nullcontext()
+    with expectation:
+        fit(tmp_path, stop, asks, Checkpoints())
+    assert asks.iterations == iteration
+    assert progress(read_checkpoint(tmp_path / "checkpoints" / "last.ckpt")) == divmod(iteration, 5)
+    assert stop.iterations == iteration % 5
+    assert stop.signal is None
 
 
 def test_a_second_ctrl_c_ends_at_once(tmp_path: Path) -> None:
