@@ -233,7 +233,6 @@ def refuse(error: Exception, config_name: str = "train") -> NoReturn:
     """Print what is wrong in one line, or in one for each failed job of a sweep, and end with exit code 1."""
     if SHOW_TRACEBACKS:
         raise error
-    if not is_first_process() and getattr(error, "is_shared", False):
-        sys.exit(0)  # the first process has the same to say; another code would have Lightning kill it
-    print(f"error: {one_line(error, config_name)}", file=sys.stderr)
+    if is_first_process() or not getattr(error, "is_shared", False):
+        print(f"error: {one_line(error, config_name)}", file=sys.stderr)
     sys.exit(1)

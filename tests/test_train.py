@@ -5,8 +5,9 @@ from pathlib import Path
 import pytest
 import torch
 from conftest import Compose
-from omegaconf import open_dict
 
+from dcgan_lightning.callbacks import TrackedFiles
+from dcgan_lightning.closing import describe_end
 from dcgan_lightning.errors import CollapsedError
 from dcgan_lightning.pictures import decode_png
 from dcgan_lightning.systems import DCGAN
@@ -97,23 +98,25 @@ def test_an_iteration_is_described_over_all_processes(
     assert expected in describe_iteration(compose_cfg(*overrides), 60_000, processes)
 
 
-def test_a_timer_is_counted_right_and_the_run_goes_on_exactly(compose_cfg: Compose, tmp_path: Path) -> None:
-    small = (
-        "experiment=smoke",
-        "logger=none",
-        "callbacks.film=null",
-        "callbacks.history.plot_every_n_epochs=0",
-    )
+class AsksToStop(TrackedFiles):
+    """A callback that ends the training in the middle of its second epoch."""
+
+    def on_train_batch_end(self, trainer, pl_module, outputs, batch, batch_idx) -> None:
+        trainer.should_stop = trainer.should_stop or (trainer.current_epoch, batch_idx) == (1, 2)
+
+
+def test_a_run_that_a_callback_ends_is_counted_right_and_goes_on_exactly(
+    compose_cfg: Compose, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    small = ("experiment=smoke", "logger=none", "callbacks.film=null", "report=false")
     unbroken = train(compose_cfg(*small)).system.state_dict()
     shutil.rmtree(tmp_path / "run")
-    cfg = compose_cfg(*small)
-    with open_dict(cfg):
-        cfg.callbacks.timer = {
-            "_target_": "pytorch_lightning.callbacks.Timer",
-            "duration": {"microseconds": 1},
-        }
-    result = train(cfg)
-    assert (result.epochs, result.iterations) == (0, 1)
+    with monkeypatch.context() as patch:
+        patch.setattr("dcgan_lightning.loop.TrackedFiles", AsksToStop)
+        result = train(compose_cfg(*small))
+    assert (result.epochs, result.iterations) == (1, 3)
+    said = describe_end(result.epochs, 5.0, True, result.iterations)
+    assert said == "stopped by a callback in epoch 2, iteration 3 (5 s in this session)"
     result = train(compose_cfg(*small, "ckpt_path=last"))
     assert (result.epochs, result.iterations) == (2, 0)
     assert all(torch.equal(value, unbroken[name]) for name, value in result.system.state_dict().items())
