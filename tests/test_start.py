@@ -19,7 +19,6 @@ REFUSALS = [
         "trainer.limit_train_batches=0.01 leaves none of the 5",
     ),
     (f"{LIGHTNINGS}.StochasticWeightAveraging", "callbacks.x: StochasticWeightAveraging is not offered: it "),
-    (f"{LIGHTNINGS}.Timer", "callbacks.x: Timer is not offered: it would end an epoch in its middle"),
     (
         f"{LIGHTNINGS}.EarlyStopping +callbacks.x.monitor=val_loss",
         "callbacks.x.monitor must be one of",

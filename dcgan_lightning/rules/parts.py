@@ -7,7 +7,7 @@ from typing import Any
 _OWN_GRADIENTS = "the training step handles its gradients itself"
 _FINE_TUNING = "it thaws a pretrained backbone, and this system has none"
 _PROGRESS = "callbacks.progress shows the progress"
-# Lightning's callbacks that fail, or end a run in the middle of an epoch, by the names of their classes.
+# Lightning's callbacks that fail, by the names of their classes.
 _UNSUITED = {
     "StochasticWeightAveraging": "it averages one network with one optimizer; "
     "use callbacks=[default,averaged_generator]",
@@ -17,7 +17,6 @@ _UNSUITED = {
     "BackboneFinetuning": _FINE_TUNING,
     "BaseFinetuning": _FINE_TUNING,
     "ModelPruning": "it replaces parameters that the optimizers hold",
-    "Timer": "it would end an epoch in its middle; use SIGTERM, as the command timeout does",
     "ProgressBar": _PROGRESS,
     "TQDMProgressBar": _PROGRESS,
     "RichProgressBar": _PROGRESS,
