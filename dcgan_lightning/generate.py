@@ -261,10 +261,6 @@ def _check_channels(values: Mapping[str, Any], channels: int) -> None:
         raise ConfigError(
             f"mode={values['mode']} is for grey images, this generator makes {channels} channels"
         )
-    if channels not in (1, 3) and (values["mode"] != "images" or values["png"]):
-        raise ConfigError(
-            f"images of {channels} channels cannot be shown; use mode=images png=false npz=true"
-        )
 
 
 def _default_folder(checkpoint: Path, values: Mapping[str, Any]) -> Path:

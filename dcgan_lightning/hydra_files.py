@@ -94,12 +94,32 @@ def written_by_hydra(folder: Path) -> set[Path]:
 
 def leaving_nothing(command: Callable[[], Any]) -> None:
     """Run a command; if it is refused, remove what Hydra made for it, else only folders that stayed empty."""
+    here = frozenset(os.listdir())
     try:
         command()
     except BaseException:
         _take_back(is_refused=not _is_accepted)
+        if _before is None:
+            _remove_empty(here)
         raise
     _take_back(is_refused=False)
+
+
+def _remove_empty(here: frozenset[str]) -> None:
+    """Remove empty folders that Hydra made for a configuration without `NoteFiles`, such as an empty file.
+
+    Args:
+        here: What the working folder held before; folders in one of these are left alone.
+    """
+    if not HydraConfig.initialized():
+        return
+    work, folder = Path.cwd(), Path(os.path.abspath(HydraConfig.get().runtime.output_dir))
+    if not folder.is_relative_to(work) or folder.relative_to(work).parts[:1] in [(name,) for name in here]:
+        return
+    made = [folder / str(HydraConfig.get().output_subdir), folder, *folder.parents]
+    for path in made[: made.index(work)] if work in made else []:
+        with contextlib.suppress(OSError):  # something is in it
+            path.rmdir()
 
 
 def _note(folder: Path, files: set[Path], **of_sweep: Any) -> None:

@@ -10,10 +10,11 @@ from typing import Any
 from dcgan_lightning.errors import CollapsedError, ConfigError, DivergedError
 from dcgan_lightning.jobs import CONFIG_FILE
 from dcgan_lightning.processes import is_first_process
-from dcgan_lightning.rules import parts_of
+from dcgan_lightning.rules import look_up, parts_of
 
 # What callbacks, loggers and the start itself put into a run's folder before the first iteration has ended.
 _OF_A_START = (CONFIG_FILE, "networks.txt", "samples", "history", "checkpoints", "logs")
+_LIGHTNINGS = ("pytorch_lightning.callbacks", "pytorch_lightning.loggers")
 
 
 @contextlib.contextmanager
@@ -35,7 +36,8 @@ def starting(values: Mapping[str, Any], folder: Path, has_started: Callable[[], 
         raise
     except Exception as error:
         if is_first_process() and not has_started():
-            for name in set(_OF_A_START) - before:
+            film = look_up(values, "callbacks.film.file_name")
+            for name in {*_OF_A_START, *[film] * isinstance(film, str)} - before:
                 _remove(folder / name)
         if key := failed_part(error, values):
             raise ConfigError(f"{key}: {' '.join(str(error).split())}") from error
@@ -46,9 +48,10 @@ def failed_part(error: Exception, values: Mapping[str, Any]) -> str | None:
     """Return the key of the callback or logger of Lightning's that raised an error, if one did."""
     keys = {kind: key for key, kind, _ in parts_of(values)}
     for frame, _ in traceback.walk_tb(error.__traceback__):
-        module = str(frame.f_globals.get("__name__"))
+        if not str(frame.f_globals.get("__name__")).startswith(_LIGHTNINGS):
+            continue  # a frame that is asked for its locals keeps them, activations among them
         kind = type(frame.f_locals.get("self")).__name__
-        if module.startswith(("pytorch_lightning.callbacks", "pytorch_lightning.loggers")) and kind in keys:
+        if kind in keys:
             return keys[kind]
     return None
 

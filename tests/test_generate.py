@@ -179,23 +179,19 @@ def test_without_a_cuda_device_there_is_none(make) -> None:
 
 def test_colours_have_no_garments(make, run: Path, tmp_path: Path) -> None:
     checkpoint = torch.load(run / "checkpoints" / "last.ckpt", weights_only=True)
-    checkpoint["hyper_parameters"]["image_channels"] = 5
+    checkpoint["hyper_parameters"]["image_channels"] = 3
     del checkpoint["callbacks"]["AveragedGenerator"]
     name = "generator.layers.conv2d_transpose_2.weight"
     weight = checkpoint["state_dict"][name]
-    checkpoint["state_dict"][name] = weight.repeat(1, 5, 1, 1)
-    torch.save(checkpoint, tmp_path / "five.ckpt")
+    checkpoint["state_dict"][name] = weight.repeat(1, 3, 1, 1)
+    torch.save(checkpoint, tmp_path / "colour.ckpt")
     target = tmp_path / "made"
-    for override, message in (
-        ("mode=atlas", "mode=atlas is for grey images, this generator makes 5 channels"),
-        ("mode=walk", "images of 5 channels cannot be shown; use mode=images png=false npz=true"),
-        ("mode=images", "images of 5 channels cannot be shown; use mode=images png=false npz=true"),
-    ):
-        with pytest.raises(ConfigError, match=message):
-            make(override, f"output_dir={target}", ckpt_path=tmp_path / "five.ckpt")
-    make("n=2", "png=false", "npz=true", f"output_dir={target}", ckpt_path=tmp_path / "five.ckpt")
+    for mode in ("atlas", "neighbours"):
+        with pytest.raises(ConfigError, match=f"mode={mode} is for grey images, .* makes 3 channels"):
+            make(f"mode={mode}", f"output_dir={target}", ckpt_path=tmp_path / "colour.ckpt")
+    make("n=2", "npz=true", f"output_dir={target}", ckpt_path=tmp_path / "colour.ckpt")
     with np.load(target / "images.npz") as archive:
-        assert archive["images"].shape == (2, 5, 28, 28)
+        assert archive["images"].shape == (2, 3, 28, 28)
 
 
 def test_a_folder_that_is_no_run(make, tmp_path: Path) -> None:

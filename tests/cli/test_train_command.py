@@ -20,6 +20,7 @@ SMOKE_FILES = {
     "checkpoints/epoch_0001.ckpt",
     "checkpoints/epoch_0002.ckpt",
     "checkpoints/last.ckpt",
+    "history/figures.json",
     "history/history.csv",
     "history/train_history_0001.png",
     "history/train_history_0002.png",

@@ -58,7 +58,7 @@ def test_a_broken_sweep_goes_on(tmp_path: Path, action: str, code: int, state: s
         assert [(row["status"], row["reason"]) for row in summary(tmp_path)][2:] == [("stopped", reason)]
         command = ended.output.partition("go on with: python -m dcgan_lightning.train ")[2].splitlines()[0]
         assert command.endswith(" run_name=sweep ckpt_path=auto")
-        assert "-m experiment=smoke trainer.max_epochs=1,2 seed=0,1 " in command
+        assert "--multirun experiment=smoke trainer.max_epochs=1,2 seed=0,1 " in command
     before = {path: path.read_bytes() for job in "01" for path in (sweep / job).rglob("*") if path.is_file()}
 
     ended = run(tmp_path, "ckpt_path=auto")
@@ -80,7 +80,7 @@ def test_a_broken_sweep_goes_on(tmp_path: Path, action: str, code: int, state: s
     [
         ("seeds", "seed", ["0", "1", "2"]),
         ("learning_rates", "model.generator_lr", ["0.0001", "0.0001", "0.0002", "0.0002"]),
-        ("widths", "model.discriminator_channels", ["[16,32]", "[32,64]", "[64,128]"]),
+        ("widths", "model.discriminator_channels", ["[2,2]", "[4,4]", "[8,8]"]),
     ],
 )
 def test_every_sweep_from_a_file(tmp_path: Path, name: str, key: str, values: list[str]) -> None:
