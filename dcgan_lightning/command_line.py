@@ -1,6 +1,7 @@
 """What is typed after a command, checked and put in order before Hydra reads it."""
 
 import argparse
+import os
 import re
 import sys
 from collections.abc import Sequence
@@ -100,7 +101,7 @@ def _options(parser: argparse.ArgumentParser, given: argparse.Namespace) -> list
 def _check_has_key(argument: str, config_name: str) -> None:
     """Refuse what is not ``key=value``, and paths with "=" in them; say what may have been meant."""
     key, equals, _ = argument.lstrip("+~").partition("=")
-    if key.strip() and (argument.startswith("~") or (equals and not Path(argument).exists())):
+    if key.strip() and (argument.startswith("~") or (equals and not os.path.exists(argument))):
         return
     meant = _meant(argument, config_name)
     suggestion = f"did you mean {quote(meant)}?" if meant else "--help lists all keys"
@@ -109,7 +110,7 @@ def _check_has_key(argument: str, config_name: str) -> None:
 
 def _meant(argument: str, config_name: str) -> str | None:
     """Return the override that an argument without a key may stand for."""
-    is_path = Path(argument).exists() or "/" in argument or argument.endswith(".ckpt")
+    is_path = os.path.exists(argument) or "/" in argument or argument.endswith(".ckpt")
     groups = _GROUPS if config_name == "train" else ("data",) if config_name in _WITH_DATA else ()
     for group in groups:
         if not is_path and Path(CONF_DIR, group, f"{argument}.yaml").is_file():

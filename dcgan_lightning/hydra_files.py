@@ -7,6 +7,7 @@ its settings. Only what was noted as missing before is ever removed, so nothing 
 import contextlib
 import os
 import re
+import shutil
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -100,26 +101,22 @@ def leaving_nothing(command: Callable[[], Any]) -> None:
     except BaseException:
         _take_back(is_refused=not _is_accepted)
         if _before is None:
-            _remove_empty(here)
+            _remove_new(here)
         raise
     _take_back(is_refused=False)
 
 
-def _remove_empty(here: frozenset[str]) -> None:
-    """Remove empty folders that Hydra made for a configuration without `NoteFiles`, such as an empty file.
+def _remove_new(here: frozenset[str]) -> None:
+    """Remove what Hydra made for a configuration without `NoteFiles`, such as an empty file.
 
     Args:
-        here: What the working folder held before; folders in one of these are left alone.
+        here: What the working folder held before. Only a new folder that holds nothing but Hydra's log file
+            and copies of the settings is removed.
     """
-    if not HydraConfig.initialized():
-        return
-    work, folder = Path.cwd(), Path(os.path.abspath(HydraConfig.get().runtime.output_dir))
-    if not folder.is_relative_to(work) or folder.relative_to(work).parts[:1] in [(name,) for name in here]:
-        return
-    made = [folder / str(HydraConfig.get().output_subdir), folder, *folder.parents]
-    for path in made[: made.index(work)] if work in made else []:
-        with contextlib.suppress(OSError):  # something is in it
-            path.rmdir()
+    for path in (Path(name) for name in frozenset(os.listdir()) - here):
+        files = [part for part in path.rglob("*") if part.is_symlink() or not part.is_dir()]
+        if path.is_dir() and all(part.name in _COPIES or part.suffix == _LOG_SUFFIX for part in files):
+            shutil.rmtree(path, ignore_errors=True)
 
 
 def _note(folder: Path, files: set[Path], **of_sweep: Any) -> None:

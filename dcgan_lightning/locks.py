@@ -86,6 +86,11 @@ def locked(folder: Path) -> Iterator[Ownership]:
     made = missing_folders(folder)
     handle = _open_lock(path)
     try:
+        _check_ours(path, handle)
+    except RunFolderError:
+        os.close(handle)
+        raise
+    try:
         os.ftruncate(handle, 0)
         os.write(handle, str(os.getpid()).encode())
         status = os.fstat(handle)
@@ -99,6 +104,17 @@ def locked(folder: Path) -> Iterator[Ownership]:
         _unlink(path, handle)
         os.close(handle)
         remove_empty(made)
+
+
+def _check_ours(path: Path, handle: int) -> None:
+    """Refuse a file of the lock's name that holds anything but a process number.
+
+    Raises:
+        RunFolderError: Names the file.
+    """
+    content = os.pread(handle, 32, 0) if hasattr(os, "pread") else b""
+    if content and not content.isdigit():
+        raise RunFolderError(f"{path} is not the lock of a run; rename it, or choose another run_name")
 
 
 def is_locked(folder: Path) -> bool:

@@ -97,12 +97,10 @@ def check_folder(
 
 
 def _consists_of(path: Path, files: Collection[Path]) -> bool:
-    """Return whether a path is one of these files, or a folder of nothing else."""
+    """Return whether a path is one of these files, or a folder of nothing else; it may be empty."""
     if not path.is_dir():
         return path in files
-    return any(path in file.parents for file in files) and all(
-        _consists_of(part, files) for part in path.iterdir()
-    )
+    return all(_consists_of(part, files) for part in path.iterdir())
 
 
 def check_resumable(

@@ -1,10 +1,11 @@
 """What is typed after a command: sorted for Hydra, or refused in one line."""
 
+import sys
 from pathlib import Path
 
 import pytest
 
-from dcgan_lightning.command_line import MAIN_KEYS, sort_arguments
+from dcgan_lightning.command_line import MAIN_KEYS, read_arguments, sort_arguments
 from dcgan_lightning.errors import ConfigError
 
 
@@ -76,3 +77,10 @@ def test_an_option_without_its_group_is_understood() -> None:
         with pytest.raises(ConfigError) as refusal:
             sort_arguments([argument], command)
         assert str(refusal.value).endswith(f"did you mean {meant}?")
+
+
+def test_arguments_longer_than_a_file_name(monkeypatch: pytest.MonkeyPatch) -> None:
+    long = f"seed={','.join(map(str, range(200)))}"
+    monkeypatch.setattr(sys, "argv", ["train", "-m", long])
+    read_arguments("train")
+    assert long in sys.argv

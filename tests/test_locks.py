@@ -210,3 +210,11 @@ def test_a_third_process_never_runs_beside_the_second(tmp_path: Path) -> None:
             with pytest.raises(RunFolderError, match=f"in use by process {second.pid}"), locked(run):
                 pass
             second.kill()
+
+
+@pytest.mark.parametrize("content", [b"mine\n", b"12 or so", b"\0", b"1" * 31 + b"x"])
+def test_a_file_of_the_users_with_the_locks_name_stays(tmp_path: Path, content: bytes) -> None:
+    (tmp_path / ".lock").write_bytes(content)
+    with pytest.raises(RunFolderError, match=r"\.lock is not the lock of a run"), locked(tmp_path):
+        pass
+    assert (tmp_path / ".lock").read_bytes() == content

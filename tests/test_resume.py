@@ -13,7 +13,7 @@ from conftest import Compose, files_below, leftover
 from dcgan_lightning.config import fingerprint
 from dcgan_lightning.errors import CheckpointError, ConfigError, RunFolderError
 from dcgan_lightning.pictures import decode_gif, decode_png
-from dcgan_lightning.resume import continue_command, continue_sweep_command
+from dcgan_lightning.resume import check_folder, continue_command, continue_sweep_command
 from dcgan_lightning.train import train
 
 SMOKE = ("experiment=smoke", "callbacks.progress=null", "logger=none")
@@ -379,3 +379,13 @@ def test_settings_that_may_differ(
     assert len({frame.shape for frame in film}) == 1
     grid = decode_png((unbroken / "samples" / "sample_epoch_0001_iter_001.png").read_bytes())
     assert all(size >= least for size, least in zip(film[0].shape, grid.shape, strict=True))
+
+
+def test_empty_folders_hold_no_run(tmp_path: Path) -> None:
+    (tmp_path / "disk").mkdir()
+    (tmp_path / "run" / "logs").mkdir(parents=True)
+    (tmp_path / "run" / "checkpoints").symlink_to(tmp_path / "disk")
+    check_folder(tmp_path / "run", None, None)
+    (tmp_path / "disk" / "last.ckpt").touch()
+    with pytest.raises(RunFolderError, match="already holds a run"):
+        check_folder(tmp_path / "run", None, None)
