@@ -1,6 +1,7 @@
 """stdout and stderr that never end a command: no reader, no terminal, no descriptor, another encoding."""
 
 import contextlib
+import errno
 import io
 import os
 import sys
@@ -21,7 +22,7 @@ class LastingOutput(io.FileIO):
                 return super().write(data)
             except OSError as error:
                 self._is_lost = True
-                if not isinstance(error, BrokenPipeError) and self.fileno() == 1:
+                if error.errno not in (errno.EPIPE, errno.EBADF) and self.fileno() == 1:
                     with contextlib.suppress(AttributeError):  # there is no stderr
                         print(f"stdout: {error.strerror}; what follows is not shown", file=sys.stderr)
         return len(data)
