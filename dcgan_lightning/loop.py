@@ -22,7 +22,7 @@ from dcgan_lightning.callbacks.tracking import (
 from dcgan_lightning.config import build, plain
 from dcgan_lightning.distributed import is_connection_error, is_timeout
 from dcgan_lightning.errors import DivergedError, ProcessError
-from dcgan_lightning.meetings import PATIENCE
+from dcgan_lightning.meetings import PATIENCE, part
 from dcgan_lightning.processes import is_first_process
 from dcgan_lightning.systems import ManualDDPStrategy, System
 
@@ -120,6 +120,7 @@ def fit(
         with stop.armed(trainer):
             start_loggers(trainer)
             trainer.fit(system, datamodule=datamodule, ckpt_path=ckpt_path, weights_only=True)
+            part()  # a process that still waits for the others elsewhere is noticed
     except BaseException as error:
         if not isinstance(error, SIGTERMException):  # else all of them end together
             _end_other_processes(trainer)

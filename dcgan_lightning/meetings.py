@@ -92,6 +92,21 @@ class Team:
             )
         return any(voted == "1" for _, voted, _ in answers)
 
+    def part(self) -> None:
+        """Meet for the last time; process 0, which may hold the store, leaves after the others.
+
+        Raises:
+            ProcessError: See `meet`.
+        """
+        self.meet("end")
+        if self.rank:
+            self._store.set(f"left/{self.rank}/{self._meetings}", "")
+            return
+        keys = [f"left/{rank}/{self._meetings}" for rank in range(1, self.size)]
+        deadline = time.monotonic() + PATIENCE.total_seconds()
+        while not self._store.check(keys) and time.monotonic() < deadline:
+            time.sleep(_LONGEST_PAUSE)
+
     def check_alive(self) -> None:
         """Look for signs of life of the others; to be called every second or so while waiting for them.
 
@@ -151,6 +166,12 @@ _team: Team | None = None
 def meet(point: str, vote: bool = False) -> bool:
     """Wait for the other processes of the job, if there are any (see `Team.meet`)."""
     return vote if _team is None else _team.meet(point, vote)
+
+
+def part() -> None:
+    """Wait for the other processes of the job, if there are any, for the last time (see `Team.part`)."""
+    if _team is not None:
+        _team.part()
 
 
 def check_alive() -> None:

@@ -99,6 +99,16 @@ def vote(team: meetings.Team) -> list[bool]:
     return [team.meet(f"iteration {n}", vote=n % (team.size + 1) == team.rank) for n in rounds]
 
 
+def part(team: meetings.Team) -> float:
+    """Return when this process left; all but the first one are slow to look."""
+    if team.rank:
+        time.sleep(0.5)
+        real = time.sleep
+        time.sleep = lambda seconds: real(0.3)
+    team.part()
+    return time.monotonic()
+
+
 def save_with_a_signal(team: meetings.Team) -> float:
     """Return how long a signal was not obeyed while waiting."""
     caught: list[float] = []
@@ -127,6 +137,14 @@ def test_processes_at_different_points_end() -> None:
         assert kind == "ProcessError"
         assert "(process 0 at 'save', process 1 at 'iteration')" in message
         assert seconds < 10
+
+
+@pytest.mark.parametrize("size", [2, 4])
+def test_the_process_with_the_store_leaves_last(size: int) -> None:
+    ended = run(*[part] * size)
+    assert [kind for kind, _, _ in ended] == ["result"] * size, ended
+    first, *others = (left for _, left, _ in ended)
+    assert first >= max(others) - 0.1  # the others note when they have left, and a moment later that they did
 
 
 def test_a_process_that_fails_is_not_waited_for() -> None:

@@ -6,8 +6,8 @@ The environment variable ``RELIABILITY_FAULTS`` holds what shall happen, as JSON
 - ``digests``: folder that gets ``rank_<rank>.txt``, a checksum of the weights, at the end of the training
 - ``at``: [epoch, batch]; ``point``: batch_start, between (the two optimizers' steps), batch_end, epoch_end or
   train_end; ``rank``: only in this process (otherwise in all)
-- ``action``: sigkill, sigterm, sigint, sigint_twice, raise, nan, full_disk, kill_in_write, kill_at_rename or
-  wait
+- ``action``: sigkill, sigterm, sigint, sigint_twice, raise, nan, full_disk, kill_in_write, kill_at_rename,
+  wait or, where several processes train, exchange_alone, save_alone or work_alone
 - ``filler`` and ``spare``: for full_disk: file that takes all free space but so many bytes; or
   ``limit_bytes``: the largest a file may grow
 - ``file``: for kill_in_write: part of the name of the checkpoint that is hit
@@ -189,12 +189,30 @@ def wait(wanted: dict[str, Any], module: pl.LightningModule) -> None:
         time.sleep(0.02)
 
 
+def exchange_alone(wanted: dict[str, Any], module: pl.LightningModule) -> None:
+    """Enter a collective operation that the other processes never reach."""
+    torch.distributed.all_reduce(torch.ones(1))
+
+
+def save_alone(wanted: dict[str, Any], module: pl.LightningModule) -> None:
+    """Save a checkpoint, which all processes have to do together."""
+    module.trainer.save_checkpoint(Path(module.trainer.default_root_dir) / "checkpoints" / "alone.ckpt")
+
+
+def work_alone(wanted: dict[str, Any], module: pl.LightningModule) -> None:
+    """Work for longer than a collective operation would wait."""
+    time.sleep(35)
+
+
 def signals(*numbers: signal.Signals) -> Callable[[dict[str, Any], pl.LightningModule], None]:
     """Return an action that sends signals."""
     return lambda wanted, module: send(*numbers)
 
 
 ACTIONS: dict[str, Callable[[dict[str, Any], pl.LightningModule], None]] = {
+    "exchange_alone": exchange_alone,
+    "save_alone": save_alone,
+    "work_alone": work_alone,
     "sigkill": signals(signal.SIGKILL),
     "sigterm": signals(signal.SIGTERM),
     "sigint": signals(signal.SIGINT),
