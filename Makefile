@@ -25,7 +25,7 @@ $(INSTALLED): pyproject.toml requirements.lock
 data: $(INSTALLED) ## Find or fetch Fashion-MNIST, verify and describe it
 	$(BIN)/python -m dcgan_lightning.data $(ARGS)
 
-# Memory: see dcgan_lightning/memory.py
+# Memory: see dcgan_lightning/core/memory.py
 train first-look smoke evaluate anchors: export GLIBC_TUNABLES ?= glibc.malloc.tcache_count=0
 
 train: $(INSTALLED) ## Train on the best device there is; outputs/<run_name>/ holds everything

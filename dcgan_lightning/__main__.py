@@ -8,7 +8,7 @@ from typing import NoReturn
 import yaml
 
 import dcgan_lightning
-from dcgan_lightning.config import CONF_DIR
+from dcgan_lightning.config.build import CONF_DIR
 
 # Their configurations, in the order in which one meets the commands.
 COMMANDS = ("train", "generate", "evaluate", "export", "report", "compare", "describe", "train_classifier")

@@ -4,41 +4,24 @@ Needs no PyTorch: whatever is compared, the runs have written down.
 """
 
 import logging
-import math
 import sys
 from collections.abc import Sequence
 from datetime import datetime
 from pathlib import Path
 
 import hydra
-import numpy as np
 from omegaconf import DictConfig
 
-from dcgan_lightning.commands import refuse, run_command, work_where_typed
-from dcgan_lightning.config import CONF_DIR, check_command
-from dcgan_lightning.errors import ConfigError, DCGANError
-from dcgan_lightning.files import write_together
-from dcgan_lightning.pictures import Panel, decode_png, draw_setting_curves, draw_side_by_side
-from dcgan_lightning.pictures.comparisons import History
-from dcgan_lightning.ranking import (
-    SEED,
-    Setting,
-    describe,
-    differing_settings,
-    format_ranking,
-    format_value,
-    group_by_setting,
-    rank,
-    summary_csv,
-    verdict,
-)
-from dcgan_lightning.regular_files import read_file
-from dcgan_lightning.runs import SCORE, Run, figures_of, is_sweep, read_runs
+from dcgan_lightning.cli import refuse, run_command, work_where_typed
+from dcgan_lightning.config.build import CONF_DIR
+from dcgan_lightning.config.validate import check_command
+from dcgan_lightning.core.errors import ConfigError, DCGANError
+from dcgan_lightning.runs.comparison import write_comparison
+from dcgan_lightning.runs.run import is_sweep, read_runs
 
 log = logging.getLogger("dcgan_lightning.compare")  # __name__ is "__main__" when run as a command
 
 _WITH_A_VALUE = ("--config-dir", "-cd", "--config-path", "-cp", "--config-name", "-cn", "--cfg", "-c")
-_WIDEST = 4  # grids in a row, where rows and columns mean nothing
 
 
 def compare(folders: Sequence[Path], output_dir: Path | None = None) -> str:
@@ -63,109 +46,6 @@ def compare(folders: Sequence[Path], output_dir: Path | None = None) -> str:
         now = datetime.now().strftime("%Y-%m-%d_%H-%M-%S")
         output_dir = folders[0] if is_one_sweep else Path("outputs") / f"compare_{now}"
     return write_comparison(runs, output_dir)
-
-
-def write_comparison(runs: Sequence[Run], folder: Path) -> str:
-    """Write ``summary.csv``, ``grids.png`` and ``curves.png`` together; return the ranking as a text.
-
-    Pictures are left out if no run has what they would show, and if they cannot be drawn, which is still an
-    error.
-
-    Args:
-        runs: At least one.
-        folder: Made if missing.
-    """
-    settings = group_by_setting(runs)
-    ranking = rank(settings)
-    curves = [(setting.title, [_curves(run) for run in setting.runs if run.history]) for setting in settings]
-    files = {"summary.csv": summary_csv(runs).encode()}
-    try:
-        if any(run.grid for run in runs):
-            files["grids.png"] = draw_side_by_side(lay_out(settings))
-        if any(histories for _, histories in curves):
-            shown = [curve for curve in curves if curve[1]]
-            files["curves.png"] = draw_setting_curves(shown, figures_of(runs))
-    finally:
-        write_together(folder, files)
-    *others, last = files
-    names = f"{', '.join(others)} and {last} are" if others else f"{last} is"
-    table = f"{format_ranking(ranking)}\n\n" if ranking.places else ""
-    return f"{table}{verdict(ranking)}\n{names} in {folder}"
-
-
-def lay_out(settings: Sequence[Setting]) -> list[list[Panel | None]]:
-    """Return the runs' last grids in rows and columns.
-
-    Seeds stand side by side in the row of their setting; with one seed, and two keys whose values are all
-    combined, one key goes down and the other one across; all else flows.
-    """
-    if max(len(setting.runs) for setting in settings) > 1 and len(settings) > 1:
-        return _by_seed(settings)
-    runs = [run for setting in settings for run in setting.runs]
-    crossed = _crossed(settings)
-    if crossed:
-        return crossed
-    keys = differing_settings(runs)
-    panels: list[Panel | None] = [_panel(run, keys) for run in runs]
-    columns = min(len(panels), _WIDEST) if len(panels) != 2 * _WIDEST - 2 else _WIDEST - 1
-    panels += [None] * (-len(panels) % columns)
-    return [panels[start : start + columns] for start in range(0, len(panels), columns)]
-
-
-def _by_seed(settings: Sequence[Setting]) -> list[list[Panel | None]]:
-    """Return a row for each setting, a column for each seed; for each run if a seed comes twice."""
-    runs = [run for setting in settings for run in setting.runs]
-    keys = differing_settings(runs)
-    seeds = sorted({run.settings.get(SEED) for run in runs}, key=lambda seed: (seed is None, seed))
-    rows: list[list[Panel | None]] = []
-    width = max(len(setting.runs) for setting in settings)
-    for setting in settings:
-        by_seed = {run.settings.get(SEED): _panel(run, keys) for run in setting.runs}
-        if len(by_seed) == len(setting.runs) and len(seeds) == width:
-            rows.append([by_seed.get(seed) for seed in seeds])
-        else:
-            panels: list[Panel | None] = [_panel(run, keys) for run in setting.runs]
-            rows.append(panels + [None] * (width - len(panels)))
-    return rows
-
-
-def _crossed(settings: Sequence[Setting]) -> list[list[Panel | None]] | None:
-    """Return the table of two keys whose values are all combined, or None if it is none."""
-    keys = list(settings[0].values)
-    if len(keys) != 2 or any(list(setting.values) != keys for setting in settings):
-        return None
-    places = {tuple(format_value(setting.values[key]) for key in keys): setting for setting in settings}
-    downs, acrosses = (list(dict.fromkeys(place[index] for place in places)) for index in (0, 1))
-    is_full = len(places) == len(settings) == len(downs) * len(acrosses)
-    if not is_full or min(len(downs), len(acrosses)) == 1 or len(acrosses) > 2 * _WIDEST:
-        return None
-    return [[_panel(places[down, across].runs[0], keys) for across in acrosses] for down in downs]
-
-
-def _panel(run: Run, keys: Sequence[str]) -> Panel:
-    """Return a run's grid with its name, what differs, and how it stands unless it is finished."""
-    what = describe({key: run.settings[key] for key in keys if key in run.settings}, keys)
-    state = "" if run.status == "finished" else f" ({run.status})"
-    title = f"{run.name}: {what}{state}" if what else f"{run.name}{state}"
-    if run.grid is None:
-        return Panel(title, note=f"{run.status}: {run.reason}" if run.reason else "no grid")
-    try:
-        return Panel(title, decode_png(read_file(run.grid)))
-    except Exception as error:  # what the decoders raise on damaged files is not a closed list
-        log.warning("left out of grids.png: %s is damaged (%s)", run.grid, type(error).__name__)
-        return Panel(title, note="its last grid is damaged")
-
-
-def _curves(run: Run) -> History:
-    """Return a run's history with the position of each iteration in epochs, for `draw_setting_curves`."""
-    epochs = run.history["epoch"] - 1 + run.history["iteration"] / run.iterations_per_epoch
-    names = [figure.name for figure in run.figures if figure.name in run.history]
-    history = {name: run.history[name] for name in names} | {"epochs": epochs}
-    if run.score_history:
-        history |= {"score": run.score_history[SCORE], "score_epochs": run.score_history["epoch"]}
-    elif SCORE in run.scores:
-        history |= {"score": np.array([run.scores[SCORE]]), "score_epochs": np.array([math.ceil(epochs[-1])])}
-    return history
 
 
 def name_runs(arguments: Sequence[str]) -> list[str]:

@@ -11,19 +11,20 @@ import hydra
 from omegaconf import DictConfig
 
 import dcgan_lightning
-from dcgan_lightning.commands import refuse, run_command, work_where_typed
-from dcgan_lightning.config import CONF_DIR, build, check_command
-from dcgan_lightning.durations import format_count
-from dcgan_lightning.errors import ConfigError, DCGANError, ScoreError
-from dcgan_lightning.files import write_atomic
-from dcgan_lightning.heartbeat import show_progress
+from dcgan_lightning.cli import refuse, run_command, work_where_typed
+from dcgan_lightning.config.build import CONF_DIR, build
+from dcgan_lightning.config.validate import check_command
+from dcgan_lightning.core.durations import format_count
+from dcgan_lightning.core.errors import ConfigError, DCGANError, ScoreError
+from dcgan_lightning.core.files import write_atomic
+from dcgan_lightning.core.heartbeat import show_progress
 
 if TYPE_CHECKING:  # PyTorch takes seconds to import, and a refusal needs none of it
     from torch import Tensor
 
     from dcgan_lightning.data import InMemoryDataModule
     from dcgan_lightning.evaluation import FeatureNetwork, RealImages
-    from dcgan_lightning.pretrained import TrainedGenerator
+    from dcgan_lightning.inference.pretrained import TrainedGenerator
 
 log = logging.getLogger("dcgan_lightning.evaluate")  # __name__ is "__main__" when run as a command
 
@@ -48,8 +49,8 @@ def evaluate(cfg: DictConfig) -> dict[str, Any]:
     from dcgan_lightning.evaluation import score_images, shipped_anchors
     from dcgan_lightning.evaluation.report import summarize
     from dcgan_lightning.evaluation.scores import check_count
-    from dcgan_lightning.pretrained import load_trained, warn_of_other_images
-    from dcgan_lightning.sampling import sample_images
+    from dcgan_lightning.inference.pretrained import load_trained, warn_of_other_images
+    from dcgan_lightning.networks.sampling import sample_images
 
     trained = load_trained(cfg.ckpt_path, None if cfg.averaged == "auto" else cfg.averaged)
     network = _load_features(cfg)
@@ -121,13 +122,17 @@ def check_anchors(cfg: DictConfig) -> dict[str, Any]:
     if not _is_verified(datamodule):
         raise ConfigError("anchors=true needs Fashion-MNIST itself: data=fashion_mnist data.verify=true")
 
-    from dcgan_lightning.evaluation.anchors import (
+    from dcgan_lightning.evaluation.fashion_mnist.anchors import (
         ANCHORS_FILE,
         check_deviations,
         compute_anchors,
         shipped_anchors,
     )
-    from dcgan_lightning.evaluation.classifier import accuracy, describe_weights, load_classifier
+    from dcgan_lightning.evaluation.fashion_mnist.classifier import (
+        accuracy,
+        describe_weights,
+        load_classifier,
+    )
     from dcgan_lightning.evaluation.report import format_comparison
 
     network = _load_features(cfg)
@@ -165,9 +170,9 @@ def check_anchors(cfg: DictConfig) -> dict[str, Any]:
 
 def _load_features(cfg: DictConfig) -> "FeatureNetwork":
     """Return the feature network on the chosen device."""
-    from dcgan_lightning.devices import choose_device, set_tf32, set_threads
+    from dcgan_lightning.core.devices import choose_device, set_tf32, set_threads
+    from dcgan_lightning.core.memory import keep_freed_memory
     from dcgan_lightning.evaluation import load_features
-    from dcgan_lightning.memory import keep_freed_memory
 
     device = choose_device(cfg.device)
     set_tf32(False)
@@ -194,7 +199,7 @@ def _versions() -> dict[str, str]:
 
 def _describe(trained: "TrainedGenerator", network: "FeatureNetwork", source: str) -> dict[str, Any]:
     """Return what the scores are of, and what they were seen through."""
-    from dcgan_lightning.evaluation.classifier import describe_weights
+    from dcgan_lightning.evaluation.fashion_mnist.classifier import describe_weights
 
     return {
         "checkpoint": str(trained.path),
@@ -213,7 +218,7 @@ def _target(trained: "TrainedGenerator", cfg: DictConfig) -> Path:
 
     The name says which features and which choice of the averaged generator it is about, if not the usual.
     """
-    from dcgan_lightning.pretrained import checkpoint_name, run_folder
+    from dcgan_lightning.inference.pretrained import checkpoint_name, run_folder
 
     run = run_folder(trained.path)
     folder = run / "scores" if run else Path(cfg.paths.output_dir)
@@ -227,7 +232,7 @@ def _target(trained: "TrainedGenerator", cfg: DictConfig) -> Path:
 
 def _tell(report: Mapping[str, Any], network: "FeatureNetwork") -> None:
     """Print the report as a table."""
-    from dcgan_lightning.evaluation.anchors import ANCHOR_COUNT, ANCHORS
+    from dcgan_lightning.evaluation.fashion_mnist.anchors import ANCHOR_COUNT, ANCHORS
     from dcgan_lightning.evaluation.report import format_classes, format_table
 
     log.info(

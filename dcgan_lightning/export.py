@@ -10,14 +10,15 @@ from typing import TYPE_CHECKING, Any
 import hydra
 from omegaconf import DictConfig
 
-from dcgan_lightning.commands import refuse, run_command, work_where_typed
-from dcgan_lightning.config import CONF_DIR, check_command
-from dcgan_lightning.devices import set_threads
-from dcgan_lightning.errors import DCGANError, ExportError, MissingExtraError, RunFolderError, install
-from dcgan_lightning.files import renewed_folder, write_atomic
-from dcgan_lightning.heartbeat import show_progress
-from dcgan_lightning.rules import EXPORT_FORMATS
-from dcgan_lightning.temporaries import is_temporary, remove_leftovers
+from dcgan_lightning.cli import refuse, run_command, work_where_typed
+from dcgan_lightning.config.build import CONF_DIR
+from dcgan_lightning.config.commands import EXPORT_FORMATS
+from dcgan_lightning.config.validate import check_command
+from dcgan_lightning.core.devices import set_threads
+from dcgan_lightning.core.errors import DCGANError, ExportError, MissingExtraError, RunFolderError, install
+from dcgan_lightning.core.files import renewed_folder, write_atomic
+from dcgan_lightning.core.heartbeat import show_progress
+from dcgan_lightning.core.temporaries import is_temporary, remove_leftovers
 
 if TYPE_CHECKING:  # PyTorch takes seconds to import, and a refusal needs none of it
     from dcgan_lightning.networks import Generator
@@ -63,11 +64,11 @@ def export(cfg: DictConfig) -> ExportResult:
     formats = _chosen(values["format"])
     check_packages(formats)
 
-    from dcgan_lightning.formats import FORMATS
-    from dcgan_lightning.model_card import CARD_FILE, PICTURE_FILE, model_card, read_scores
+    from dcgan_lightning.inference.formats import FORMATS
+    from dcgan_lightning.inference.model_card import CARD_FILE, PICTURE_FILE, model_card, read_scores
+    from dcgan_lightning.inference.pretrained import checkpoint_name, load_trained, run_folder
+    from dcgan_lightning.networks.sampling import sample_images
     from dcgan_lightning.pictures import encode_png, make_grid
-    from dcgan_lightning.pretrained import checkpoint_name, load_trained, run_folder
-    from dcgan_lightning.sampling import sample_images
 
     set_threads(values["threads"])
     averaged = None if values["averaged"] == "auto" else values["averaged"]
@@ -145,8 +146,8 @@ def check_copy(generator: "Generator", name: str, folder: Path) -> float:
     Raises:
         ExportError: It is above `TOLERANCE`.
     """
-    from dcgan_lightning.formats import FORMATS, largest_deviation
-    from dcgan_lightning.sampling import sample_noise
+    from dcgan_lightning.inference.formats import FORMATS, largest_deviation
+    from dcgan_lightning.networks.sampling import sample_noise
 
     copy = FORMATS[name].read(folder)
     noise = sample_noise(generator.latent_dim, max(CHECKED_COUNTS))

@@ -2,8 +2,8 @@
 
 From Python:
 
-    from dcgan_lightning.pretrained import load_generator
-    from dcgan_lightning.sampling import sample_images
+    from dcgan_lightning.inference.pretrained import load_generator
+    from dcgan_lightning.networks.sampling import sample_images
     images = sample_images(load_generator("outputs/first"), 16, seed=1)  # uint8 (16, 1, 28, 28)
 """
 
@@ -19,21 +19,23 @@ import hydra
 from omegaconf import DictConfig
 
 import dcgan_lightning
-from dcgan_lightning.commands import end_on_signals, refuse, run_command, work_where_typed
-from dcgan_lightning.config import CONF_DIR, build, check_command
-from dcgan_lightning.devices import choose_device, set_tf32, set_threads
-from dcgan_lightning.durations import format_count
-from dcgan_lightning.errors import ConfigError, DCGANError, ScoreError
-from dcgan_lightning.files import check_is_new, fill_folder
-from dcgan_lightning.heartbeat import show_progress, with_progress
-from dcgan_lightning.rules import CLASS_NAMES, GENERATE_COUNTS
+from dcgan_lightning.cli import end_on_signals, refuse, run_command, work_where_typed
+from dcgan_lightning.config.build import CONF_DIR, build
+from dcgan_lightning.config.data import CLASS_NAMES
+from dcgan_lightning.config.generate import GENERATE_COUNTS
+from dcgan_lightning.config.validate import check_command
+from dcgan_lightning.core.devices import choose_device, set_tf32, set_threads
+from dcgan_lightning.core.durations import format_count
+from dcgan_lightning.core.errors import ConfigError, DCGANError, ScoreError
+from dcgan_lightning.core.files import check_is_new, fill_folder
+from dcgan_lightning.core.heartbeat import show_progress, with_progress
 
 if TYPE_CHECKING:  # PyTorch takes seconds to import, and a refusal needs none of it
     import torch
 
     from dcgan_lightning.evaluation import FashionClassifier
+    from dcgan_lightning.inference.pretrained import TrainedGenerator
     from dcgan_lightning.networks import Generator
-    from dcgan_lightning.pretrained import TrainedGenerator
 
 log = logging.getLogger("dcgan_lightning.generate")  # __name__ is "__main__" when run as a command
 
@@ -71,7 +73,7 @@ def generate(cfg: DictConfig, classifier: "FashionClassifier | None" = None) -> 
     if values["output_dir"]:
         check_is_new(Path(values["output_dir"]))
 
-    from dcgan_lightning.pretrained import load_trained, warn_of_other_images
+    from dcgan_lightning.inference.pretrained import load_trained, warn_of_other_images
 
     trained = load_trained(cfg.ckpt_path, None if cfg.averaged == "auto" else cfg.averaged)
     values["n"] = values["n"] or GENERATE_COUNTS["class" if values["class"] else cfg.mode][1]
@@ -108,9 +110,9 @@ def generate(cfg: DictConfig, classifier: "FashionClassifier | None" = None) -> 
 
 def _from_noise(values: Mapping[str, Any], generator: "Generator") -> Fill:
     """Return what fills a folder in the modes that need nothing but the generator."""
-    from dcgan_lightning import gallery
+    from dcgan_lightning.inference import gallery
+    from dcgan_lightning.networks.sampling import sample_blocks, sample_noise
     from dcgan_lightning.pictures.film import require_mp4
-    from dcgan_lightning.sampling import sample_blocks, sample_noise
 
     n, seed, first, steps, scale = (values[key] for key in ("n", "seed", "first", "steps", "scale"))
     film = gallery.FilmSettings(values["frame_ms"], values["format"])
@@ -162,10 +164,10 @@ def _neighbours(
     """Return what fills a folder with images beside the training images that are most like them."""
     import torch
 
-    from dcgan_lightning.evaluation.classifier import normalize
-    from dcgan_lightning.gallery import write_neighbours
-    from dcgan_lightning.garments import nearest
-    from dcgan_lightning.sampling import sample_images
+    from dcgan_lightning.evaluation.fashion_mnist.classifier import normalize
+    from dcgan_lightning.evaluation.fashion_mnist.garments import nearest
+    from dcgan_lightning.inference.gallery import write_neighbours
+    from dcgan_lightning.networks.sampling import sample_images
 
     network = _classifier_on(values["device"], classifier)
     datamodule = build(data)
@@ -196,9 +198,13 @@ def _neighbours(
 
 def _atlas(values: Mapping[str, Any], generator: "Generator", classifier: "FashionClassifier | None") -> Fill:
     """Return what fills a folder with garments sorted by class, or with those of one class."""
-    from dcgan_lightning.gallery import write_atlas, write_class
-    from dcgan_lightning.garments import classify, clearest_of_each_class, first_of_class
-    from dcgan_lightning.sampling import sample_blocks
+    from dcgan_lightning.evaluation.fashion_mnist.garments import (
+        classify,
+        clearest_of_each_class,
+        first_of_class,
+    )
+    from dcgan_lightning.inference.gallery import write_atlas, write_class
+    from dcgan_lightning.networks.sampling import sample_blocks
 
     network = _classifier_on(values["device"], classifier)
     name, n, first = values["class"], values["n"], values["first"]
@@ -250,7 +256,7 @@ def _tell_few(name: str, found: int, wanted: int, looked: int, end: str = "") ->
 
 
 def _classifier_on(device: str, classifier: "FashionClassifier | None") -> "FashionClassifier":
-    from dcgan_lightning.evaluation.classifier import load_classifier
+    from dcgan_lightning.evaluation.fashion_mnist.classifier import load_classifier
 
     return (classifier or load_classifier()).to(device)
 
@@ -265,7 +271,7 @@ def _check_channels(values: Mapping[str, Any], channels: int) -> None:
 
 def _default_folder(checkpoint: Path, values: Mapping[str, Any]) -> Path:
     """Return generated/<mode>_seed_<seed> in the run's folder, or in outputs/ for a checkpoint of no run."""
-    from dcgan_lightning.pretrained import run_folder
+    from dcgan_lightning.inference.pretrained import run_folder
 
     folder = run_folder(checkpoint) or Path("outputs")
     return folder / "generated" / f"{values['class'] or values['mode']}_seed_{values['seed']}"

@@ -6,9 +6,10 @@ from pathlib import Path
 import hydra
 from omegaconf import DictConfig
 
-from dcgan_lightning.commands import refuse, run_command, work_where_typed
-from dcgan_lightning.config import CONF_DIR, check_command
-from dcgan_lightning.errors import DCGANError
+from dcgan_lightning.cli import refuse, run_command, work_where_typed
+from dcgan_lightning.config.build import CONF_DIR
+from dcgan_lightning.config.validate import check_command
+from dcgan_lightning.core.errors import DCGANError
 
 log = logging.getLogger("dcgan_lightning.report")  # __name__ is "__main__" when run as a command
 

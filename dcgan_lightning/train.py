@@ -13,26 +13,13 @@ from hydra.core.hydra_config import HydraConfig
 from hydra.types import RunMode
 from omegaconf import DictConfig, OmegaConf
 
-from dcgan_lightning.closing import describe_end, describe_score, next_steps
-from dcgan_lightning.commands import (
-    Outcome,
-    forgetting_locals,
-    note_job,
-    refuse,
-    run_command,
-    work_where_typed,
-)
-from dcgan_lightning.config import (
-    CONF_DIR,
-    build,
-    check_packages,
-    check_sizes,
-    default_settings,
-    fingerprint,
-    plain,
-    validate,
-)
-from dcgan_lightning.devices import (
+from dcgan_lightning.cli import refuse, run_command, work_where_typed
+from dcgan_lightning.config.build import CONF_DIR, build, plain
+from dcgan_lightning.config.data import iterations_of_epoch
+from dcgan_lightning.config.hydra_files import accept, written_by_hydra
+from dcgan_lightning.config.parts import monitor_problem
+from dcgan_lightning.config.validate import check_packages, check_sizes, validate
+from dcgan_lightning.core.devices import (
     card_of_job,
     check_processes,
     choose_accelerator,
@@ -41,7 +28,7 @@ from dcgan_lightning.devices import (
     set_threads,
     threads_of_job,
 )
-from dcgan_lightning.errors import (
+from dcgan_lightning.core.errors import (
     CollapsedError,
     ConfigError,
     DCGANError,
@@ -49,25 +36,26 @@ from dcgan_lightning.errors import (
     MemoryLackError,
     is_out_of_memory,
 )
-from dcgan_lightning.files import write_atomic
-from dcgan_lightning.hydra_files import accept, written_by_hydra
-from dcgan_lightning.jobs import JobRecord, begin_job
-from dcgan_lightning.locks import locked
-from dcgan_lightning.memory import keep_freed_memory
-from dcgan_lightning.processes import end_with_parent, ending_with_sweep, is_first_process
-from dcgan_lightning.resume import (
+from dcgan_lightning.core.files import write_atomic
+from dcgan_lightning.core.locks import locked
+from dcgan_lightning.core.memory import keep_freed_memory
+from dcgan_lightning.core.processes import end_with_parent, ending_with_sweep, is_first_process
+from dcgan_lightning.core.temporaries import remove_leftovers
+from dcgan_lightning.runs.jobs import JobRecord, begin_job
+from dcgan_lightning.sweeps.end import is_in_sweeps_process, summarized
+from dcgan_lightning.sweeps.job import Outcome, forgetting_locals, note_job
+from dcgan_lightning.training.closing import describe_end, describe_score, next_steps
+from dcgan_lightning.training.fingerprint import default_settings, fingerprint
+from dcgan_lightning.training.printed_commands import continue_command
+from dcgan_lightning.training.resume import (
     CONFIG_FILE,
     check_folder,
     check_resumable,
-    continue_command,
     find_checkpoint,
     keeps_checkpoints,
     take_over,
 )
-from dcgan_lightning.rules import iterations_of_epoch, monitor_problem
-from dcgan_lightning.start import starting
-from dcgan_lightning.sweeps import is_in_sweeps_process, summarized
-from dcgan_lightning.temporaries import remove_leftovers
+from dcgan_lightning.training.start import starting
 
 if TYPE_CHECKING:  # PyTorch takes seconds to import, and a refusal needs none of it
     import pytorch_lightning as pl
@@ -157,7 +145,7 @@ def _train(cfg: DictConfig, folder: Path, ckpt_path: Path | None) -> RunResult:
     set_tf32(cfg.tf32)
     keep_freed_memory()
     settings, environment = fingerprint(cfg, processes), describe_environment(accelerator)
-    from dcgan_lightning.checkpoints import (
+    from dcgan_lightning.runs.checkpoints import (
         check_callbacks,
         check_fits,
         check_optimizers,
@@ -172,10 +160,11 @@ def _train(cfg: DictConfig, folder: Path, ckpt_path: Path | None) -> RunResult:
         is_finished = check_resumable(
             checkpoint, ckpt_path, settings, environment, cfg.trainer.max_epochs, default_settings(cfg)
         )
-    from dcgan_lightning.callbacks import AtomicCheckpointIO, GracefulStop
+    from dcgan_lightning.callbacks import GracefulStop
     from dcgan_lightning.callbacks.logs import cut_tables
     from dcgan_lightning.callbacks.scores import find_scores
-    from dcgan_lightning.loop import build_trainer, fit
+    from dcgan_lightning.training.checkpoint_io import AtomicCheckpointIO
+    from dcgan_lightning.training.loop import build_trainer, fit
 
     checkpoint_io = AtomicCheckpointIO(settings, environment, folder)
     system = build(cfg.model)

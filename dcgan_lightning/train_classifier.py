@@ -13,11 +13,12 @@ import hydra
 from omegaconf import DictConfig
 
 import dcgan_lightning
-from dcgan_lightning.commands import refuse, run_command, work_where_typed
-from dcgan_lightning.config import CONF_DIR, build, check_command
-from dcgan_lightning.errors import DCGANError
-from dcgan_lightning.files import write_atomic
-from dcgan_lightning.heartbeat import show_progress
+from dcgan_lightning.cli import refuse, run_command, work_where_typed
+from dcgan_lightning.config.build import CONF_DIR, build
+from dcgan_lightning.config.validate import check_command
+from dcgan_lightning.core.errors import DCGANError
+from dcgan_lightning.core.files import write_atomic
+from dcgan_lightning.core.heartbeat import show_progress
 
 log = logging.getLogger("dcgan_lightning.train_classifier")  # __name__ is "__main__" when run as a command
 
@@ -40,11 +41,11 @@ def train_classifier(cfg: DictConfig) -> dict[str, Any]:
     import torch
 
     from dcgan_lightning.data import LabelledBatches
-    from dcgan_lightning.evaluation.cards import classifier_card
-    from dcgan_lightning.evaluation.classifier import accuracy, encode_weights
+    from dcgan_lightning.evaluation.fashion_mnist.cards import classifier_card
+    from dcgan_lightning.evaluation.fashion_mnist.classifier import accuracy, encode_weights
     from dcgan_lightning.evaluation.features import check_images
-    from dcgan_lightning.loop import quieten_lightning
     from dcgan_lightning.systems import Classification
+    from dcgan_lightning.training.loop import quieten_lightning
 
     torch.set_num_threads(cfg.threads)
     datamodule = build(cfg.data)

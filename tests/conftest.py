@@ -11,7 +11,7 @@ import torch
 from hydra import compose, initialize_config_dir
 from omegaconf import DictConfig
 
-from dcgan_lightning.config import CONF_DIR
+from dcgan_lightning.config.build import CONF_DIR
 from dcgan_lightning.train import train
 
 Compose = Callable[..., DictConfig]
@@ -83,7 +83,7 @@ def files_below(folder: Path) -> set[str]:
 def leftover(folder: Path, name: str = "last.ckpt") -> Path:
     """Return the path of a temporary file or folder of a process that is gone."""
     code = (
-        "import sys, pathlib; from dcgan_lightning.temporaries import temporary_path\n"
+        "import sys, pathlib; from dcgan_lightning.core.temporaries import temporary_path\n"
         "print(temporary_path(pathlib.Path(sys.argv[1]), sys.argv[2]))"
     )
     command = [sys.executable, "-c", code, str(folder), name]

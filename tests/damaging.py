@@ -10,7 +10,7 @@ from typing import Any
 
 import yaml
 
-from dcgan_lightning.errors import RunFolderError
+from dcgan_lightning.core.errors import RunFolderError
 
 SECONDS = 3.0  # on a busy machine; a moment else
 VALUES: list[Any] = [

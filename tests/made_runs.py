@@ -6,8 +6,8 @@ from typing import Any
 import numpy as np
 import yaml
 
-from dcgan_lightning.jobs import JobRecord, write_record
 from dcgan_lightning.pictures import encode_png
+from dcgan_lightning.runs.jobs import JobRecord, write_record
 
 HEADER = "epoch,iteration,seconds,gen_loss,disc_loss,real_accuracy,fake_accuracy"
 

@@ -7,13 +7,14 @@ import pytest
 from made_runs import make_run, make_sweep
 from omegaconf import OmegaConf
 
-from dcgan_lightning.compare import compare, lay_out, name_runs, write_comparison
-from dcgan_lightning.config import check_command
-from dcgan_lightning.errors import ConfigError, RunFolderError
-from dcgan_lightning.jobs import JobRecord, write_record
+from dcgan_lightning.compare import compare, name_runs
+from dcgan_lightning.config.validate import check_command
+from dcgan_lightning.core.errors import ConfigError, RunFolderError
 from dcgan_lightning.pictures import decode_png
-from dcgan_lightning.ranking import group_by_setting
-from dcgan_lightning.runs import read_runs
+from dcgan_lightning.runs.comparison import lay_out, write_comparison
+from dcgan_lightning.runs.jobs import JobRecord, write_record
+from dcgan_lightning.runs.ranking import group_by_setting
+from dcgan_lightning.runs.run import read_runs
 
 
 def titles(folders: list[Path]) -> list[list[str | None]]:

@@ -9,15 +9,16 @@ from conftest import Compose, files_below
 from hydra import compose, initialize_config_dir
 from omegaconf import DictConfig
 
-from dcgan_lightning import heartbeat
-from dcgan_lightning.config import CONF_DIR
-from dcgan_lightning.errors import CheckpointError, ConfigError, DCGANError, ScoreError
+from dcgan_lightning.config.build import CONF_DIR
+from dcgan_lightning.core import heartbeat
+from dcgan_lightning.core.errors import CheckpointError, ConfigError, DCGANError, ScoreError
 from dcgan_lightning.evaluate import check_anchors, evaluate, real_images
-from dcgan_lightning.evaluation import CLASS_NAMES, METRICS, anchors, load_features, score_images
-from dcgan_lightning.evaluation.classifier import describe_weights
+from dcgan_lightning.evaluation import CLASS_NAMES, METRICS, load_features, score_images
+from dcgan_lightning.evaluation.fashion_mnist import anchors
+from dcgan_lightning.evaluation.fashion_mnist.classifier import describe_weights
 from dcgan_lightning.evaluation.report import SCORES
-from dcgan_lightning.pretrained import load_generator
-from dcgan_lightning.sampling import sample_images
+from dcgan_lightning.inference.pretrained import load_generator
+from dcgan_lightning.networks.sampling import sample_images
 from dcgan_lightning.train import train
 
 COUNT = 140
@@ -199,6 +200,6 @@ def test_nothing_is_silent_for_long(
     monkeypatch.setattr(heartbeat, "LINE_SECONDS", 0.001)
     caplog.set_level("INFO")
     evaluate(cfg_for("seeds=[3]"))
-    lines = {record.message for record in caplog.records if record.name == "dcgan_lightning.heartbeat"}
+    lines = {record.message for record in caplog.records if record.name == "dcgan_lightning.core.heartbeat"}
     stages = {line.rpartition(", ")[2] for line in lines if line.startswith("sampling seed 3: ")}
     assert stages >= {"kernel", "newness"}

@@ -11,9 +11,9 @@ import yaml
 from conftest import Compose, files_below
 from hydra import compose, initialize_config_dir
 
-from dcgan_lightning import heartbeat
-from dcgan_lightning.config import CONF_DIR
-from dcgan_lightning.errors import (
+from dcgan_lightning.config.build import CONF_DIR
+from dcgan_lightning.core import heartbeat
+from dcgan_lightning.core.errors import (
     CheckpointError,
     ConfigError,
     DCGANError,
@@ -22,12 +22,12 @@ from dcgan_lightning.errors import (
     RunFolderError,
 )
 from dcgan_lightning.export import ExportResult, export
-from dcgan_lightning.formats import FORMATS, install_commands
-from dcgan_lightning.model_card import model_card
+from dcgan_lightning.inference.formats import FORMATS, install_commands
+from dcgan_lightning.inference.model_card import model_card
+from dcgan_lightning.inference.pretrained import load_generator, load_trained
 from dcgan_lightning.networks import Generator
+from dcgan_lightning.networks.sampling import sample_images
 from dcgan_lightning.pictures import decode_png, make_grid
-from dcgan_lightning.pretrained import load_generator, load_trained
-from dcgan_lightning.sampling import sample_images
 from dcgan_lightning.train import train
 
 FILES = {"README.md", "samples.png"}

@@ -12,12 +12,18 @@ from classifier_stand_in import BrightnessClassifier
 from conftest import Compose, files_below
 
 import dcgan_lightning.generate as command
-from dcgan_lightning import heartbeat
-from dcgan_lightning.errors import CheckpointError, ConfigError, MissingExtraError, RunFolderError, ScoreError
+from dcgan_lightning.core import heartbeat
+from dcgan_lightning.core.errors import (
+    CheckpointError,
+    ConfigError,
+    MissingExtraError,
+    RunFolderError,
+    ScoreError,
+)
 from dcgan_lightning.generate import generate
+from dcgan_lightning.inference.pretrained import load_generator
+from dcgan_lightning.networks.sampling import sample_images
 from dcgan_lightning.pictures import decode_png
-from dcgan_lightning.pretrained import load_generator
-from dcgan_lightning.sampling import sample_images
 
 
 @pytest.fixture
@@ -208,7 +214,7 @@ def test_real_garments_find_themselves(
 
     train = FashionMNISTDataModule().load_images()[:2000]
     monkeypatch.setattr(FashionMNISTDataModule, "load_images", lambda self, split="train": train)
-    monkeypatch.setattr("dcgan_lightning.sampling.sample_images", lambda *arguments: train[100:105])
+    monkeypatch.setattr("dcgan_lightning.networks.sampling.sample_images", lambda *arguments: train[100:105])
     cfg = compose_cfg(f"ckpt_path={run}", "mode=neighbours", "n=5", config_name="generate")
     rows = [
         line.split(",") for line in (generate(cfg).folder / "neighbours.csv").read_text().splitlines()[1:]

@@ -8,7 +8,7 @@ import pytest
 
 import dcgan_lightning
 from dcgan_lightning.__main__ import COMMANDS, list_commands, main
-from dcgan_lightning.config import CONF_DIR
+from dcgan_lightning.config.build import CONF_DIR
 
 MODULES = [line.split()[2] for line in list_commands().splitlines() if "python -m" in line]
 

@@ -9,12 +9,12 @@ import pytest
 from made_runs import make_run, make_sweep
 
 from dcgan_lightning.compare import compare
-from dcgan_lightning.data.cache import LAYOUT, store
-from dcgan_lightning.data.idx import FASHION_MNIST
-from dcgan_lightning.data.sources import locate
-from dcgan_lightning.errors import DataError, DCGANError
-from dcgan_lightning.jobs import read_records, record_files
-from dcgan_lightning.runs import read_runs
+from dcgan_lightning.core.errors import DataError, DCGANError
+from dcgan_lightning.data.fashion_mnist.cache import LAYOUT, store
+from dcgan_lightning.data.fashion_mnist.idx import FASHION_MNIST
+from dcgan_lightning.data.fashion_mnist.sources import locate
+from dcgan_lightning.runs.jobs import read_records, record_files
+from dcgan_lightning.runs.run import read_runs
 
 pytestmark = pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="needs pipes")
 

@@ -14,7 +14,8 @@ from hydra.core.override_parser.overrides_parser import OverridesParser
 
 import dcgan_lightning
 from dcgan_lightning.compare import name_runs
-from dcgan_lightning.config import CONF_DIR, check_command, validate
+from dcgan_lightning.config.build import CONF_DIR
+from dcgan_lightning.config.validate import check_command, validate
 
 ROOT = Path(dcgan_lightning.__file__).resolve().parents[1]
 LONGEST = 220  # lines of the README at the top

@@ -7,11 +7,11 @@ import torch
 from conftest import Compose
 
 from dcgan_lightning.callbacks import TrackedFiles
-from dcgan_lightning.closing import describe_end
-from dcgan_lightning.errors import CollapsedError
+from dcgan_lightning.core.errors import CollapsedError
 from dcgan_lightning.pictures import decode_png
 from dcgan_lightning.systems import DCGAN
 from dcgan_lightning.train import describe_iteration, train
+from dcgan_lightning.training.closing import describe_end
 
 
 def test_result(compose_cfg: Compose, tmp_path: Path) -> None:
@@ -112,7 +112,7 @@ def test_a_run_that_a_callback_ends_is_counted_right_and_goes_on_exactly(
     unbroken = train(compose_cfg(*small)).system.state_dict()
     shutil.rmtree(tmp_path / "run")
     with monkeypatch.context() as patch:
-        patch.setattr("dcgan_lightning.loop.TrackedFiles", AsksToStop)
+        patch.setattr("dcgan_lightning.training.loop.TrackedFiles", AsksToStop)
         result = train(compose_cfg(*small))
     assert (result.epochs, result.iterations) == (1, 3)
     said = describe_end(result.epochs, 5.0, True, result.iterations)

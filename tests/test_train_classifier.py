@@ -7,10 +7,10 @@ import pytest
 import pytorch_lightning as pl
 from conftest import Compose, files_below
 
-from dcgan_lightning import heartbeat
+from dcgan_lightning.core import heartbeat
+from dcgan_lightning.core.errors import DCGANError
 from dcgan_lightning.data import SyntheticDataModule
-from dcgan_lightning.errors import DCGANError
-from dcgan_lightning.evaluation.classifier import accuracy, load_classifier
+from dcgan_lightning.evaluation.fashion_mnist.classifier import accuracy, load_classifier
 from dcgan_lightning.train_classifier import train_classifier
 
 

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import dcgan_lightning
 from dcgan_lightning.__main__ import COMMANDS, list_commands
-from dcgan_lightning.config import CONF_DIR
+from dcgan_lightning.config.build import CONF_DIR
 
 ROOT = Path(dcgan_lightning.__file__).resolve().parents[1]
 
@@ -45,10 +45,10 @@ def test_a_built_wheel_carries_the_configuration_and_runs_anywhere(tmp_path: Pat
         assert commands[script] == f"{module}:main"
         assert callable(importlib.import_module(module).main)
 
-    weights = Path("evaluation", "weights", "fashion_mnist_classifier.safetensors")
+    weights = Path("evaluation", "fashion_mnist", "weights", "fashion_mnist_classifier.safetensors")
     original = Path(dcgan_lightning.__file__).parent / weights
     assert (installed / "dcgan_lightning" / weights).read_bytes() == original.read_bytes()
-    assert (installed / "dcgan_lightning" / "evaluation" / "anchors.json").is_file()
+    assert (installed / "dcgan_lightning" / "evaluation" / "fashion_mnist" / "anchors.json").is_file()
 
     result = subprocess.run(
         [sys.executable, "-m", "dcgan_lightning.train", "--cfg", "job", "--package", "model"],
@@ -59,7 +59,7 @@ def test_a_built_wheel_carries_the_configuration_and_runs_anywhere(tmp_path: Pat
     )
     assert result.returncode == 0, result.stderr
     assert "latent_dim: 100" in result.stdout
-    code = "from dcgan_lightning.config import CONF_DIR; print(CONF_DIR)"
+    code = "from dcgan_lightning.config.validate import CONF_DIR; print(CONF_DIR)"
     where = subprocess.run(
         [sys.executable, "-c", code],
         cwd=elsewhere,

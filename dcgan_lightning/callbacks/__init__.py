@@ -1,7 +1,7 @@
 """What a run leaves behind and shows: one callback, one file, each can be left out."""
 
 from dcgan_lightning.callbacks.averaged_generator import AveragedGenerator
-from dcgan_lightning.callbacks.checkpoints import AtomicCheckpointIO, Checkpoints
+from dcgan_lightning.callbacks.checkpoints import Checkpoints
 from dcgan_lightning.callbacks.collapse import Collapse
 from dcgan_lightning.callbacks.film import Film
 from dcgan_lightning.callbacks.history import History
@@ -12,7 +12,6 @@ from dcgan_lightning.callbacks.stop import GracefulStop
 from dcgan_lightning.callbacks.tracking import TrackedFiles
 
 __all__ = [
-    "AtomicCheckpointIO",
     "AveragedGenerator",
     "Checkpoints",
     "Collapse",

@@ -8,9 +8,9 @@ import pytorch_lightning as pl
 from pytorch_lightning.callbacks import Callback
 from torch import nn
 
-from dcgan_lightning.errors import ConfigError
-from dcgan_lightning.forms import COUNT, NUMBER, Form, fields, tensor
+from dcgan_lightning.core.errors import ConfigError
 from dcgan_lightning.networks.averaging import MovingAverage, measure_statistics
+from dcgan_lightning.runs.forms import COUNT, NUMBER, Form, fields, tensor
 from dcgan_lightning.systems import System
 
 

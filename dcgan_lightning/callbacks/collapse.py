@@ -4,8 +4,8 @@ import pytorch_lightning as pl
 from pytorch_lightning.callbacks import Callback
 from torch import Tensor
 
+from dcgan_lightning.core.errors import CollapsedError
 from dcgan_lightning.data import InMemoryDataModule
-from dcgan_lightning.errors import CollapsedError
 from dcgan_lightning.systems import System
 
 IMAGES = 256  # that are compared, of each kind

@@ -7,9 +7,8 @@ import numpy as np
 import pytorch_lightning as pl
 from pytorch_lightning.callbacks import Callback
 
-from dcgan_lightning.files import write_atomic
-from dcgan_lightning.forms import COUNT, Form, each, fields, nothing_or
-from dcgan_lightning.optional import OptionalSteps
+from dcgan_lightning.core.files import write_atomic
+from dcgan_lightning.core.optional import OptionalSteps
 from dcgan_lightning.pictures import (
     add_captions,
     decode_png,
@@ -18,6 +17,7 @@ from dcgan_lightning.pictures import (
     on_one_canvas,
     title_of,
 )
+from dcgan_lightning.runs.forms import COUNT, Form, each, fields, nothing_or
 from dcgan_lightning.systems import System
 
 

@@ -9,14 +9,14 @@ import pytorch_lightning as pl
 import torch
 from pytorch_lightning.callbacks import Callback
 
-from dcgan_lightning.background import Background
 from dcgan_lightning.callbacks.tables import FIGURE, write_table
-from dcgan_lightning.errors import DivergedError
-from dcgan_lightning.files import write_atomic
-from dcgan_lightning.forms import Form, fields, tensor
-from dcgan_lightning.measured import FIGURES_FILE, Figure, encode_figures
-from dcgan_lightning.optional import OptionalSteps
+from dcgan_lightning.core.background import Background
+from dcgan_lightning.core.errors import DivergedError
+from dcgan_lightning.core.files import write_atomic
+from dcgan_lightning.core.measured import FIGURES_FILE, Figure, encode_figures
+from dcgan_lightning.core.optional import OptionalSteps
 from dcgan_lightning.pictures import draw_curves
+from dcgan_lightning.runs.forms import Form, fields, tensor
 from dcgan_lightning.systems import System, divergence
 
 COUNTERS = ("epoch", "iteration", "seconds")

@@ -11,8 +11,8 @@ from typing import Any
 
 from pytorch_lightning.loggers import CSVLogger, Logger
 
-from dcgan_lightning.files import write_atomic
-from dcgan_lightning.regular_files import read_file
+from dcgan_lightning.core.files import write_atomic
+from dcgan_lightning.core.regular_files import read_file
 
 CSV_FILE = "metrics.csv"
 

@@ -14,9 +14,9 @@ from pytorch_lightning.callbacks import Callback
 from tqdm import tqdm
 from tqdm.contrib.logging import logging_redirect_tqdm
 
-from dcgan_lightning.durations import format_duration
-from dcgan_lightning.heartbeat import LINE_SECONDS, Heartbeat, Pace, has_bar
-from dcgan_lightning.measured import Figure
+from dcgan_lightning.core.durations import format_duration
+from dcgan_lightning.core.heartbeat import LINE_SECONDS, Heartbeat, Pace, has_bar
+from dcgan_lightning.core.measured import Figure
 from dcgan_lightning.systems import System
 
 _BAR_CELLS = 10

@@ -10,11 +10,11 @@ from torch import Tensor
 
 from dcgan_lightning.callbacks.averaged_generator import find_average
 from dcgan_lightning.callbacks.tracking import log_picture
+from dcgan_lightning.core.files import write_atomic
+from dcgan_lightning.core.optional import OptionalSteps
 from dcgan_lightning.data import InMemoryDataModule
-from dcgan_lightning.files import write_atomic
-from dcgan_lightning.optional import OptionalSteps
 from dcgan_lightning.pictures import decode_png, encode_png, make_grid, to_uint8, with_title
-from dcgan_lightning.samples import grid_name
+from dcgan_lightning.runs.folder import grid_name
 from dcgan_lightning.systems import System
 
 

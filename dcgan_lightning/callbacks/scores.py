@@ -17,16 +17,16 @@ from torch import Tensor
 from dcgan_lightning.callbacks.averaged_generator import find_average
 from dcgan_lightning.callbacks.checkpoints import Checkpoints, checkpoints_folder
 from dcgan_lightning.callbacks.tables import FIGURE, write_table
+from dcgan_lightning.config.data import CLASS_NAMES
+from dcgan_lightning.core.errors import ConfigError
+from dcgan_lightning.core.files import write_atomic
+from dcgan_lightning.core.optional import OptionalSteps
+from dcgan_lightning.core.randomness import stream_generator
 from dcgan_lightning.data import InMemoryDataModule
-from dcgan_lightning.errors import ConfigError
 from dcgan_lightning.evaluation.features import FeatureNetwork, load_features
 from dcgan_lightning.evaluation.scores import CHEAP_METRICS, RealImages, check_count, score_images
-from dcgan_lightning.files import write_atomic
-from dcgan_lightning.forms import COUNT, Form, fields, tensor
-from dcgan_lightning.optional import OptionalSteps
 from dcgan_lightning.pictures import draw_scores
-from dcgan_lightning.randomness import stream_generator
-from dcgan_lightning.rules import CLASS_NAMES
+from dcgan_lightning.runs.forms import COUNT, Form, fields, tensor
 from dcgan_lightning.systems import Sampler, System
 
 log = logging.getLogger(__name__)

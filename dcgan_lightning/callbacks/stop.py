@@ -11,9 +11,9 @@ import pytorch_lightning as pl
 from pytorch_lightning.callbacks import Callback
 
 from dcgan_lightning.callbacks.checkpoints import Checkpoints
-from dcgan_lightning.locks import check_ownership
-from dcgan_lightning.meetings import meet
-from dcgan_lightning.processes import ending_signals
+from dcgan_lightning.core.locks import check_ownership
+from dcgan_lightning.core.meetings import meet
+from dcgan_lightning.core.processes import ending_signals
 
 log = logging.getLogger(__name__)
 

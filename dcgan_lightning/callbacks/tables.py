@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 from torch import Tensor
 
-from dcgan_lightning.files import write_atomic
+from dcgan_lightning.core.files import write_atomic
 
 FIGURE = "%.9g"  # nine digits tell all float32 numbers apart
 

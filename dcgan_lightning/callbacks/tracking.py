@@ -11,8 +11,8 @@ from numpy.typing import NDArray
 from pytorch_lightning.callbacks import Callback
 from pytorch_lightning.loggers import Logger, MLFlowLogger, TensorBoardLogger, WandbLogger
 
-from dcgan_lightning.optional import OptionalSteps
-from dcgan_lightning.samples import sample_grids
+from dcgan_lightning.core.optional import OptionalSteps
+from dcgan_lightning.runs.folder import sample_grids
 
 _CHOSEN = frozenset(os.environ)  # by the user, when this process began
 # What Lightning and the callbacks call while a run trains and when it ends

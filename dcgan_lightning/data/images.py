@@ -3,7 +3,7 @@
 import torch
 from torch import Tensor
 
-from dcgan_lightning.errors import DataError
+from dcgan_lightning.core.errors import DataError
 
 IMAGE_SIZE = 28
 MINIMUM_SPREAD = 0.1  # of normalised data; Fashion-MNIST has 0.71, the notebook's doubly normalised one 0.006

@@ -9,15 +9,15 @@ from typing import Literal, get_args
 import torch
 from torch import Tensor, nn
 
-from dcgan_lightning.errors import MissingExtraError, ScoreError, WeightsError, install
-from dcgan_lightning.evaluation.classifier import (
+from dcgan_lightning.core.errors import MissingExtraError, ScoreError, WeightsError, install
+from dcgan_lightning.core.randomness import stream_generator
+from dcgan_lightning.evaluation.fashion_mnist.classifier import (
     FEATURES,
     FashionClassifier,
     describe_weights,
     load_classifier,
     normalize,
 )
-from dcgan_lightning.randomness import stream_generator
 
 FeatureName = Literal["classifier", "random", "pixels", "inception"]
 

@@ -5,8 +5,8 @@ from typing import NamedTuple
 import torch
 from torch import Tensor, nn
 
+from dcgan_lightning.core.randomness import stream_generator
 from dcgan_lightning.evaluation.distances import kth_distances
-from dcgan_lightning.randomness import stream_generator
 
 MANIFOLD_NEIGHBOURS = 3  # of precision and recall
 DENSITY_NEIGHBOURS = 5  # of density and coverage

@@ -5,7 +5,7 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
-from dcgan_lightning.errors import ScoreError
+from dcgan_lightning.core.errors import ScoreError
 
 COPY_PERCENTILE = 1  # of the unseen real images' distances; what is closer is a near-copy
 

@@ -4,7 +4,7 @@ import statistics
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from dcgan_lightning.rules import CLASS_NAMES
+from dcgan_lightning.config.data import CLASS_NAMES
 
 # Each score that is one number, in the order of the tables, and how to read it.
 SCORES = {

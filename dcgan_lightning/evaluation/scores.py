@@ -9,9 +9,10 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from dcgan_lightning.errors import ScoreError
-from dcgan_lightning.evaluation.classifier import class_probabilities, load_classifier
+from dcgan_lightning.config.data import CLASS_NAMES
+from dcgan_lightning.core.errors import ScoreError
 from dcgan_lightning.evaluation.distances import nearest_rows
+from dcgan_lightning.evaluation.fashion_mnist.classifier import class_probabilities, load_classifier
 from dcgan_lightning.evaluation.features import FeatureNetwork, check_images, load_features
 from dcgan_lightning.evaluation.metrics import (
     DENSITY_NEIGHBOURS,
@@ -21,7 +22,6 @@ from dcgan_lightning.evaluation.metrics import (
     manifold_scores,
 )
 from dcgan_lightning.evaluation.newness import Nearest, closest, newness
-from dcgan_lightning.rules import CLASS_NAMES
 
 Metric = Literal["frechet", "kernel", "manifold", "classes", "newness"]
 

@@ -8,8 +8,8 @@ from torch import Tensor, nn
 from torch.nn.modules.batchnorm import _BatchNorm
 from torch.utils.hooks import RemovableHandle
 
+from dcgan_lightning.core.randomness import stream_generator
 from dcgan_lightning.networks.modes import inference
-from dcgan_lightning.randomness import stream_generator
 
 STATISTICS_BATCHES = 8
 STATISTICS_BATCH_SIZE = 256

@@ -10,12 +10,12 @@ from typing import Any, Self
 import torch
 from torch import Tensor, nn
 
-from dcgan_lightning.errors import CheckpointError, MissingExtraError, install
-from dcgan_lightning.files import write_atomic
+from dcgan_lightning.core.errors import CheckpointError, MissingExtraError, install
+from dcgan_lightning.core.files import write_atomic
+from dcgan_lightning.core.regular_files import read_file
 from dcgan_lightning.kernels.choose import FastPaths
 from dcgan_lightning.networks.initialization import Initialization, initialize
 from dcgan_lightning.networks.layers import KerasBatchNorm1d, KerasBatchNorm2d, SameConvTranspose2d
-from dcgan_lightning.regular_files import read_file
 
 START_SIZE = 7  # pixels a side after the dense layer; two layers of stride 2 make it 28
 CONFIG_FILE = "config.json"  # of an exported generator: the arguments, and the checksum of the weights

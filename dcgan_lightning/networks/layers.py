@@ -9,7 +9,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from dcgan_lightning.distributed import mean_over_processes, process_count
+from dcgan_lightning.core.distributed import mean_over_processes, process_count
 from dcgan_lightning.kernels import choose
 from dcgan_lightning.kernels.choose import FastPaths
 from dcgan_lightning.kernels.convolution import Way, conv2d_same, conv_transpose2d_same

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
-from dcgan_lightning.measured import NOTEBOOK_FIGURES, Figure
+from dcgan_lightning.core.measured import NOTEBOOK_FIGURES, Figure
 from dcgan_lightning.pictures.figures import count_in_whole_numbers, figure_of, png_of, with_defaults
 from dcgan_lightning.pictures.plots import running_mean
 

@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, ImageDraw, ImageFont
 
-from dcgan_lightning.errors import MissingExtraError, install
+from dcgan_lightning.core.errors import MissingExtraError, install
 from dcgan_lightning.pictures.grids import square_side
 
 _STRIP = 13  # rows of pixels below a frame, before scaling: the letters have 11

@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
-from dcgan_lightning.durations import format_count
-from dcgan_lightning.measured import NOTEBOOK_FIGURES, Figure, panels_of
+from dcgan_lightning.core.durations import format_count
+from dcgan_lightning.core.measured import NOTEBOOK_FIGURES, Figure, panels_of
 from dcgan_lightning.pictures.figures import (
     COLOURS,
     count_in_whole_numbers,

@@ -12,19 +12,19 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from dcgan_lightning.checkpoints import read_checkpoint
-from dcgan_lightning.errors import CheckpointError, RunFolderError
-from dcgan_lightning.jobs import CONFIG_FILE
-from dcgan_lightning.locks import LOCK_FILE
-from dcgan_lightning.measured import Figure
+from dcgan_lightning.config.nested import look_up
+from dcgan_lightning.core.errors import CheckpointError, RunFolderError
+from dcgan_lightning.core.locks import LOCK_FILE
+from dcgan_lightning.core.measured import Figure
+from dcgan_lightning.core.temporaries import is_temporary
 from dcgan_lightning.pictures import decode_gif, decode_png, encode_gif, encode_png, shrink, square_side
 from dcgan_lightning.reports.elements import Picture, png_size
 from dcgan_lightning.reports.scores import Scores, read_scores
-from dcgan_lightning.rules import look_up
-from dcgan_lightning.run_files import read_figures, read_settings, read_table
-from dcgan_lightning.runs import POSITION
-from dcgan_lightning.samples import sample_grids
-from dcgan_lightning.temporaries import is_temporary
+from dcgan_lightning.runs.checkpoints import read_checkpoint
+from dcgan_lightning.runs.folder import sample_grids
+from dcgan_lightning.runs.jobs import CONFIG_FILE
+from dcgan_lightning.runs.reading import read_figures, read_settings, read_table
+from dcgan_lightning.runs.run import POSITION
 
 log = logging.getLogger(__name__)
 

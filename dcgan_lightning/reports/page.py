@@ -5,7 +5,7 @@ from pathlib import Path
 from string import Template
 
 import dcgan_lightning
-from dcgan_lightning.files import write_atomic
+from dcgan_lightning.core.files import write_atomic
 from dcgan_lightning.reports.material import REPORT_FILE, Material, gather
 from dcgan_lightning.reports.sections import SECTIONS
 

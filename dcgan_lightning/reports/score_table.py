@@ -5,9 +5,9 @@ from html import escape
 
 import numpy as np
 
+from dcgan_lightning.config.data import class_title
 from dcgan_lightning.reports import elements
 from dcgan_lightning.reports.scores import ANCHOR_TITLES, FLOOR, Score, Scores
-from dcgan_lightning.rules import class_title
 
 _ROOM = 0.94  # share of a bar between its ends' places
 

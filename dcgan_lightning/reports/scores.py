@@ -7,8 +7,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from dcgan_lightning.errors import RunFolderError
-from dcgan_lightning.run_files import read_evaluation
+from dcgan_lightning.core.errors import RunFolderError
+from dcgan_lightning.runs.reading import read_evaluation
 
 log = logging.getLogger(__name__)
 

@@ -8,9 +8,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from dcgan_lightning import shell
-from dcgan_lightning.durations import format_duration
-from dcgan_lightning.measured import Figure, panels_of
+from dcgan_lightning.core import shell
+from dcgan_lightning.core.durations import format_duration
+from dcgan_lightning.core.measured import Figure, panels_of
 from dcgan_lightning.reports import charts, elements
 from dcgan_lightning.reports.material import Material
 from dcgan_lightning.reports.score_table import draw_scores, format_score, name_scores

@@ -9,8 +9,8 @@ from torch.nn import functional as F
 from torch.optim import AdamW
 from torch.optim.lr_scheduler import OneCycleLR
 
-from dcgan_lightning.evaluation.classifier import FashionClassifier
-from dcgan_lightning.randomness import reseed_default_generators, stream_generator, stream_seed
+from dcgan_lightning.core.randomness import reseed_default_generators, stream_generator, stream_seed
+from dcgan_lightning.evaluation.fashion_mnist.classifier import FashionClassifier
 
 log = logging.getLogger(__name__)
 

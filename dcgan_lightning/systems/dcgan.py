@@ -6,9 +6,10 @@ import torch
 from torch import Tensor
 from torch.optim import Adam, Optimizer
 
+from dcgan_lightning.core.measured import NOTEBOOK_FIGURES
+from dcgan_lightning.core.randomness import stream_generator
 from dcgan_lightning.kernels import choose
 from dcgan_lightning.kernels.choose import FastPaths
-from dcgan_lightning.measured import NOTEBOOK_FIGURES
 from dcgan_lightning.networks import (
     Discriminator,
     Generator,
@@ -18,8 +19,7 @@ from dcgan_lightning.networks import (
 from dcgan_lightning.networks.averaging import statistics_noise
 from dcgan_lightning.networks.discriminator import IMAGE_SIZE
 from dcgan_lightning.networks.modes import inference
-from dcgan_lightning.randomness import stream_generator
-from dcgan_lightning.sampling import sample_images
+from dcgan_lightning.networks.sampling import sample_images
 from dcgan_lightning.systems.gradients import backpropagate
 from dcgan_lightning.systems.system import System
 

@@ -14,11 +14,11 @@ import torch
 from pytorch_lightning.core.optimizer import LightningOptimizer
 from torch import Tensor
 
-from dcgan_lightning.distributed import average_in_place
-from dcgan_lightning.errors import DivergedError
-from dcgan_lightning.measured import Figure
-from dcgan_lightning.memory import release_freed_memory
-from dcgan_lightning.randomness import reseed_default_generators, stream_seed
+from dcgan_lightning.core.distributed import average_in_place
+from dcgan_lightning.core.errors import DivergedError
+from dcgan_lightning.core.measured import Figure
+from dcgan_lightning.core.memory import release_freed_memory
+from dcgan_lightning.core.randomness import reseed_default_generators, stream_seed
 
 
 class System(pl.LightningModule, ABC):

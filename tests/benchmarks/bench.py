@@ -169,7 +169,7 @@ def main() -> int:
                 content[name] |= parts[name]
                 content["settings"][name] = settings
         if not arguments.quick:
-            from dcgan_lightning.files import write_atomic
+            from dcgan_lightning.core.files import write_atomic
 
             write_atomic(FIGURES, f"{json.dumps(content, indent=1)}\n".encode())
     print(tables(content))

@@ -18,10 +18,10 @@ from omegaconf import DictConfig
 from pytorch_lightning.callbacks import Callback
 from pytorch_lightning.loggers import CSVLogger
 
-from dcgan_lightning import loop
-from dcgan_lightning.config import CONF_DIR
+from dcgan_lightning.config.build import CONF_DIR
 from dcgan_lightning.systems import DCGAN
 from dcgan_lightning.train import RunResult, train
+from dcgan_lightning.training import loop
 
 IMAGES_AN_EPOCH = 60_000  # of Fashion-MNIST
 

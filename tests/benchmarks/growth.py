@@ -194,7 +194,7 @@ def main() -> int:
         from bench_process import versions
         from reliability_machine import hardware
 
-        from dcgan_lightning.files import write_atomic
+        from dcgan_lightning.core.files import write_atomic
 
         made_with = hardware() | {"threads": torch.get_num_threads()} | versions("torch", "pytorch-lightning")
         content = {

@@ -21,13 +21,13 @@ from bench_statistics import markdown_table
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from dcgan_lightning.core.memory import keep_freed_memory
 from dcgan_lightning.kernels import choose
 from dcgan_lightning.kernels.convolution import conv2d_same, conv_transpose2d_same
 from dcgan_lightning.kernels.direct import Direct
 from dcgan_lightning.kernels.dropout import dropout
 from dcgan_lightning.kernels.frequency import Frequency
 from dcgan_lightning.kernels.patches import Patches
-from dcgan_lightning.memory import keep_freed_memory
 from dcgan_lightning.networks.layers import SameConv2d, SameConvTranspose2d
 
 BATCH_SIZES = (16, 32, 64, 256)

@@ -7,9 +7,9 @@ import pytorch_lightning as pl
 import torch
 from pytorch_lightning.callbacks import Callback
 
-from dcgan_lightning.callbacks import AtomicCheckpointIO
 from dcgan_lightning.data import SyntheticDataModule
 from dcgan_lightning.systems import DCGAN
+from dcgan_lightning.training.checkpoint_io import AtomicCheckpointIO
 
 ITERATIONS = 5  # an epoch: 4 batches of 8 and one of 4
 

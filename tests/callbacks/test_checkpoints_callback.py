@@ -5,9 +5,10 @@ import torch
 from callback_training import StopAt, train
 from made_runs import LIGHTNINGS, made_loops
 
-from dcgan_lightning.callbacks import AtomicCheckpointIO, Checkpoints
-from dcgan_lightning.checkpoints import progress, read_checkpoint
-from dcgan_lightning.errors import DivergedError
+from dcgan_lightning.callbacks import Checkpoints
+from dcgan_lightning.core.errors import DivergedError
+from dcgan_lightning.runs.checkpoints import progress, read_checkpoint
+from dcgan_lightning.training.checkpoint_io import AtomicCheckpointIO
 
 
 def names(folder: Path) -> list[str]:

@@ -8,7 +8,7 @@ from callback_training import ITERATIONS, StopAt, train
 from pytorch_lightning.callbacks import Callback
 
 from dcgan_lightning.callbacks import Checkpoints, History
-from dcgan_lightning.errors import DivergedError
+from dcgan_lightning.core.errors import DivergedError
 from dcgan_lightning.systems import DCGAN, METRIC_NAMES
 
 

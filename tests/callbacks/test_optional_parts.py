@@ -11,7 +11,7 @@ from callback_training import StopAt, make_trainer
 from conftest import Compose
 from pytorch_lightning.loggers import CSVLogger, Logger, TensorBoardLogger
 
-from dcgan_lightning import background, train
+from dcgan_lightning import train
 from dcgan_lightning.callbacks import (
     AveragedGenerator,
     Checkpoints,
@@ -29,9 +29,10 @@ from dcgan_lightning.callbacks import (
     tables,
 )
 from dcgan_lightning.callbacks.tracking import start_loggers
-from dcgan_lightning.checkpoints import read_checkpoint
+from dcgan_lightning.core import background
+from dcgan_lightning.core.errors import RunFolderError
 from dcgan_lightning.data import SyntheticDataModule
-from dcgan_lightning.errors import RunFolderError
+from dcgan_lightning.runs.checkpoints import read_checkpoint
 from dcgan_lightning.systems import DCGAN
 
 EPOCHS = 3
@@ -78,7 +79,7 @@ def check(folder: Path, undisturbed: dict[str, Any]) -> None:
 
 def warnings(caplog: pytest.LogCaptureFixture) -> list[str]:
     """What the project warned of; the first lines of a young run's collapse are none of its failures."""
-    lines = [r.getMessage() for r in caplog.records if r.name == "dcgan_lightning.optional"]
+    lines = [r.getMessage() for r in caplog.records if r.name == "dcgan_lightning.core.optional"]
     assert all("broken by the test" in line for line in lines)
     return [line.partition(":")[0] for line in lines]
 
@@ -145,7 +146,9 @@ def test_a_drawing_beside_the_training_does_not_end_it(
     (tmp_path / "history").touch()  # where a folder should be
     run(tmp_path, everything(beside=True))
     check(tmp_path, undisturbed)
-    lines = [record.getMessage() for record in caplog.records if record.name == "dcgan_lightning.optional"]
+    lines = [
+        record.getMessage() for record in caplog.records if record.name == "dcgan_lightning.core.optional"
+    ]
     assert sum("the curves were not drawn" in line for line in lines) == 1
     assert sum("history.csv was not written" in line for line in lines) == 1
 

@@ -10,8 +10,8 @@ from pytorch_lightning.callbacks import Callback
 from pytorch_lightning.utilities.exceptions import SIGTERMException
 
 from dcgan_lightning.callbacks import Checkpoints, GracefulStop
-from dcgan_lightning.checkpoints import progress, read_checkpoint
 from dcgan_lightning.data import SyntheticDataModule
+from dcgan_lightning.runs.checkpoints import progress, read_checkpoint
 from dcgan_lightning.systems import DCGAN
 
 BOTH = (signal.SIGTERM, signal.SIGINT)

@@ -4,7 +4,7 @@ import pytest
 import torch
 
 from dcgan_lightning.callbacks.tables import FIGURE, write_table
-from dcgan_lightning.errors import RunFolderError
+from dcgan_lightning.core.errors import RunFolderError
 
 
 def test_figures_keep_all_their_digits(tmp_path: Path) -> None:

@@ -11,10 +11,10 @@ import numpy as np
 import pytest
 from conftest import RunModule, files_below
 
-from dcgan_lightning.files import fill_folder
-from dcgan_lightning.pretrained import load_generator
-from dcgan_lightning.sampling import sample_images
-from dcgan_lightning.temporaries import is_temporary
+from dcgan_lightning.core.files import fill_folder
+from dcgan_lightning.core.temporaries import is_temporary
+from dcgan_lightning.inference.pretrained import load_generator
+from dcgan_lightning.networks.sampling import sample_images
 
 COMMAND = "dcgan_lightning.generate"
 

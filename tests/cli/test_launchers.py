@@ -11,8 +11,8 @@ import pytest
 import torch
 from torch import Tensor
 
-from dcgan_lightning.checkpoints import progress
-from dcgan_lightning.jobs import read_records
+from dcgan_lightning.runs.checkpoints import progress
+from dcgan_lightning.runs.jobs import read_records
 
 SMALL = (
     "experiment=smoke", "trainer.max_epochs=1", "logger=none", "callbacks.film=null",

@@ -10,7 +10,7 @@ import pytest
 import yaml
 from conftest import RunModule, files_below
 
-from dcgan_lightning.shell import override
+from dcgan_lightning.core.shell import override
 
 SMOKE_FILES = {
     "config.yaml",

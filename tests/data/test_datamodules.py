@@ -3,8 +3,8 @@ from pathlib import Path
 import pytest
 import torch
 
+from dcgan_lightning.core.errors import DataError
 from dcgan_lightning.data import FashionMNISTDataModule, SyntheticDataModule, normalize
-from dcgan_lightning.errors import DataError
 
 
 @pytest.mark.real_data

@@ -2,8 +2,8 @@ import numpy as np
 import pytest
 import torch
 
+from dcgan_lightning.core.errors import DataError
 from dcgan_lightning.data import check_images, normalize
-from dcgan_lightning.errors import DataError
 
 
 def test_all_bytes_become_what_the_notebook_computes() -> None:

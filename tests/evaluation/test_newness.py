@@ -1,7 +1,7 @@
 import pytest
 import torch
 
-from dcgan_lightning.errors import ScoreError
+from dcgan_lightning.core.errors import ScoreError
 from dcgan_lightning.evaluation.newness import Nearest, closest, newness
 
 

@@ -8,7 +8,7 @@ from score_cases import classifier_features, split
 from torch import Tensor
 from torchvision.transforms.functional import gaussian_blur, hflip
 
-from dcgan_lightning.errors import ScoreError
+from dcgan_lightning.core.errors import ScoreError
 from dcgan_lightning.evaluation import CHEAP_METRICS, CLASS_NAMES, METRICS, RealImages, score_images
 from dcgan_lightning.evaluation.scores import canonical_order
 

@@ -6,7 +6,7 @@ import pytest
 import torch
 from safetensors.torch import load_file
 
-from dcgan_lightning.errors import CheckpointError, MissingExtraError
+from dcgan_lightning.core.errors import CheckpointError, MissingExtraError
 from dcgan_lightning.networks import Generator
 from dcgan_lightning.networks.generator import CONFIG_FILE, WEIGHTS_FILE
 

@@ -81,7 +81,7 @@ def test_a_command_draws_whatever_backend_and_matplotlibrc_a_user_has(tmp_path: 
     settings = tmp_path / "matplotlibrc"
     settings.write_bytes(b"text.usetex: True\n\xff")
     code = (
-        "import sys; from dcgan_lightning.commands import run_command\n"
+        "import sys; from dcgan_lightning.cli import run_command\n"
         "def command():\n"
         "    import torchmetrics\n"
         "    from dcgan_lightning.pictures import draw_search\n"

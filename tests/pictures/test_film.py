@@ -4,7 +4,7 @@ import imageio.v3 as imageio
 import numpy as np
 import pytest
 
-from dcgan_lightning.errors import MissingExtraError
+from dcgan_lightning.core.errors import MissingExtraError
 from dcgan_lightning.pictures import (
     add_captions,
     decode_gif,

@@ -7,7 +7,7 @@ from matplotlib import _pylab_helpers
 from matplotlib.figure import Figure
 
 import dcgan_lightning
-from dcgan_lightning.measured import Figure as Measured
+from dcgan_lightning.core.measured import Figure as Measured
 from dcgan_lightning.pictures import (
     decode_png,
     draw_curves,

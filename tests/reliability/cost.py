@@ -21,10 +21,11 @@ import numpy as np
 from hydra import compose, initialize_config_dir
 from pytorch_lightning.plugins.io import TorchCheckpointIO
 
-from dcgan_lightning.callbacks import AtomicCheckpointIO, GracefulStop
-from dcgan_lightning.config import CONF_DIR
+from dcgan_lightning.callbacks import GracefulStop
+from dcgan_lightning.config.build import CONF_DIR
 from dcgan_lightning.systems import DCGAN
 from dcgan_lightning.train import train
+from dcgan_lightning.training.checkpoint_io import AtomicCheckpointIO
 
 
 @contextlib.contextmanager

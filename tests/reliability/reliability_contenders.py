@@ -271,8 +271,8 @@ PLAIN = Plain("plain", ("ckpt_path=last",))
 @functools.cache
 def torchvision_root() -> Path:
     """Return a folder with Fashion-MNIST as torchvision lays it out (made once, of links)."""
-    from dcgan_lightning.data.idx import FASHION_MNIST
-    from dcgan_lightning.data.sources import locate
+    from dcgan_lightning.data.fashion_mnist.idx import FASHION_MNIST
+    from dcgan_lightning.data.fashion_mnist.sources import locate
 
     located = locate(report=lambda sentence: None)
     root = Path(tempfile.mkdtemp())

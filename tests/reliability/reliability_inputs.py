@@ -30,10 +30,10 @@ from reliability_contenders import (
 )
 from reliability_processes import ColdProcess, Finished
 
-from dcgan_lightning.config import CONF_DIR
-from dcgan_lightning.data.idx import FASHION_MNIST
-from dcgan_lightning.data.sources import locate
-from dcgan_lightning.errors import DataError
+from dcgan_lightning.config.build import CONF_DIR
+from dcgan_lightning.core.errors import DataError
+from dcgan_lightning.data.fashion_mnist.idx import FASHION_MNIST
+from dcgan_lightning.data.fashion_mnist.sources import locate
 
 TIMEOUT = 60  # seconds; a bad value that is accepted may train for days
 HYDRAS_LINES = 8  # of Hydra's own answers, which list the options and where it looked for them

@@ -17,7 +17,7 @@ from hydra import compose, initialize_config_dir
 from omegaconf import DictConfig
 from reliability_contenders import FAULTS, OURS, Outcome, difference
 
-from dcgan_lightning.config import CONF_DIR
+from dcgan_lightning.config.build import CONF_DIR
 from dcgan_lightning.train import train
 
 EPOCHS, ITERATIONS = 3, 6

@@ -27,9 +27,9 @@ from reliability_contenders import OURS, PLAIN, Contender, Outcome
 from reliability_interruptions import interruptions
 from reliability_machine import hardware
 
-from dcgan_lightning.errors import RunFolderError
-from dcgan_lightning.files import write_atomic
-from dcgan_lightning.locks import locked
+from dcgan_lightning.core.errors import RunFolderError
+from dcgan_lightning.core.files import write_atomic
+from dcgan_lightning.core.locks import locked
 
 FIGURES = Path(__file__).with_name("figures.json")
 # Where the short form shows the plain script's answer as well as the long one, in a fraction of the time.

@@ -9,8 +9,8 @@ from typing import Any
 import pytest
 from reliability_contenders import OURS
 
-from dcgan_lightning.jobs import read_records
-from dcgan_lightning.runs import read_runs
+from dcgan_lightning.runs.jobs import read_records
+from dcgan_lightning.runs.run import read_runs
 
 SWEEP = (
     *("-m", "experiment=smoke", "run_name=sweep", "trainer.max_epochs=1,2", "seed=0,1"),

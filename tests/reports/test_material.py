@@ -7,11 +7,11 @@ import numpy as np
 import pytest
 from report_runs import NAME, grid, make_bare_run, make_run
 
-from dcgan_lightning.errors import RunFolderError
+from dcgan_lightning.core.errors import RunFolderError
+from dcgan_lightning.core.temporaries import temporary_path
 from dcgan_lightning.pictures import decode_gif, decode_png, encode_gif
 from dcgan_lightning.reports.elements import png_size
 from dcgan_lightning.reports.material import choose_frames, gather
-from dcgan_lightning.temporaries import temporary_path
 
 
 def test_everything_of_a_run(tmp_path: Path) -> None:

@@ -5,7 +5,7 @@ import re
 
 import pytest
 
-from dcgan_lightning.rules import batch_size_problem, iterations_of_epoch, limit_problem
+from dcgan_lightning.config.data import batch_size_problem, iterations_of_epoch, limit_problem
 
 
 def followed(problem: str) -> list[int]:

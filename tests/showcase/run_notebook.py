@@ -18,7 +18,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from dcgan_lightning.files import write_atomic
+from dcgan_lightning.core.files import write_atomic
 
 
 def code_cells(notebook: Mapping[str, Any]) -> list[dict[str, Any]]:

@@ -3,7 +3,7 @@ import pytorch_lightning as pl
 import torch
 
 from dcgan_lightning.data import LabelledBatches, SyntheticDataModule
-from dcgan_lightning.evaluation.classifier import accuracy, encode_weights
+from dcgan_lightning.evaluation.fashion_mnist.classifier import accuracy, encode_weights
 from dcgan_lightning.systems import Classification
 
 

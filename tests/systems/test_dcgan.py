@@ -7,8 +7,9 @@ import torch
 from pytorch_lightning.callbacks import Callback
 from torch.testing import assert_close
 
+from dcgan_lightning.core.errors import DivergedError
+from dcgan_lightning.core.randomness import stream_generator, stream_seed
 from dcgan_lightning.data import SyntheticDataModule
-from dcgan_lightning.errors import DivergedError
 from dcgan_lightning.kernels.choose import FastPaths
 from dcgan_lightning.networks import (
     Discriminator,
@@ -17,7 +18,6 @@ from dcgan_lightning.networks import (
     discriminator_loss,
     generator_loss,
 )
-from dcgan_lightning.randomness import stream_generator, stream_seed
 from dcgan_lightning.systems import DCGAN, METRIC_NAMES
 
 SIZES = {"latent_dim": 6, "generator_channels": (8, 6, 4), "discriminator_channels": (4, 6)}

@@ -1,0 +1,110 @@
+"""Commands that end well: a user's mistake is one line on stderr and exit code 1, and no traceback."""
+
+import os
+import signal
+import sys
+from collections.abc import Callable
+from typing import Any, NoReturn
+
+from omegaconf.errors import OmegaConfBaseException
+from yaml import YAMLError
+
+from dcgan_lightning.config.command_line import read_arguments
+from dcgan_lightning.config.hydra_files import leaving_nothing
+from dcgan_lightning.config.messages import _is_hydras, _missing_plugin, _not_text, one_line
+from dcgan_lightning.core.devices import shorten_spinning
+from dcgan_lightning.core.errors import ConfigError, DCGANError
+from dcgan_lightning.core.processes import ending_signals, is_first_process, note_command
+from dcgan_lightning.core.streams import keep_streams
+
+# run_command sets HYDRA_FULL_ERROR for Hydra and hands the user's choice down to the job's other processes.
+_USERS_CHOICE = "DCGAN_FULL_ERROR"
+# Optuna's, of a search that goes on.
+_OTHER_CHOICES = ("does not support dynamic value space", "Cannot set different distribution kind")
+_NO_OPTION = (
+    "a group such as data cannot be null; choose one of its options, none for callbacks and logger, or leave "
+    "experiment and sweep out"
+)
+SHOW_TRACEBACKS = os.environ.get(_USERS_CHOICE, os.environ.get("HYDRA_FULL_ERROR")) == "1"
+
+
+def _signal_name(error: BaseException) -> str:
+    """Return what stopped a job, from how it ends."""
+    is_hangup = isinstance(error, SystemExit) and error.code == 129
+    return "Ctrl-C" if isinstance(error, KeyboardInterrupt) else "SIGHUP" if is_hangup else "SIGTERM"
+
+
+def run_command(command: Callable[[], Any], config_name: str = "train") -> NoReturn:
+    """Run a Hydra command and end the process: a user's mistake is one line on stderr and exit code 1.
+
+    ``HYDRA_FULL_ERROR=1`` in the environment shows the traceback instead.
+    """
+    from hydra.errors import HydraException
+
+    keep_streams()
+    shorten_spinning()
+    os.environ[_USERS_CHOICE] = "1" if SHOW_TRACEBACKS else "0"
+    os.environ["HYDRA_FULL_ERROR"] = "1"  # Hydra then leaves its errors to us
+    # Commands draw into files only. Torchmetrics imports Matplotlib, which refuses a backend that it does
+    # not know and a matplotlibrc that is not UTF-8.
+    os.environ |= {"MPLBACKEND": "agg", "MATPLOTLIBRC": os.devnull}
+    note_command()
+    try:
+        read_arguments(config_name)
+        leaving_nothing(command)
+    except KeyboardInterrupt:
+        print("stopped by Ctrl-C", file=sys.stderr)
+        sys.exit(130)
+    except (DCGANError, HydraException, OmegaConfBaseException, YAMLError, OSError) as error:
+        refuse(error, config_name)
+    except UnicodeDecodeError as error:
+        refuse(ConfigError(_not_text(error)), config_name)
+    except ValueError as error:
+        if str(error) in ("Record does not exist.", "No trials are completed yet."):  # Optuna's, of its best
+            refuse(ConfigError("no job of this search gave a score; see above what ended them"), config_name)
+        if any(text in str(error) for text in _OTHER_CHOICES):
+            remedy = "give the same ones, or another run_name"
+            refuse(
+                ConfigError(f"this study was begun with other choices for a setting; {remedy}"), config_name
+            )
+        if "Config group override" in str(error):  # Hydra's answer to group=null
+            refuse(ConfigError(_NO_OPTION), config_name)
+        if not _is_hydras(error):
+            raise
+        refuse(error, config_name)
+    except Exception as error:
+        extra = _missing_plugin(error)
+        if extra is None and not _is_hydras(error):
+            raise
+        refuse(extra or error, config_name)
+    sys.exit(0)
+
+
+def work_where_typed() -> None:
+    """Return to the folder where the command was typed, so that relative paths mean what they meant there.
+
+    ``hydra.job.chdir=true`` leaves it for the run's folder, where all files go anyway.
+    """
+    from hydra.core.hydra_config import HydraConfig
+
+    if HydraConfig.get().job.chdir:
+        os.chdir(HydraConfig.get().runtime.cwd)
+
+
+def end_on_signals() -> None:
+    """Let SIGTERM and SIGHUP end this process as Ctrl-C does: nothing half-made is left."""
+
+    def end(number: int, frame: object) -> NoReturn:
+        sys.exit(128 + number)
+
+    for number in ending_signals():
+        signal.signal(number, end)
+
+
+def refuse(error: Exception, config_name: str = "train") -> NoReturn:
+    """Print what is wrong in one line, or in one for each failed job of a sweep, and end with exit code 1."""
+    if SHOW_TRACEBACKS:
+        raise error
+    if is_first_process() or not getattr(error, "is_shared", False):
+        print(f"error: {one_line(error, config_name)}", file=sys.stderr)
+    sys.exit(1)

@@ -1,0 +1,1 @@
+"""What may be set, and the checks that refuse everything else. Imports no PyTorch."""

@@ -1,0 +1,60 @@
+"""From conf/ to plain values, and from values to objects."""
+
+import inspect
+import re
+from pathlib import Path
+from typing import Any, cast
+
+from omegaconf import DictConfig, OmegaConf
+
+from dcgan_lightning.config.nested import did_you_mean
+from dcgan_lightning.config.training import EXTRAS
+from dcgan_lightning.core.errors import ConfigError, DCGANError, MissingExtraError, install, is_out_of_memory
+
+_PACKAGE = Path(__file__).resolve().parents[1]
+
+
+# An installed wheel carries conf/ inside the package; a checkout has it beside.
+CONF_DIR = str(next(folder for folder in (_PACKAGE / "conf", _PACKAGE.parent / "conf") if folder.is_dir()))
+
+
+def plain(cfg: DictConfig, resolve: bool = True) -> dict[str, Any]:
+    """Return a configuration as plain dicts, lists and values."""
+    return cast(dict[str, Any], OmegaConf.to_container(cfg, resolve=resolve))
+
+
+def build(part: DictConfig, **others: Any) -> Any:
+    """Return the object that a part of the configuration describes.
+
+    Raises:
+        ConfigError: Its class does not take the values.
+        MissingExtraError: It needs a package that is not installed.
+    """
+    from hydra.errors import InstantiationException
+    from hydra.utils import instantiate
+
+    try:
+        return instantiate(part, _convert_="all", **others)
+    except InstantiationException as error:
+        key, cause = part._get_full_key(None), error.__cause__ or error
+        if isinstance(cause, DCGANError) or is_out_of_memory(cause):
+            raise cause from None
+        if isinstance(cause, ModuleNotFoundError) and key in EXTRAS:
+            raise MissingExtraError(
+                f"{key} needs a package that is not installed; {install(EXTRAS[key])}"
+            ) from error
+        raise ConfigError(_constructor_problem(key, part, " ".join(str(cause).split()))) from error
+
+
+def _constructor_problem(key: str, part: DictConfig, reason: str) -> str:
+    """Return in a line why a class did not take its settings; Python's words name no keys."""
+    name = str(part._target_).rpartition(".")[2]
+    if match := re.match(rf"{name}\.__init__\(\) got an unexpected keyword argument '(\w+)'", reason):
+        from hydra.utils import get_class
+
+        known = [f"{key}.{parameter}" for parameter in inspect.signature(get_class(part._target_)).parameters]
+        wrong = f"{key}.{match[1]}"
+        return f"unknown key {wrong!r}{did_you_mean(wrong, known)}"
+    if match := re.match(rf"{name}\.__init__\(\) missing .* required .* arguments?: '(\w+)'", reason):
+        return f"{key}.{match[1]} is missing; set it with +{key}.{match[1]}=..."
+    return f"{key}: {reason}"

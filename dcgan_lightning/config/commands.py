@@ -1,0 +1,96 @@
+"""What the configurations of the commands other than the main job may hold: each has all its keys here."""
+
+from collections.abc import Callable, Mapping
+from typing import Any, NamedTuple
+
+from dcgan_lightning.config.checks import (
+    Check,
+    averaged,
+    below_one,
+    device,
+    flag,
+    not_negative,
+    one_of,
+    optional,
+    positive,
+    seed,
+    some_of,
+    text,
+    threads,
+    trained,
+    whole,
+)
+from dcgan_lightning.config.data import DATA_RULES, FASHION_MNIST_COUNT
+from dcgan_lightning.config.generate import GENERATE_RULES, generate_problem
+
+EXPORT_FORMATS = ("safetensors", "onnx", "torch_export")
+
+
+def _formats(value: Any) -> str | None:
+    names = value if isinstance(value, list) else [value]
+    good = value == "all" or (names and all(name in EXPORT_FORMATS for name in names))
+    return None if good else f"one of {', '.join(EXPORT_FORMATS)}, a list of them, or all"
+
+
+def _run(value: Any) -> str | None:
+    return text(value) and "the folder of a run, as in run=outputs/first"
+
+
+def _runs(value: Any) -> str | None:
+    good = isinstance(value, list) and value and not any(map(text, value))
+    return None if good else "a list of folders, given as in outputs/a outputs/b"
+
+
+class Command(NamedTuple):
+    """A command's configuration.
+
+    Attributes:
+        rules: A check for each of its keys; those of the group data are optional.
+        problem: Returns why values, each good by itself, do not go together, or None if they do.
+    """
+
+    rules: Mapping[str, Check]
+    problem: Callable[[Mapping[str, Any]], str | None] = lambda values: None
+
+
+# By the name of the primary configuration.
+COMMANDS = {
+    "compare": Command({"runs": _runs, "output_dir": optional(text)}),
+    "describe": Command({"seed": seed, "paths.output_dir": text} | DATA_RULES),
+    "evaluate": Command(
+        {
+            "ckpt_path": optional(text),
+            "count": whole(1, FASHION_MNIST_COUNT),
+            "seeds": some_of(seed, 100),
+            "features": one_of("classifier", "random", "pixels", "inception"),
+            "weights": optional(text),
+            "averaged": averaged,
+            "metrics": some_of(one_of("frechet", "kernel", "manifold", "classes", "newness"), 5),
+            "device": device,
+            "threads": threads,
+            "anchors": flag,
+            "seed": seed,
+            "paths.output_dir": text,
+        }
+        | DATA_RULES
+    ),
+    "export": Command(
+        {"ckpt_path": trained, "format": _formats, "averaged": averaged, "output_dir": optional(text)}
+        | {"threads": threads}
+    ),
+    "generate": Command(GENERATE_RULES, generate_problem),
+    "report": Command({"run": _run}),
+    "train_classifier": Command(
+        {
+            "seed": seed,
+            "threads": whole(1, 1024),
+            "epochs": whole(1, 1000),
+            "shift": whole(0, 14),
+            "classifier.lr": positive,
+            "classifier.weight_decay": not_negative,
+            "classifier.dropout": below_one,
+            "paths.output_dir": text,
+        }
+        | DATA_RULES
+    ),
+}

@@ -1,0 +1,84 @@
+"""What the configuration of ``generate`` may hold."""
+
+import math
+from collections.abc import Mapping
+from typing import Any
+
+from dcgan_lightning.config.checks import (
+    Check,
+    averaged,
+    device,
+    flag,
+    frame_ms,
+    one_of,
+    optional,
+    seed,
+    text,
+    threads,
+    trained,
+    whole,
+)
+from dcgan_lightning.config.data import CLASS_NAMES, DATA_RULES
+
+GENERATE_RULES: dict[str, Check] = {
+    "ckpt_path": trained,
+    "averaged": averaged,
+    "mode": one_of("images", "interpolate", "walk", "neighbours", "atlas"),
+    "seed": seed,
+    "first": whole(0, 1_000_000_000),
+    "n": optional(whole(1, 1_000_000)),
+    "class": optional(one_of(*CLASS_NAMES)),
+    "pool": optional(whole(1, 1_000_000)),
+    "k": whole(1, 20),
+    "steps": whole(1, 240),
+    "tours": whole(1, 25),
+    "format": one_of("gif", "mp4"),
+    "frame_ms": frame_ms(20),
+    "columns": optional(whole(1, 100)),
+    "scale": whole(1, 16),
+    "png": flag,
+    "npz": flag,
+    "output_dir": optional(text),
+    "device": device,
+    "threads": threads,
+} | DATA_RULES
+# What n counts in each mode: a name, the number if none is given, the smallest and the largest.
+GENERATE_COUNTS = {
+    "images": ("images", 64, 1, 1_000_000),
+    "interpolate": ("points", 8, 2, 100),
+    "walk": ("points", 8, 2, 100),
+    "neighbours": ("images", 10, 1, 100),
+    "atlas": ("images a class", 10, 1, 100),
+    "class": ("images", 10, 1, 10_000),  # mode=atlas with class=...
+}
+FILM_PIXELS = 300_000_000  # of all frames together; they are held in memory
+
+
+def generate_problem(values: Mapping[str, Any]) -> str | None:
+    """Return why values of ``generate``, each good by itself, do not go together, or None if they do."""
+    mode, garment, n = values["mode"], values["class"], values["n"]
+    if garment and mode != "atlas":
+        return f"class={garment} goes with mode=atlas only; got mode={mode}"
+    if values["npz"] and mode != "images":
+        return f"npz=true goes with mode=images only; got mode={mode}"
+    things, _, smallest, largest = GENERATE_COUNTS["class" if garment else mode]
+    if n is not None and not smallest <= n <= largest:
+        where = f"mode={mode} class={garment}" if garment else f"mode={mode}"
+        return f"n must be from {smallest} to {largest:,} {things} with {where}; got {n}"
+    if mode in ("interpolate", "walk"):
+        frames, side = film_size(values)
+        if frames * side**2 > FILM_PIXELS:
+            return (
+                f"the film would have {frames:,} frames of {side} x {side} pixels; "
+                "use a smaller n, steps, tours or scale"
+            )
+    return None
+
+
+def film_size(values: Mapping[str, Any]) -> tuple[int, int]:
+    """Return the number of frames and their side in pixels of mode=interpolate or mode=walk."""
+    points = values["n"] or GENERATE_COUNTS[values["mode"]][1]
+    if values["mode"] == "interpolate":
+        return (points - 1) * values["steps"] + 1, 28 * 2 * values["scale"]
+    columns = math.isqrt(values["tours"] - 1) + 1
+    return points * values["steps"], (30 * columns + 2) * values["scale"]

@@ -1,0 +1,142 @@
+"""What the main job's configuration may hold."""
+
+import re
+from typing import Any
+
+from dcgan_lightning.config.checks import (
+    Check,
+    below_one,
+    flag,
+    frame_ms,
+    gif_name,
+    list_of,
+    not_negative,
+    number,
+    one_of,
+    optional,
+    positive,
+    run_name,
+    seed,
+    share,
+    share_or_count,
+    text,
+    threads,
+    whole,
+)
+from dcgan_lightning.config.data import DATA_RULES
+
+# Classes, by their public names: a path deeper into a module could reach whatever that module imports.
+ALLOWED_TARGETS = re.compile(
+    r"dcgan_lightning\.(data|systems|callbacks)\.[A-Z]\w*"
+    r"|pytorch_lightning\.(Trainer|(loggers|callbacks)\.[A-Z]\w*)"
+)
+
+
+def _devices(value: Any) -> str | None:
+    is_list = isinstance(value, list) and value and not any(whole(0)(number) for number in value)
+    good = value == "auto" or is_list or whole(1)(value) is None
+    return None if good else "a whole number of at least 1, a list of device numbers as [0, 1], or auto"
+
+
+TRAINING_RULES: dict[str, Check] = {
+    "seed": seed,
+    "model.seed": seed,
+    "logger.csv.name": run_name,
+    "logger.tensorboard.name": run_name,
+    "run_name": run_name,
+    "ckpt_path": optional(text),
+    "threads": threads,
+    "tf32": flag,
+    "report": flag,
+    "paths.output_dir": text,
+    **DATA_RULES,
+    "model.latent_dim": whole(1, 65_536),
+    "model.generator_channels": list_of(whole(1, 4096), 3),
+    "model.discriminator_channels": list_of(whole(1, 4096), 2),
+    "model.image_channels": one_of(1, 3),
+    "model.negative_slope": not_negative,
+    "model.dropout": below_one,
+    "model.initialization": one_of("glorot_uniform", "normal"),
+    "model.generator_lr": positive,
+    "model.discriminator_lr": positive,
+    "model.betas": list_of(below_one, 2),
+    "model.adam_eps": positive,
+    "model.accuracy_threshold": number("a number", lambda value: True),
+    "model.fast_paths": one_of("auto", True, False),
+    "model.compile_mode": one_of(None, "default", "reduce-overhead", "max-autotune"),
+    "model.batch_size": whole(2),
+    "trainer.accelerator": one_of("auto", "cpu", "gpu", "cuda"),
+    "trainer.devices": _devices,
+    "trainer.num_nodes": whole(1),
+    "trainer.precision": one_of("32-true", "bf16-mixed"),
+    "trainer.max_epochs": whole(1),
+    "trainer.limit_train_batches": share_or_count,
+    "trainer.log_every_n_steps": whole(1),
+    "trainer.profiler": one_of(None, "simple", "advanced"),
+    "trainer.deterministic": one_of(True, False, "warn"),
+    "trainer.benchmark": optional(flag),
+    "trainer.detect_anomaly": flag,
+    "trainer.enable_progress_bar": flag,
+    "trainer.enable_model_summary": flag,
+    "trainer.num_sanity_val_steps": one_of(0),
+    "trainer.limit_val_batches": one_of(0),
+    "trainer.use_distributed_sampler": one_of(False),
+    "trainer.default_root_dir": text,
+    "callbacks.sample_grid.every_n_iterations": whole(1),
+    "callbacks.sample_grid.rows": whole(1, 100),
+    "callbacks.sample_grid.columns": whole(1, 100),
+    "callbacks.sample_grid.scale": whole(1, 64),
+    "callbacks.sample_grid.averaged": flag,
+    "callbacks.averaged_generator.decay": number("a number above 0 and below 1", lambda value: 0 < value < 1),
+    "callbacks.scores.every_n_epochs": whole(1),
+    "callbacks.scores.count": whole(129, 60_000),
+    "callbacks.scores.averaged": optional(flag),
+    "callbacks.collapse.least_variety": share,
+    "callbacks.collapse.after_epochs": whole(1),
+    "callbacks.history.plot_every_n_epochs": whole(0),
+    "callbacks.history.background": optional(flag),
+    "callbacks.checkpoint.every_n_epochs": whole(1),
+    "callbacks.checkpoint.every_n_iterations": optional(whole(1)),
+    "callbacks.film.file_name": gif_name,
+    "callbacks.film.frame_ms": frame_ms(10),
+    "callbacks.progress.refresh_seconds": not_negative,
+    "callbacks.progress.line_seconds": positive,
+}
+TOP_LEVEL = {
+    "seed",
+    "run_name",
+    "ckpt_path",
+    "threads",
+    "tf32",
+    "report",
+    "paths",
+    "data",
+    "model",
+    "trainer",
+    "callbacks",
+    "logger",
+}
+# In these groups every key has a rule; callbacks and loggers of Lightning check theirs themselves.
+CLOSED_GROUPS = ("paths", "data", "model", "trainer")
+NOT_OFFERED = {
+    "trainer.max_steps": "it counts optimizer steps, two an iteration; use trainer.max_epochs and "
+    "trainer.limit_train_batches",
+    "trainer.max_time": "it would end an epoch in its middle; use SIGTERM, as the command timeout does, "
+    "and go on with ckpt_path=last",
+    "trainer.strategy": "it follows from trainer.devices and trainer.num_nodes",
+    "trainer.gradient_clip_val": "the training step handles its gradients itself",
+    "trainer.accumulate_grad_batches": "the training step handles its gradients itself; use data.batch_size",
+}
+# Parts of the configuration that need an optional extra, and its name.
+EXTRAS = {f"logger.{name}": name for name in ("tensorboard", "wandb", "mlflow")}
+REQUIRED_GROUPS = {"data": "fashion_mnist", "model": "dcgan", "trainer": "auto"}  # and an option of each
+REQUIRED = (
+    "seed",
+    "run_name",
+    "paths.output_dir",
+    "data.batch_size",
+    "trainer.max_epochs",
+    "trainer.accelerator",
+    "trainer.devices",
+    "model.batch_size",
+)

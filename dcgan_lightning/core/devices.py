@@ -1,0 +1,165 @@
+"""What a run trains on: accelerator, processes, threads; PyTorch is imported only where needed."""
+
+import os
+from collections.abc import Mapping
+from typing import Any
+
+from dcgan_lightning.core.errors import ConfigError
+from dcgan_lightning.core.processes import is_parallel_job
+
+
+def check_processes(trainer: Mapping[str, Any], is_sweep: bool) -> int:
+    """Return how many processes train together.
+
+    Args:
+        trainer: The configuration's group of this name.
+        is_sweep: Whether this is one job of several.
+
+    Raises:
+        ConfigError: They are several, Lightning has to start them, and the job is one of a sweep.
+        ProcessError: They are several, and the port where they are to meet is taken.
+    """
+    processes = count_processes(trainer)
+    if processes is None:
+        import torch
+
+        cards = 0 if trainer["accelerator"] == "cpu" else torch.cuda.device_count()
+        processes = max(cards, 1) * trainer.get("num_nodes", 1)
+    started_by_slurm = os.environ.get("SLURM_NTASKS") == str(processes)
+    if processes > 1 and is_sweep and not started_by_slurm:
+        raise ConfigError(
+            f"trainer.devices={trainer['devices']} in a sweep: the job's other processes would be started "
+            "with the sweep's command line and would start the whole sweep again; run such jobs one by one"
+        )
+    if processes > 1:
+        from dcgan_lightning.core.meetings import check_environment
+
+        check_environment()
+    return processes
+
+
+def choose_accelerator(accelerator: str) -> str:
+    """Return "cuda" or "cpu": what was asked for, or with "auto" the better one that is there."""
+    import torch
+
+    if accelerator == "cpu":
+        return "cpu"
+    if torch.cuda.is_available():
+        return "cuda"
+    if accelerator == "auto":
+        return "cpu"
+    raise ConfigError(
+        f"trainer.accelerator={accelerator}: PyTorch finds no CUDA device; use trainer=auto or trainer=cpu"
+    )
+
+
+def choose_device(device: str) -> str:
+    """Return "cuda" or "cpu", for commands that do not train: "auto" is the better one that is there."""
+    import torch
+
+    if device == "auto":
+        return "cuda" if torch.cuda.is_available() else "cpu"
+    if device == "cuda" and not torch.cuda.is_available():
+        raise ConfigError("device=cuda: PyTorch finds no CUDA device; use device=auto or device=cpu")
+    return device
+
+
+def card_of_job(trainer: Mapping[str, Any], accelerator: str, job: int) -> int | None:
+    """Return the CUDA card of one of several jobs at once on this machine, which share its cards in turn.
+
+    Each of them would take the first card. Where SLURM or Ray gives a job a card, it sees no other one.
+
+    Args:
+        trainer: The configuration's group of this name.
+        accelerator: From `choose_accelerator`.
+        job: Its number in the sweep.
+
+    Returns:
+        Its number, which is now PyTorch's current card; None leaves the choice to Lightning.
+    """
+    if accelerator != "cuda" or trainer["devices"] != 1 or not is_parallel_job():
+        return None
+    import torch
+
+    card = job % torch.cuda.device_count()
+    torch.cuda.set_device(card)
+    return card
+
+
+def threads_of_job(launcher: Mapping[str, Any]) -> int | None:
+    """Return how many CPU threads a job of a sweep uses; None lets PyTorch decide.
+
+    joblib and Ray divide the cores among their jobs through OMP_NUM_THREADS, which PyTorch reads; submitit
+    knows a number for each job and leaves it to the job.
+
+    Args:
+        launcher: Hydra's configuration of what starts the jobs.
+    """
+    return None if "OMP_NUM_THREADS" in os.environ else launcher.get("cpus_per_task")
+
+
+def set_threads(threads: int | None, accelerator: str = "cpu", processes: int = 1) -> None:
+    """Set the number of CPU threads.
+
+    Args:
+        threads: The number for each process; None lets PyTorch decide, and several processes on a CPU share
+            its cores.
+        accelerator: From `choose_accelerator`.
+        processes: How many train on this machine.
+    """
+    import torch
+
+    shares_cores = processes > 1 and accelerator == "cpu" and "OMP_NUM_THREADS" not in os.environ
+    if threads is None and shares_cores:
+        threads = max(1, torch.get_num_threads() // processes)
+    if threads is not None:
+        torch.set_num_threads(threads)
+        if processes > 1:  # else Lightning sets a number of its own when it starts the others
+            os.environ["OMP_NUM_THREADS"] = str(threads)
+
+
+def shorten_spinning() -> None:
+    """Let PyTorch's idle CPU threads sleep soon, unless the user has chosen how they wait.
+
+    A thread that has done its part of an operation waits for the next one. GNU's OpenMP lets it spin for up
+    to a millisecond, which takes the core from the thread that it waits for where other programs run.
+    PyTorch's library reads this when it is loaded, so this comes before PyTorch is imported.
+
+    Source:
+        https://gcc.gnu.org/onlinedocs/libgomp/GOMP_005fSPINCOUNT.html
+    """
+    if not {"GOMP_SPINCOUNT", "OMP_WAIT_POLICY", "KMP_BLOCKTIME"} & os.environ.keys():
+        os.environ["GOMP_SPINCOUNT"] = "1000"
+
+
+def set_tf32(is_on: bool) -> None:
+    """Choose whether CUDA cards compute float32 products and convolutions as TensorFloat-32.
+
+    PyTorch's own default is to do so for convolutions only.
+    """
+    import torch
+
+    # Not PyTorch's newer names for them: Lightning and the compiler read these, which then raise an error.
+    torch.set_float32_matmul_precision("high" if is_on else "highest")
+    torch.backends.cudnn.allow_tf32 = is_on
+
+
+def describe_environment(accelerator: str) -> dict[str, Any]:
+    """Return what a run's bits depend on besides its settings."""
+    import torch
+
+    if accelerator == "cuda":
+        return {
+            "torch": str(torch.__version__),
+            "device": torch.cuda.get_device_name(),
+            "tf32": torch.backends.cudnn.allow_tf32,
+        }
+    return {"torch": str(torch.__version__), "device": "cpu", "threads": torch.get_num_threads()}
+
+
+def count_processes(trainer: Mapping[str, Any]) -> int | None:
+    """Return how many processes train together, one for each device; None for devices=auto."""
+    devices = trainer.get("devices", 1)
+    if devices == "auto":
+        return None
+    return (len(devices) if isinstance(devices, list) else devices) * trainer.get("num_nodes", 1)

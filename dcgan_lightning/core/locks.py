@@ -1,0 +1,229 @@
+"""The lock of a run's folder: one process owns the folder, and notices when it does not own it any more."""
+
+import contextlib
+import errno
+import os
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+from dcgan_lightning.core.errors import RunFolderError
+from dcgan_lightning.core.regular_files import open_regular
+
+try:
+    import fcntl
+except ImportError:  # Windows has no such locks; runs are not guarded against each other there
+    fcntl = None  # type: ignore[assignment]
+
+LOCK_FILE = ".lock"
+# Of file systems without locks, such as some network drives.
+_NO_LOCKS = (errno.ENOLCK, errno.ENOSYS, errno.ENOTSUP, errno.EOPNOTSUPP)
+
+
+@dataclass(frozen=True)
+class Ownership:
+    """What a process owns while it runs: a folder, known by its lock file, which is open all the time.
+
+    Attributes:
+        folder: Absolute.
+        device: Of the lock file.
+        inode: Of the lock file; no other file can get this number while the lock file is open.
+    """
+
+    folder: Path
+    device: int
+    inode: int
+
+    def check(self) -> None:
+        """Refuse to go on if the folder is gone or belongs to another process.
+
+        Raises:
+            RunFolderError: It does.
+        """
+        try:
+            found = os.lstat(self.folder / LOCK_FILE)
+        except OSError:
+            what = f"{LOCK_FILE} in it was" if self.folder.is_dir() else "it was"
+            raise _lost(self.folder, f"{what} deleted or moved away") from None
+        if (found.st_dev, found.st_ino) != (self.device, self.inode):
+            raise _lost(self.folder, "another process has taken its place")
+
+    def covers(self, path: Path | str) -> bool:
+        """Return whether a path lies in the folder."""
+        return Path(os.path.abspath(path)).is_relative_to(self.folder)
+
+
+_owned: list[Ownership] = []  # by this process
+
+
+def ownership_of(path: Path | str) -> Ownership | None:
+    """Return what this process owns and a path lies in, if it does."""
+    return next((owned for owned in reversed(_owned) if owned.covers(path)), None)
+
+
+def check_ownership(path: Path | str) -> None:
+    """Refuse to write into a folder that this process locked and has lost since.
+
+    Raises:
+        RunFolderError: The folder is gone or belongs to another process.
+    """
+    if (owned := ownership_of(path)) is not None:
+        owned.check()
+
+
+@contextlib.contextmanager
+def locked(folder: Path) -> Iterator[Ownership]:
+    """Own a folder while the block runs. The kernel releases it when the process ends, however it ends.
+
+    Args:
+        folder: Made if missing, and then removed if empty in the end; the lock is its file ``.lock``, which
+            holds the owner's process number.
+
+    Raises:
+        RunFolderError: Another process owns the folder, or ``.lock`` is not a regular file.
+    """
+    path = folder / LOCK_FILE
+    made = missing_folders(folder)
+    handle = _open_lock(path)
+    try:
+        _check_ours(path, handle)
+    except RunFolderError:
+        os.close(handle)
+        raise
+    try:
+        os.ftruncate(handle, 0)
+        os.write(handle, str(os.getpid()).encode())
+        status = os.fstat(handle)
+        owned = Ownership(Path(os.path.abspath(folder)), status.st_dev, status.st_ino)
+        _owned.append(owned)
+        try:
+            yield owned
+        finally:
+            _owned.remove(owned)
+    finally:
+        _unlink(path, handle)
+        os.close(handle)
+        remove_empty(made)
+
+
+def _check_ours(path: Path, handle: int) -> None:
+    """Refuse a file of the lock's name that holds anything but a process number.
+
+    Raises:
+        RunFolderError: Names the file.
+    """
+    content = os.pread(handle, 32, 0) if hasattr(os, "pread") else b""
+    if content and not content.isdigit():
+        raise RunFolderError(f"{path} is not the lock of a run; rename it, or choose another run_name")
+
+
+def is_locked(folder: Path) -> bool:
+    """Return whether a process owns a folder (see `locked`); never where there are no such locks."""
+    if fcntl is None:
+        return False
+    try:
+        handle = open_regular(folder / LOCK_FILE, os.O_RDONLY, follow_links=False)
+    except OSError:
+        return False
+    try:
+        fcntl.flock(handle, fcntl.LOCK_SH | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return True
+    except OSError:
+        return False
+    finally:
+        os.close(handle)
+    return False
+
+
+def lock_owner(folder: Path) -> int | None:
+    """Return the number of the process that owns a folder, as its lock file says."""
+    try:
+        handle = open_regular(folder / LOCK_FILE, os.O_RDONLY, follow_links=False)
+    except OSError:
+        return None
+    try:
+        return int(os.read(handle, 20))
+    except ValueError:
+        return None
+    finally:
+        os.close(handle)
+
+
+def missing_folders(folder: Path) -> list[Path]:
+    """Return which of a folder and those above it do not exist, the deepest first."""
+    path = Path(os.path.abspath(folder))
+    return [each for each in (path, *path.parents) if not os.path.lexists(each)]
+
+
+def remove_empty(folders: list[Path]) -> None:
+    """Remove folders, from the first to the last, until one of them is not empty."""
+    for folder in folders:
+        try:
+            folder.rmdir()
+        except FileNotFoundError:
+            continue
+        except OSError:
+            return
+
+
+def _open_lock(path: Path) -> int:
+    """Return the open and locked file; it is emptied by nobody but its owner."""
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        while True:
+            handle = open_regular(path, os.O_RDWR | os.O_CREAT, follow_links=False)
+            try:
+                _lock(handle)
+            except BaseException:
+                os.close(handle)
+                raise
+            if _is_at(path, handle):
+                return handle
+            os.close(handle)  # its owner removed it while it was being opened
+    except BlockingIOError:
+        owner = lock_owner(path.parent) or "unknown"
+        raise RunFolderError(
+            f"{path.parent} is in use by process {owner}; wait for it, or choose another run_name"
+        ) from None
+    except OSError as error:
+        remedy = (
+            f"remove {LOCK_FILE}, or choose another run_name"
+            if os.path.lexists(path)
+            else "choose another folder"
+        )
+        raise RunFolderError(f"cannot write {path}: {error.strerror or error}; {remedy}") from error
+
+
+def _lock(handle: int) -> None:
+    if fcntl is None:
+        return
+    try:
+        fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        raise
+    except OSError as error:
+        if error.errno not in _NO_LOCKS:
+            raise
+
+
+def _is_at(path: Path, handle: int) -> bool:
+    """Return whether a path still leads to an open file."""
+    try:
+        return os.path.samestat(os.fstat(handle), os.lstat(path))
+    except OSError:
+        return False
+
+
+def _unlink(path: Path, handle: int) -> None:
+    """Remove this process' own lock file, and no other that has taken its place."""
+    with contextlib.suppress(OSError):  # Windows cannot remove an open file: there it stays
+        if _is_at(path, handle):
+            path.unlink()
+
+
+def _lost(folder: Path, what: str) -> RunFolderError:
+    return RunFolderError(
+        f"{folder} is not this run's any more: {what}; nothing more is written; "
+        "start again under another run_name"
+    )

@@ -1,0 +1,83 @@
+"""Folders of a user's own: which folder and which set in it ``data.root`` means."""
+
+import os
+from collections.abc import Iterable
+from pathlib import Path
+
+from dcgan_lightning.core.errors import DataError
+from dcgan_lightning.data.fashion_mnist.cache import can_be_listed
+from dcgan_lightning.data.fashion_mnist.idx import FASHION_MNIST
+from dcgan_lightning.data.fashion_mnist.names import IdxSet, find_sets
+
+
+def users_folder(root: str | Path) -> tuple[Path, str | None]:
+    """Return the folder that ``data.root`` names, and the set in it if it names one.
+
+    Raises:
+        DataError: It names neither.
+    """
+    folder = Path(os.path.expanduser(root))
+    if can_be_listed(folder):
+        return folder, None
+    if (
+        not folder.exists()
+        and can_be_listed(folder.parent)
+        and folder.name.lower() in find_sets(folder.parent)
+    ):
+        return folder.parent, folder.name.lower()
+    raise DataError(f"data.root={root} is not a folder that can be read; pass the folder with the four files")
+
+
+def only_folder(root: Path, layouts: Iterable[Path], name: str | None = None) -> Path:
+    """Return the folder that holds the files.
+
+    Args:
+        root: The user's.
+        layouts: Paths below it to look in.
+        name: The set in ``root`` itself, if it is known already.
+
+    Raises:
+        DataError: None does, or more than one.
+    """
+    if name is not None:
+        return root
+    folders = [root / layout for layout in layouts]
+    holding = [folder for folder in folders if holds_files(folder)]
+    if not holding:
+        some = next(iter(FASHION_MNIST.values())).name
+        raise DataError(
+            f"data.root={root} holds none of the four files: neither {some} nor {some}.gz is in "
+            f"{' or '.join(map(str, folders))}; put them there, or leave data.root out"
+        )
+    if len(holding) > 1:
+        raise DataError(
+            f"data.root={root} holds more than one set of files; choose one with data.root={holding[-1]}"
+        )
+    return holding[0]
+
+
+def only_set(folder: Path, name: str | None) -> tuple[str, IdxSet]:
+    """Return the name and the files of the set that is meant.
+
+    Args:
+        folder: Holds at least one.
+        name: Of the set, if it is known already.
+
+    Raises:
+        DataError: There is more than one.
+    """
+    sets = find_sets(folder)
+    if name is None and len(sets) > 1:
+        named = sorted(found for found in sets if found)
+        raise DataError(
+            f"data.root={folder} holds more than one set of files ({', '.join(named)}"
+            f"{' and files without such a name' if '' in sets else ''}); "
+            f"choose one with data.root={folder / named[0]}"
+        )
+    name = next(iter(sets)) if name is None else name
+    return name, sets[name]
+
+
+def holds_files(folder: Path) -> bool:
+    """Return whether there is any file of an IDX set in a folder."""
+    return can_be_listed(folder) and bool(find_sets(folder))

@@ -1,0 +1,318 @@
+"""Where the images come from: found, verified and kept in the data cache.
+
+Sources are tried in order: the data cache, Debian's package folder, torchvision's mirrors, Debian's package
+through apt-get. A folder given by the user is used instead of all of them. Whatever the source, only files
+with Fashion-MNIST's SHA-256 sums enter the cache, and each enters it whole or not at all.
+"""
+
+import os
+import tempfile
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass, field
+from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING, Literal
+
+from dcgan_lightning.core.errors import DataError
+from dcgan_lightning.data.fashion_mnist import fetch
+from dcgan_lightning.data.fashion_mnist.cache import LAYOUT, remove_stale, store, workshop
+from dcgan_lightning.data.fashion_mnist.fetch import DEBIAN_FOLDER, DEBIAN_PACKAGE, Report
+from dcgan_lightning.data.fashion_mnist.folders import holds_files, only_folder, only_set, users_folder
+from dcgan_lightning.data.fashion_mnist.idx import (
+    FASHION_MNIST,
+    IdxFile,
+    check_labels,
+    check_pair,
+    count_items,
+    is_gzipped,
+    read_idx_bytes,
+)
+from dcgan_lightning.data.fashion_mnist.names import find_sets, is_transposed
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+Split = Literal["train", "test"]
+
+
+@dataclass(frozen=True)
+class Located:
+    """The files of a set, checked: the four of Fashion-MNIST, or training images and what else there is.
+
+    Attributes:
+        folder: Holds them; those of Fashion-MNIST under their usual names and uncompressed.
+        source: Where they came from, to be read in a sentence.
+        files: The path of each: "train_images", "train_labels", "test_images", "test_labels".
+        is_transposed: The images are stored by columns.
+    """
+
+    folder: Path
+    source: str
+    files: dict[str, Path] = field(default_factory=dict, compare=False, repr=False)
+    is_transposed: bool = False
+
+
+def default_cache_dir() -> Path:
+    """Return the data cache: ``DCGAN_DATA_DIR``, else ``dcgan_lightning`` in the user's cache folder.
+
+    Raises:
+        DataError: The user has no home folder.
+    """
+    if chosen := os.environ.get("DCGAN_DATA_DIR"):
+        return Path(os.path.expanduser(chosen)).absolute()
+    if caches := os.environ.get("XDG_CACHE_HOME"):
+        return Path(caches, "dcgan_lightning")
+    try:
+        return Path.home() / ".cache" / "dcgan_lightning"
+    except RuntimeError:
+        raise DataError("no home folder for the data cache; set DCGAN_DATA_DIR=FOLDER") from None
+
+
+def locate(
+    root: str | Path | None = None,
+    verify: bool = True,
+    cache_dir: Path | None = None,
+    report: Report = print,
+    download: bool = True,
+) -> Located:
+    """Find the four IDX files, fetching them where necessary.
+
+    Args:
+        root: Folder to use and no other: torchvision's layout or the bare files, gzipped or not, under the
+            names of `dcgan_lightning.data.fashion_mnist.names`. Of several sets in a folder one is chosen by
+            ``FOLDER/emnist-letters``.
+        verify: Demand Fashion-MNIST itself. Off, ``root`` may hold any set of 28 x 28 images, which is used
+            where it lies; labels and test images may be missing.
+        cache_dir: The data cache; `default_cache_dir` if not given.
+        report: Takes short sentences on what is found and done.
+        download: Go to the network if nothing is found on this machine.
+
+    Raises:
+        DataError: ``root`` does not hold what it should, the cache cannot be written, or no source has the
+            files; then the message has one line for each source.
+    """
+    if not verify:
+        return _locate_unverified(root, report)
+    cache = cache_dir or default_cache_dir()
+    remove_stale(cache)
+    if root:
+        folder, name = users_folder(root)
+        folder = only_folder(folder, [LAYOUT, Path()], name)
+        return _keep(_read_all(folder, name), cache, f"the folder {folder}", report)
+    try:
+        return _from_cache(cache, report)
+    except DataError as error:
+        return _from_elsewhere(cache, report, download, [f"the data cache {cache}: {error}"])
+
+
+def load_images(located: Located, split: Split, verify: bool) -> "Tensor":
+    """Read the images of a split, through torchvision.
+
+    Args:
+        located: What `locate` returned.
+        split: Which images.
+        verify: Compare the SHA-256 sum once more.
+
+    Returns:
+        uint8 (N, 28, 28).
+
+    Raises:
+        DataError: The set has none, or the file has been damaged since it was located.
+    """
+    from torchvision.datasets.mnist import read_image_file
+
+    images = _through_torchvision(read_image_file, located, f"{split}_images", verify)
+    return images.transpose(1, 2).contiguous() if located.is_transposed else images
+
+
+def load_labels(located: Located, split: Split, verify: bool) -> "Tensor":
+    """Read the labels of a split, through torchvision.
+
+    Args:
+        located: What `locate` returned.
+        split: Which labels.
+        verify: Compare the SHA-256 sum once more.
+
+    Returns:
+        int64 (N,), 0 to 9.
+
+    Raises:
+        DataError: The set has none or others, or the file has been damaged since it was located.
+    """
+    from torchvision.datasets.mnist import read_label_file
+
+    return _through_torchvision(read_label_file, located, f"{split}_labels", verify)
+
+
+def _through_torchvision(
+    read: Callable[[str], "Tensor"], located: Located, key: str, verify: bool
+) -> "Tensor":
+    """Check a file, then let torchvision read it, which only takes uncompressed ones."""
+    file = FASHION_MNIST[key]
+    path = located.files.get(key)
+    if path is None:
+        what = {
+            "train_images": "training images",
+            "test_images": "test images",
+            "train_labels": "labels of the training images",
+            "test_labels": "labels of the test images",
+        }
+        raise DataError(
+            f"{located.folder} holds no {what[key]}, which are needed here; "
+            f"add a file such as {file.name}, or use another data set"
+        )
+    content = read_idx_bytes(path, file if verify else None, len(file.shape))
+    if len(file.shape) == 1:
+        check_labels(path, content)
+    if not is_gzipped(path):
+        return read(str(path))
+    try:
+        with tempfile.TemporaryDirectory() as folder:
+            unpacked = Path(folder, file.name)
+            unpacked.write_bytes(content)
+            return read(str(unpacked))
+    except OSError as error:
+        raise DataError(f"{path}: cannot be unpacked ({error}); unpack it yourself, with gunzip") from error
+
+
+def _locate_unverified(root: str | Path | None, report: Report) -> Located:
+    if not root:
+        raise DataError("data.verify=false needs a folder to read; pass data.root=FOLDER")
+    given, name = users_folder(root)
+    layouts = [Path(), *sorted(path.relative_to(given) for path in given.glob("*/raw"))]
+    folder = only_folder(given, layouts, name)
+    name, candidates = only_set(folder, name)
+    files = {
+        key: _first_valid(paths, None, len(FASHION_MNIST[key].shape))[0] for key, paths in candidates.items()
+    }
+    if "train_images" not in files:
+        raise DataError(
+            f"data.root={root} holds no training images; "
+            f"add a file such as {FASHION_MNIST['train_images'].name}"
+        )
+    for split in ("train", "test"):
+        if f"{split}_images" in files and f"{split}_labels" in files:
+            check_pair(files[f"{split}_images"], files[f"{split}_labels"])
+    return _described(
+        Located(folder, f"the folder {folder} (not verified)", files, is_transposed(name)), report
+    )
+
+
+def _described(located: Located, report: Report) -> Located:
+    """Report what a set that is not verified has."""
+    parts = []
+    for split, name in (("train", "training"), ("test", "test")):
+        if path := located.files.get(f"{split}_images"):
+            labels = "" if f"{split}_labels" in located.files else " without labels"
+            parts.append(f"{count_items(read_idx_bytes(path, None, 3)):,} {name} images{labels}")
+        else:
+            parts.append(f"no {name} images")
+    turned = "; stored by columns, as EMNIST is, and turned" if located.is_transposed else ""
+    report(f"{located.source}: {', '.join(parts)}{turned}")
+    return located
+
+
+def _from_cache(cache: Path, report: Report) -> Located:
+    folder = cache / LAYOUT
+    if not holds_files(folder):
+        raise DataError("empty")
+    try:
+        contents = _read_all(folder)
+        store(contents, cache)  # a user may have put gzipped files there
+    except DataError as error:
+        report(f"Fashion-MNIST: the data cache is incomplete or damaged, looking elsewhere: {error}")
+        raise
+    report("Fashion-MNIST: found in the data cache, verified")
+    return _located_in(cache, "the data cache")
+
+
+def _located_in(cache: Path, source: str) -> Located:
+    folder = cache / LAYOUT
+    return Located(folder, source, {key: folder / file.name for key, file in FASHION_MNIST.items()})
+
+
+def _from_elsewhere(cache: Path, report: Report, download: bool, attempts: list[str]) -> Located:
+    with workshop(cache) as folder:
+        for source, bring in _sources(folder, report, download):
+            try:
+                contents = _read_all(bring())
+            except (DataError, OSError) as error:  # OSError: no room to work in
+                attempts.append(f"{source}: {error}")
+            else:
+                return _keep(contents, cache, source, report)
+    if not download:
+        attempts.append("the network: not tried, downloads are switched off")
+    raise DataError(_nothing_found(attempts))
+
+
+def _sources(work_folder: Path, report: Report, download: bool) -> Iterator[tuple[str, Callable[[], Path]]]:
+    """Yield the name of each source and a function that returns a folder with its files."""
+    yield f"Debian's package folder {DEBIAN_FOLDER}", _debian_folder
+    if not download:
+        return
+    for number, mirror in enumerate(fetch.mirrors()):
+        name = f"download from {fetch.host(mirror)}"
+        report(f"Fashion-MNIST: trying {name}")
+        yield name, partial(fetch.from_mirror, mirror, work_folder / f"mirror_{number}", report)
+    yield "Debian's package, fetched with apt-get", partial(fetch.from_apt, work_folder / "apt", report)
+
+
+def _debian_folder() -> Path:
+    if not DEBIAN_FOLDER.is_dir():
+        raise DataError("not there")
+    return DEBIAN_FOLDER
+
+
+def _nothing_found(attempts: Iterable[str]) -> str:
+    names = ", ".join(f"{file.name}.gz" for file in FASHION_MNIST.values())
+    return "\n".join(
+        [
+            "Fashion-MNIST was not found and could not be fetched:",
+            *(f"  {attempt}" for attempt in attempts),
+            f"To mend it, install Debian's package {DEBIAN_PACKAGE}, or put the four files ({names}) into a "
+            f"folder and pass data.root=FOLDER (or set DCGAN_DATA_DIR to a data cache that has them).",
+        ]
+    )
+
+
+def _keep(contents: dict[str, bytes], cache: Path, source: str, report: Report) -> Located:
+    store(contents, cache)
+    report(f"Fashion-MNIST: taken from {source}, verified, kept in the data cache {cache}")
+    return _located_in(cache, source)
+
+
+def _read_all(folder: Path, name: str | None = None) -> dict[str, bytes]:
+    """Read and verify the four files of a folder.
+
+    Args:
+        folder: Where they are.
+        name: What their names begin with (see `find_sets`); any if not given: their content is known.
+
+    Returns:
+        The uncompressed content under each file's usual name.
+    """
+    sets = find_sets(folder)
+    contents = {}
+    for key, file in FASHION_MNIST.items():
+        paths = [
+            path for found, files in sets.items() if name in (None, found) for path in files.get(key, ())
+        ]
+        contents[file.name] = _first_valid(paths or [folder / file.name], file, len(file.shape))[1]
+    return contents
+
+
+def _first_valid(paths: Iterable[Path], expected: IdxFile | None, rank: int) -> tuple[Path, bytes]:
+    """Return the first of several copies of a file that is intact, and its content.
+
+    Raises:
+        DataError: None is; the message has the reason for each.
+    """
+    reasons = []
+    for path in paths:
+        try:
+            return path, read_idx_bytes(path, expected) if expected else read_idx_bytes(path, None, rank)
+        except DataError as error:
+            reasons.append(error)
+    if len(reasons) == 1:
+        raise reasons[0]
+    raise DataError(f"no copy is valid: {', and '.join(map(str, reasons))}")

@@ -1,0 +1,51 @@
+"""Generated images for tests and smoke runs."""
+
+import torch
+from torch import Tensor
+
+from dcgan_lightning.core.randomness import stream_generator
+from dcgan_lightning.data.datamodules import InMemoryDataModule
+from dcgan_lightning.data.fashion_mnist.sources import Split
+from dcgan_lightning.data.images import IMAGE_SIZE
+
+
+class SyntheticDataModule(InMemoryDataModule):
+    """Made-up images for tests and smoke runs: one bright rectangle or ellipse each, on black.
+
+    Args:
+        batch_size: Images an iteration, >= 2.
+        seed: The run's seed; the images follow from it too.
+        count: Number of images, >= 2.
+        image_channels: Channels of the images.
+    """
+
+    source = "synthetic data (made-up shapes)"
+    short_name = "synthetic"
+
+    def __init__(
+        self, batch_size: int = 32, seed: int = 0, count: int = 512, image_channels: int = 1
+    ) -> None:
+        super().__init__(batch_size, seed)
+        self.count = count
+        self.image_channels = image_channels
+
+    def load_images(self, split: Split = "train") -> Tensor:
+        """Return the made-up images as uint8 (count, image_channels, 28, 28); the splits differ."""
+        return self.load_split(split)[0]
+
+    def load_split(self, split: Split) -> tuple[Tensor, Tensor]:
+        """Return made-up images, and 0 for each ellipse and 1 for each rectangle; the splits differ."""
+        generator = stream_generator(self.seed, "synthetic_data", index=("train", "test").index(split))
+
+        def uniform(low: float, high: float, channels: int = 1) -> Tensor:
+            return low + (high - low) * torch.rand(self.count, channels, 1, 1, generator=generator)
+
+        vertical = torch.arange(IMAGE_SIZE).view(1, 1, IMAGE_SIZE, 1) - uniform(10, 17)
+        horizontal = torch.arange(IMAGE_SIZE).view(1, 1, 1, IMAGE_SIZE) - uniform(10, 17)
+        vertical, horizontal = (vertical / uniform(4, 10)).abs(), (horizontal / uniform(4, 10)).abs()
+        rectangle = torch.maximum(vertical, horizontal) <= 1
+        ellipse = vertical**2 + horizontal**2 <= 1
+        is_rectangle = uniform(0, 1) < 0.5
+        shape = torch.where(is_rectangle, rectangle, ellipse)
+        images = (shape * uniform(120, 255, self.image_channels)).round().to(torch.uint8)
+        return images, is_rectangle.flatten().long()

@@ -1,0 +1,1 @@
+"""The classifier of Fashion-MNIST, its weights, and the scores' anchors."""

@@ -1,0 +1,72 @@
+"""The model card of the scores' classifier."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from dcgan_lightning.config.data import CLASS_NAMES
+
+_CARD = """# {title} of dcgan_lightning
+
+A small network that tells the ten classes of Fashion-MNIST apart. The scores of generated images look through
+its layer before the last (128 numbers an image).
+
+| | |
+|---|---|
+| architecture | {architecture} |
+| input | (N, 1, 28, 28) in [-1, 1]: (byte - 127.5) / 127.5 |
+| output | 10 logits: {classes} |
+| trained on | {data} |
+| training | {training} |
+| made by | `python -m dcgan_lightning.train_classifier`, {minutes:.1f} minutes of one CPU core |
+| **test accuracy** | **{accuracy:.2f} %** of the {test_images:,} test images |
+| file | safetensors, float32, {size:,} bytes |
+| SHA-256 | `{sha256}` |
+| versions | {versions} |
+| licence | MIT, as the project; Fashion-MNIST is MIT too |
+
+The command repeats the weights to the bit with these versions, one thread and the same kind of CPU; elsewhere
+it gives another network of about the same accuracy.
+
+## Not for
+
+- **Deciding anything about real garments or photographs.** It has seen grey thumbnails of one shop only.
+- **Comparison with published FID values.** Those look through Inception; numbers of different networks do not
+  compare, nor do those of different weights of this network. Reports name the first digits of the SHA-256.
+- **Detail within a class.** It was trained to tell classes apart and may overlook what does not serve that,
+  such as fine texture. `features=random` and `features=pixels` are there as controls.
+- **Training a generator against it.** A generator that has seen the network can please it without being good.
+"""
+
+_ARCHITECTURE = (
+    "3 x 3 convolutions 1-32-64, each with ReLU and 2 x 2 max-pooling; dense 3136-128, ReLU, dropout; "
+    "dense 128-10; 421,642 weights"
+)
+
+
+def classifier_card(description: Mapping[str, Any], size: int) -> str:
+    """Return the card as Markdown.
+
+    Args:
+        description: What `dcgan_lightning.train_classifier` keeps in its JSON file.
+        size: Bytes of the file of weights.
+    """
+    settings = description["settings"]
+    training = (
+        f"{settings['epochs']} epochs of batches of {settings['batch_size']}; AdamW, learning rate up to "
+        f"{settings['lr']:g} in one cycle, weight decay {settings['weight_decay']:g}; dropout "
+        f"{settings['dropout']:g}; seed {settings['seed']}"
+    )
+    is_usual = description["data"].startswith("Fashion-MNIST")
+    return _CARD.format(
+        title="Fashion-MNIST classifier" if is_usual else f"Classifier for {description['data']}",
+        test_images=description.get("test_images", 10_000),
+        classes=", ".join(CLASS_NAMES),
+        architecture=_ARCHITECTURE,
+        data=f"{description['data']}, training images only, each moved by up to {settings['shift']} pixel(s)",
+        training=training,
+        minutes=description["cpu_seconds"] / 60,
+        accuracy=100 * description["test_accuracy"],
+        size=size,
+        sha256=description["sha256"],
+        versions=", ".join(f"{name} {version}" for name, version in description["versions"].items()),
+    )

@@ -1,0 +1,168 @@
+"""The classifier whose inner layer the scores look through: network, shipped weights, checks."""
+
+import hashlib
+import json
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from dcgan_lightning.config.data import CLASS_NAMES
+from dcgan_lightning.core.errors import MissingExtraError, WeightsError, install
+from dcgan_lightning.networks import initialize
+
+FEATURES = 128  # of the layer before the last
+
+WEIGHTS_NAME = "fashion_mnist_classifier"
+WEIGHTS_FILE = Path(__file__).with_name("weights") / f"{WEIGHTS_NAME}.safetensors"
+
+
+class FashionClassifier(nn.Module):
+    """Tell the ten classes of Fashion-MNIST apart: two convolutions, two dense layers, 421,642 weights.
+
+    Args:
+        dropout: Share of the features dropped in training, in [0, 1).
+        generator: Source of the random numbers for the weights; PyTorch's default one if not given.
+
+    Shape:
+        images (N, 1, 28, 28) in [-1, 1]; logits (N, 10), in the order of `CLASS_NAMES`.
+    """
+
+    def __init__(self, dropout: float = 0.5, generator: torch.Generator | None = None) -> None:
+        super().__init__()
+        self.trunk = nn.Sequential(
+            nn.Conv2d(1, 32, kernel_size=3, padding=1),
+            nn.ReLU(),
+            nn.MaxPool2d(2),  # (N, 32, 14, 14)
+            nn.Conv2d(32, 64, kernel_size=3, padding=1),
+            nn.ReLU(),
+            nn.MaxPool2d(2),  # (N, 64, 7, 7)
+            nn.Flatten(),
+            nn.Linear(64 * 7 * 7, FEATURES),
+            nn.ReLU(),
+        )
+        self.dropout = nn.Dropout(dropout)
+        self.head = nn.Linear(FEATURES, len(CLASS_NAMES))
+        initialize(self, "glorot_uniform", generator)
+        self.to(memory_format=torch.channels_last)  # twice as fast on a CPU
+
+    def features(self, images: Tensor) -> Tensor:
+        """Return the layer before the last, (N, 128), at least 0."""
+        features: Tensor = self.trunk(images)
+        return features
+
+    def forward(self, images: Tensor) -> Tensor:
+        """Return the logits of the classes (shapes: see the class)."""
+        logits: Tensor = self.head(self.dropout(self.features(images)))
+        return logits
+
+
+def load_classifier(path: Path = WEIGHTS_FILE) -> FashionClassifier:
+    """Return the shipped classifier in inference mode, its weights frozen.
+
+    Args:
+        path: The weights; beside them stands a JSON file of the same name with their SHA-256.
+
+    Raises:
+        WeightsError: The file is missing or not the one that its JSON file describes.
+        MissingExtraError: The package safetensors is not installed.
+    """
+    content = _read_checked(path)
+    load = _safetensors().load
+    try:
+        with torch.device("meta"):  # no weights yet: nothing is drawn
+            network = FashionClassifier()
+        network.load_state_dict(load(content), assign=True)
+    except Exception as error:  # safetensors has its own errors, PyTorch raises RuntimeError
+        reason = " ".join(str(error).split())
+        raise WeightsError(f"{path} does not hold the classifier's weights ({reason[:200]})") from error
+    return network.to(memory_format=torch.channels_last).eval().requires_grad_(False)
+
+
+def normalize(images: Tensor) -> Tensor:
+    """Map bytes 0..255 to float32 in [-1, 1], the range of the training data.
+
+    Raises:
+        TypeError: The images are not uint8: scores compare images as they are stored and shown.
+    """
+    if images.dtype != torch.uint8:
+        raise TypeError(f"expected uint8 images (see dcgan_lightning.pictures.to_uint8), got {images.dtype}")
+    return images.float().sub_(127.5).div_(127.5)
+
+
+@torch.no_grad()
+def class_probabilities(network: FashionClassifier, images: Tensor, chunk: int = 1000) -> Tensor:
+    """Return how probable the network holds each class for each image.
+
+    Args:
+        network: In inference mode.
+        images: uint8 (N, 1, 28, 28), on the network's device.
+        chunk: Images at a time.
+
+    Returns:
+        float32 (N, 10); rows sum to 1.
+    """
+    return torch.cat([network(normalize(part)).softmax(dim=1) for part in images.split(chunk)])
+
+
+def accuracy(network: FashionClassifier, images: Tensor, labels: Tensor) -> float:
+    """Return the share of images (see `class_probabilities`) whose class (N,) the network tells right."""
+    told = class_probabilities(network, images).argmax(dim=1)
+    return int((told == labels).sum()) / len(labels)
+
+
+def encode_weights(network: nn.Module) -> bytes:
+    """Return a network's weights as the bytes of a safetensors file, the same for the same weights.
+
+    Raises:
+        MissingExtraError: The package safetensors is not installed.
+    """
+    weights = {name: weight.contiguous() for name, weight in network.state_dict().items()}
+    data: bytes = _safetensors().save(weights)
+    return data
+
+
+def describe_weights(path: Path = WEIGHTS_FILE) -> dict[str, Any]:
+    """Return what is known of a file of weights: ``sha256``, ``test_accuracy``, settings, versions.
+
+    Raises:
+        WeightsError: The JSON file beside the weights is missing or damaged.
+    """
+    description = path.with_suffix(".json")
+    try:
+        known: dict[str, Any] = json.loads(description.read_text(encoding="utf-8"))
+        str(known["sha256"])
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise WeightsError(
+            f"{description} cannot be read ({type(error).__name__}); it belongs to the package, "
+            "install it anew"
+        ) from error
+    return known
+
+
+def _read_checked(path: Path) -> bytes:
+    try:
+        content = path.read_bytes()
+    except OSError as error:
+        raise WeightsError(
+            f"the classifier's weights {path} cannot be read ({error.strerror}); they belong to the package, "
+            "install it anew"
+        ) from error
+    wanted, found = describe_weights(path)["sha256"], hashlib.sha256(content).hexdigest()
+    if found != wanted:
+        raise WeightsError(
+            f"{path} is damaged or another file: its SHA-256 is {found[:12]}..., expected {wanted[:12]}...; "
+            "install the package anew"
+        )
+    return content
+
+
+def _safetensors() -> Any:
+    try:
+        import safetensors.torch
+    except ImportError as error:
+        raise MissingExtraError(
+            f"the classifier needs the package safetensors; {install('scores')}"
+        ) from error
+    return safetensors.torch

@@ -1,0 +1,171 @@
+"""Trained generators: found in a run's folder or a checkpoint, ready to make images."""
+
+import logging
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from dcgan_lightning.config.training import TRAINING_RULES
+from dcgan_lightning.core.errors import CheckpointError
+from dcgan_lightning.networks import Generator
+from dcgan_lightning.runs.checkpoints import newest_checkpoint, progress, read_checkpoint
+from dcgan_lightning.runs.jobs import CONFIG_FILE
+
+log = logging.getLogger(__name__)
+
+_AVERAGE = "AveragedGenerator"  # the key under which Lightning keeps the callback's state
+
+
+@dataclass(frozen=True)
+class TrainedGenerator:
+    """A generator and where it comes from.
+
+    Attributes:
+        generator: In inference mode, without gradients, on the CPU.
+        path: Its checkpoint.
+        epochs: Finished epochs.
+        iterations: Iterations into the next epoch.
+        averaged: Whether it is the average over the training (see `dcgan_lightning.networks.averaging`).
+        settings: What the run was trained with: the arguments of `dcgan_lightning.systems.DCGAN`.
+        fingerprint: What a run that goes on must share (see `training.fingerprint`).
+    """
+
+    generator: Generator
+    path: Path
+    epochs: int
+    iterations: int
+    averaged: bool
+    settings: dict[str, Any]
+    fingerprint: dict[str, Any]
+
+
+def find_trained(path: Path | str) -> Path:
+    """Return a checkpoint: the file itself, or the furthest valid one of a run's folder.
+
+    Raises:
+        CheckpointError: There is none, or none that is valid.
+    """
+    path = Path(path)
+    if path.is_file():
+        return path
+    if not path.is_dir():
+        raise CheckpointError(f"ckpt_path={path} does not exist; give a checkpoint file or a run's folder")
+    folder = next((folder for folder in (path / "checkpoints", path) if any(folder.glob("*.ckpt"))), None)
+    if folder is None:
+        raise CheckpointError(
+            f"ckpt_path={path} holds no checkpoint; give a run's folder or a checkpoint file"
+        )
+    newest, refusals = newest_checkpoint(folder)
+    for refusal in refusals:
+        log.warning("passed over: %s", refusal)
+    return newest
+
+
+def load_trained(path: Path | str, averaged: bool | None = None) -> TrainedGenerator:
+    """Read a trained generator.
+
+    Args:
+        path: A checkpoint file or a run's folder (see `find_trained`).
+        averaged: True: the average over the training, False: the trained weights themselves, None: the
+            average if the run kept one.
+
+    Raises:
+        CheckpointError: There is no checkpoint, it is damaged, or it has no average although one was asked
+            for.
+    """
+    path = find_trained(path)
+    checkpoint = read_checkpoint(path)
+    settings: dict[str, Any] = checkpoint.get("hyper_parameters") or {}
+    average = checkpoint["callbacks"].get(_AVERAGE)
+    if averaged and not average:
+        raise CheckpointError(
+            f"averaged=true, but {path} was trained without callbacks=[default,averaged_generator]; "
+            "use averaged=false"
+        )
+    uses_average = bool(average) if averaged is None else averaged
+    prefix = "generator."
+    weights = (
+        (average or {}).get("generator", {})
+        if uses_average
+        else {
+            name.removeprefix(prefix): weight
+            for name, weight in checkpoint["state_dict"].items()
+            if name.startswith(prefix)
+        }
+    )
+    try:
+        with torch.device("meta"):  # no weights yet: nothing is drawn, and no memory taken
+            generator = Generator(
+                latent_dim=settings["latent_dim"],
+                channels=settings["generator_channels"],
+                image_channels=settings["image_channels"],
+                negative_slope=settings["negative_slope"],
+                fast_paths=settings["fast_paths"],
+            )
+        for key in ("latent_dim", "image_channels", "negative_slope", "fast_paths"):
+            if wanted := TRAINING_RULES[f"model.{key}"](settings[key]):
+                raise ValueError(f"{key} must be {wanted}")
+        for name, weight in generator.state_dict().items():
+            if name in weights and weights[name].dtype != weight.dtype:
+                raise TypeError(f"{name} is of {weights[name].dtype}, not of {weight.dtype}")
+        generator.load_state_dict(dict(weights), assign=True)
+    except (KeyError, TypeError, ValueError, RuntimeError) as error:
+        reason = " ".join(str(error).split())[:200]
+        raise CheckpointError(
+            f"checkpoint {path} does not hold a generator of this project: {reason}"
+        ) from error
+    epochs, iterations = progress(checkpoint)
+    generator.eval().requires_grad_(False)
+    fingerprint = dict(checkpoint["fingerprint"])
+    return TrainedGenerator(generator, path, epochs, iterations, uses_average, dict(settings), fingerprint)
+
+
+def run_folder(checkpoint: Path) -> Path | None:
+    """Return the run's folder that a checkpoint lies in, or None if it lies elsewhere."""
+    folder = checkpoint.resolve().parent
+    is_in_run = folder.name == "checkpoints" and (folder.parent / CONFIG_FILE).is_file()
+    return folder.parent if is_in_run else None
+
+
+def checkpoint_name(checkpoint: Path) -> str:
+    """Return a name for what is made of a checkpoint outside of a run's folder.
+
+    Files that are called as in every run get the name of their folder before it.
+    """
+    folder = checkpoint.resolve().parent
+    folder = folder.parent if folder.name == "checkpoints" else folder
+    is_usual = re.fullmatch(r"last|best|epoch_\d+", checkpoint.stem)
+    return f"{folder.name}_{checkpoint.stem}" if is_usual and folder.name else checkpoint.stem
+
+
+def warn_of_other_images(trained: TrainedGenerator, data: Mapping[str, Any]) -> None:
+    """Say so where a generator is to be compared with images that it was not trained on.
+
+    Args:
+        trained: The generator.
+        data: The configuration's group of this name; its ``root`` cannot be compared.
+    """
+    known = trained.fingerprint
+    keys = ["data.verify", "data.count"]
+    if "data.count" in known:
+        keys.append("data.seed")  # made-up images follow from it
+    differences = [
+        f"{key}={known.get(key)} (now {data.get(key[5:])})"
+        for key in keys
+        if known.get(key) != data.get(key[5:])
+    ]
+    if differences:
+        log.warning(
+            "%s was trained on other images than it is compared with: %s; choose the same ones with data=...",
+            trained.path,
+            ", ".join(differences),
+        )
+
+
+def load_generator(path: Path | str, averaged: bool | None = None) -> Generator:
+    """Return just the generator of `load_trained`."""
+    return load_trained(path, averaged).generator

@@ -1,0 +1,329 @@
+"""Reading checkpoints: whole, harmless and complete, or refused in one line."""
+
+import pickle
+import pickletools
+import re
+import zipfile
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor
+from torch.optim import Optimizer
+
+from dcgan_lightning.core.errors import CheckpointError
+from dcgan_lightning.runs.forms import (
+    COUNT,
+    FLAG,
+    NUMBER,
+    TENSORS,
+    anything,
+    each,
+    fields,
+    find_excess,
+    nothing_or,
+    plain,
+    tensor,
+)
+
+# What checkpoints are made of. None of these takes more memory than its data has bytes.
+_PLAIN_TYPES = re.compile(
+    r"torch (\w+Storage|Size)|torch\._utils _rebuild_(tensor_v2|parameter)|collections OrderedDict"
+    r"|_codecs encode|__builtin__ set|builtins set"
+)
+# `encode` with these could make long bytes of short ones.
+_BINARY_CODECS = re.compile(r"(base_?64|bz2|hex|quopri|quoted_printable|quotetabs|uu|zip|zlib)(_codec)?")
+
+_TRACKER = fields({"ready": COUNT, "completed": COUNT}, {"started": COUNT, "processed": COUNT})
+_PROCESSED = fields(dict.fromkeys(("ready", "completed", "started", "processed"), COUNT))
+_PROGRESS = fields({"total": _TRACKER, "current": _TRACKER}, {"is_last_batch": FLAG})
+_STATE = fields({})
+_FIT_LOOP = fields(
+    {
+        "epoch_progress": fields({"total": _PROCESSED, "current": _PROCESSED}),
+        "epoch_loop.batch_progress": fields(
+            {"total": _PROCESSED, "current": _PROCESSED, "is_last_batch": FLAG}
+        ),
+    },
+    {
+        "state_dict": fields({}, {"combined_loader": each(list, nothing_or(_STATE))}),
+        "epoch_loop.state_dict": fields({}, {"_batches_that_stepped": COUNT}),
+        "epoch_loop.scheduler_progress": _PROGRESS,
+        "epoch_loop.automatic_optimization.state_dict": _STATE,
+        "epoch_loop.automatic_optimization.optim_progress": fields(
+            {"optimizer": fields({"step": _PROGRESS, "zero_grad": _PROGRESS})}
+        ),
+        "epoch_loop.manual_optimization.state_dict": _STATE,
+        "epoch_loop.manual_optimization.optim_step_progress": _PROGRESS,
+        "epoch_loop.val_loop.state_dict": _STATE,
+        "epoch_loop.val_loop.batch_progress": _PROGRESS,
+    },
+)
+_ADAM = fields(
+    {
+        "state": each(
+            dict,
+            fields({"step": tensor((), torch.float32), "exp_avg": tensor(), "exp_avg_sq": tensor()}),
+            key=int,
+        ),
+        "param_groups": each(list, fields({"params": each(list, COUNT)})),
+    }
+)
+_AVERAGE = fields({"updates": COUNT, "decay": NUMBER}, {"generator": TENSORS})
+
+
+def _version(value: Any, name: str) -> str | None:
+    """Form of Lightning's version; it converts checkpoints of versions before 2, which are none of ours."""
+    is_known = isinstance(value, str) and re.fullmatch(
+        r"[2-9](\.\d+)+((a|b|rc)\d+)?(\.(post|dev)\d+)?", value
+    )
+    return None if is_known else f"{name} must be a version of at least 2"
+
+
+def _callbacks(value: Any, name: str) -> str | None:
+    """Form of the callbacks' states; `check_callbacks` looks at those of a run that goes on."""
+    known = fields({}, {"AveragedGenerator": nothing_or(_AVERAGE)})
+    return each(dict, nothing_or(_STATE))(value, name) or known(value, name)
+
+
+_CHECKPOINT = fields(
+    {
+        "epoch": COUNT,
+        "state_dict": TENSORS,
+        "optimizer_states": each(list, _ADAM),
+        "loops": fields({"fit_loop": _FIT_LOOP}),
+        "callbacks": _callbacks,
+        "fingerprint": each(dict, plain),
+        "lr_schedulers": each(list, anything),
+        "pytorch-lightning_version": _version,
+    },
+    {
+        "environment": each(dict, plain),
+        "global_step": COUNT,
+        "hyper_parameters": each(dict, plain),
+    },
+)
+REQUIRED_KEYS = ("epoch", "state_dict", "optimizer_states", "loops", "callbacks", "fingerprint")
+
+
+def read_checkpoint(path: Path) -> dict[str, Any]:
+    """Return the content of a checkpoint, on the CPU.
+
+    This takes not much more memory than the file has bytes, whatever it holds.
+
+    Args:
+        path: A file this project has written.
+
+    Raises:
+        CheckpointError: The file is missing, damaged (its checksums are compared), holds more than plain
+            values and tensors, is not a checkpoint of this project, or has a part that is not what it must
+            be; such a part is named.
+    """
+    if not path.is_file():
+        raise CheckpointError(f"checkpoint {path} does not exist; check ckpt_path")
+    try:
+        _check_archive(path)
+        checkpoint = torch.load(path, map_location="cpu", weights_only=True)
+    except CheckpointError:
+        raise
+    except Exception as error:  # what zipfile and torch raise on foreign bytes is not a closed list
+        reason = str(error).partition("\n")[0].partition(". ")[0]
+        raise CheckpointError(
+            f"checkpoint {path} cannot be read ({type(error).__name__}: {reason}); it is damaged or not a "
+            "checkpoint, use another one"
+        ) from error
+    missing = (
+        [key for key in REQUIRED_KEYS if key not in checkpoint] if isinstance(checkpoint, dict) else ["all"]
+    )
+    if missing:
+        raise CheckpointError(
+            f"{path} is not a training checkpoint of this project: {', '.join(missing)} missing"
+        )
+    if problem := find_excess(checkpoint) or _CHECKPOINT(checkpoint, ""):
+        raise CheckpointError(f"checkpoint {path} is damaged: {problem.lstrip('.')}; use another one")
+    if name := first_not_finite(checkpoint):
+        raise CheckpointError(f"checkpoint {path} holds {name}, which is not finite; use an earlier one")
+    # PyTorch would believe what else such a dictionary says of its modules.
+    checkpoint["state_dict"] = dict(checkpoint["state_dict"])
+    return checkpoint
+
+
+def _check_archive(path: Path) -> None:
+    """Compare the checksums, and refuse what would take more memory than the file has bytes.
+
+    Raises:
+        CheckpointError: A checksum differs, or a name is there twice.
+        UnpicklingError: It holds compressed data, or something else than plain values and tensors.
+    """
+    with zipfile.ZipFile(path) as archive:
+        entries = archive.infolist()
+        if len({entry.filename for entry in entries}) < len(entries):
+            raise CheckpointError(f"checkpoint {path} is damaged (a name is there twice); use another one")
+        is_stored = all(entry.compress_type == zipfile.ZIP_STORED for entry in entries)
+        if not is_stored or sum(entry.file_size for entry in entries) > path.stat().st_size:
+            raise pickle.UnpicklingError("it holds compressed data")
+        if (damaged := archive.testzip()) is not None:
+            raise CheckpointError(f"checkpoint {path} is damaged (checksum of {damaged}); use another one")
+        for name in archive.namelist():
+            if name.endswith("data.pkl"):
+                _check_pickle(archive.read(name))
+
+
+def _check_pickle(data: bytes) -> None:
+    """Refuse a pickle that names anything but the types of plain values and tensors."""
+    for code, argument, _ in pickletools.genops(data):
+        if code.name == "GLOBAL" and not _PLAIN_TYPES.fullmatch(str(argument)):
+            raise pickle.UnpicklingError(f"it holds {argument!r}")
+        if code.name == "BINUNICODE" and _BINARY_CODECS.fullmatch(str(argument).lower().replace("-", "_")):
+            raise pickle.UnpicklingError(f"it holds {argument!r}")
+
+
+def _tensors(checkpoint: Mapping[str, Any]) -> Iterator[tuple[str, Tensor]]:
+    """Yield all tensors that a run goes on with or images are made with, under their names."""
+    yield from checkpoint["state_dict"].items()
+    for number_, adam in enumerate(checkpoint.get("optimizer_states", ())):
+        for index, state in adam["state"].items():
+            for name, value in state.items():
+                if isinstance(value, Tensor):
+                    yield f"optimizer_states.{number_}.state.{index}.{name}", value
+    averages = checkpoint.get("callbacks", {}).get("AveragedGenerator") or {}
+    for network, weights in averages.items():
+        for name, value in weights.items() if isinstance(weights, dict) else ():
+            if isinstance(value, Tensor):
+                yield f"callbacks.AveragedGenerator.{network}.{name}", value
+
+
+def first_not_finite(checkpoint: dict[str, Any]) -> str | None:
+    """Return the name of the first tensor that holds NaN or infinity, or None.
+
+    Looked at are the weights, their average and Adam's moments.
+    """
+    return next((name for name, value in _tensors(checkpoint) if not torch.isfinite(value).all()), None)
+
+
+def check_fits(checkpoint: dict[str, Any], system: torch.nn.Module, path: Path) -> None:
+    """Refuse a checkpoint whose weights or Adam's moments are not of these networks.
+
+    Args:
+        checkpoint: From `read_checkpoint`.
+        system: Its children are the networks, in the order of their optimizers.
+        path: For the message.
+
+    Raises:
+        CheckpointError: Names the first thing that does not fit.
+    """
+    saved = {name: (weight.shape, weight.dtype) for name, weight in checkpoint["state_dict"].items()}
+    wanted = {name: (weight.shape, weight.dtype) for name, weight in system.state_dict().items()}
+    different = sorted(name for name in saved.keys() | wanted.keys() if saved.get(name) != wanted.get(name))
+    adams = [adam["state"] for adam in checkpoint["optimizer_states"]]
+    networks = [list(network.parameters()) for network in system.children()]
+    if len(adams) != len(networks) or not all(map(_has_moments, adams, networks)):
+        different.append("optimizer_states")
+    if different:
+        raise CheckpointError(
+            f"checkpoint {path} is not of these networks, {different[0]} does not fit; use another one"
+        )
+
+
+def _has_moments(states: Mapping[int, Mapping[str, Tensor]], weights: Sequence[Tensor]) -> bool:
+    """Return whether an Adam's states have moments like the weights, and are in their order."""
+    return [*states] == [*range(len(weights))] and all(
+        moment.shape == weight.shape and moment.dtype == weight.dtype
+        for state, weight in zip(states.values(), weights, strict=True)
+        for name, moment in state.items()
+        if name.startswith("exp_avg")
+    )
+
+
+def check_optimizers(checkpoint: dict[str, Any], optimizers: Sequence[Optimizer], path: Path) -> None:
+    """Refuse a checkpoint whose optimizers have other settings than the run: the file's would count.
+
+    Args:
+        checkpoint: From `read_checkpoint`.
+        optimizers: As they are built from the run's settings.
+        path: For the message.
+
+    Raises:
+        CheckpointError: Names the first setting that differs.
+    """
+    for number_, (adam, optimizer) in enumerate(zip(checkpoint["optimizer_states"], optimizers, strict=True)):
+        wanted = optimizer.state_dict()["param_groups"]
+        name = f"optimizer_states.{number_}.param_groups"
+        if len(adam["param_groups"]) != len(wanted):
+            raise CheckpointError(f"checkpoint {path} is damaged: {name} has another length; use another one")
+        for saved, group in zip(adam["param_groups"], wanted, strict=True):
+            for key in (key for key in group if key in saved):  # versions of PyTorch have different ones
+                if _comparable(saved[key]) != _comparable(group[key]):
+                    raise CheckpointError(
+                        f"checkpoint {path} holds {name}.{key}={str(saved[key])[:100]}, but the settings "
+                        f"have {group[key]}; use another one"
+                    )
+
+
+def _comparable(value: Any) -> Any:
+    if isinstance(value, list | tuple):
+        return [_comparable(part) for part in value]
+    return str(value) if isinstance(value, Tensor) else value
+
+
+def check_callbacks(
+    checkpoint: dict[str, Any], callbacks: Iterable[Any], system: torch.nn.Module, path: Path
+) -> None:
+    """Refuse a checkpoint with a state that one of the callbacks cannot take.
+
+    Args:
+        checkpoint: From `read_checkpoint`.
+        callbacks: Those that say by a method ``form`` what their state must be are looked at.
+        system: What is trained.
+        path: For the message.
+
+    Raises:
+        CheckpointError: Names the part that is not what it must be.
+    """
+    for callback in callbacks:
+        state = checkpoint["callbacks"].get(callback.state_key)
+        if not state or not hasattr(callback, "form"):
+            continue
+        if problem := callback.form(system)(state, f"callbacks.{callback.state_key}"):
+            raise CheckpointError(f"checkpoint {path} is damaged: {problem}; use another one")
+
+
+def progress(checkpoint: dict[str, Any]) -> tuple[int, int]:
+    """Return (finished epochs, iterations into the next one) of a checkpoint."""
+    fit_loop = checkpoint["loops"]["fit_loop"]
+    epochs = fit_loop["epoch_progress"]["current"]["processed"]
+    batches = fit_loop["epoch_loop.batch_progress"]
+    return epochs, 0 if batches["is_last_batch"] else batches["current"]["ready"]
+
+
+def iterations_so_far(checkpoint: dict[str, Any]) -> int:
+    """Return the iterations of a checkpoint's run, over all epochs."""
+    count: int = checkpoint["loops"]["fit_loop"]["epoch_loop.batch_progress"]["total"]["ready"]
+    return count
+
+
+def newest_checkpoint(folder: Path) -> tuple[Path, list[str]]:
+    """Return the valid checkpoint of a run that stands furthest, and why others were passed over.
+
+    The choice goes by (epoch, iteration) in the files: clocks and file names can be wrong.
+
+    Args:
+        folder: A run's ``checkpoints`` folder.
+
+    Raises:
+        CheckpointError: No file there is a valid checkpoint.
+    """
+    refusals: list[str] = []
+    valid: list[tuple[tuple[int, int], Path]] = []
+    for path in sorted(folder.glob("*.ckpt")):
+        try:
+            valid.append((progress(read_checkpoint(path)), path))
+        except CheckpointError as error:
+            refusals.append(str(error))
+    if not valid:
+        reasons = "; ".join(refusals) or "the folder holds none"
+        raise CheckpointError(f"no valid checkpoint in {folder} ({reasons})")
+    furthest = max(position for position, _ in valid)
+    # last.ckpt sorts after epoch_*.ckpt and is preferred among equals.
+    return max(path for position, path in valid if position == furthest), refusals

@@ -1,0 +1,1 @@
+"""Hooks into Hydra's multirun and Optuna."""

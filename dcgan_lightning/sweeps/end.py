@@ -1,0 +1,192 @@
+"""The end of a sweep: what its jobs have left is put together, in the process that started them."""
+
+import contextlib
+import os
+import signal
+import sys
+import threading
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from types import FrameType
+from typing import Any
+
+from hydra.experimental.callback import Callback
+from omegaconf import DictConfig, OmegaConf
+
+from dcgan_lightning.config.build import plain
+from dcgan_lightning.config.hydra_files import accept
+from dcgan_lightning.config.messages import one_line
+from dcgan_lightning.core.errors import DCGANError, ProcessError, SweepError
+from dcgan_lightning.core.locks import is_locked, lock_owner
+from dcgan_lightning.core.processes import ending_signals, shield_workers
+from dcgan_lightning.runs.jobs import JobRecord, describe_job, read_new_records, read_records, record_files
+from dcgan_lightning.sweeps.refusals import check_sweep, pin_folder, refusing
+from dcgan_lightning.sweeps.search import study_error
+from dcgan_lightning.training.printed_commands import RUN_TEMPLATE, continue_sweep_command
+
+
+@dataclass(frozen=True)
+class Sweep:
+    """A sweep that this process has started.
+
+    Attributes:
+        process: The number of the process that has started it.
+        folder: Holds its jobs' records and runs.
+        can_go_on: Whether ``ckpt_path=auto`` would go on with it.
+        records: What stood in its jobs' records before.
+        template: How the configuration names the folder.
+    """
+
+    process: int
+    folder: Path
+    can_go_on: bool
+    records: dict[str, bytes]
+    template: str = RUN_TEMPLATE
+
+
+_started: Sweep | None = None
+
+
+class NoteSweep(Callback):
+    """Hydra's callback that tells `summarized` of a sweep; SIGTERM and SIGHUP end it as Ctrl-C does."""
+
+    def on_multirun_start(self, config: DictConfig, **kwargs: Any) -> None:
+        """Check and note the sweep, before its first job."""
+        global _started
+        with refusing():
+            check_sweep(config)
+        pin_folder(config)
+        folder = Path(OmegaConf.select(config, "hydra.sweep.dir")).absolute()
+        can_go_on = config.get("ckpt_path") in (None, "last", "auto")
+        template = plain(config.hydra.sweep, resolve=False)["dir"]
+        _started = Sweep(os.getpid(), folder, can_go_on, record_files(folder), template)
+        if threading.current_thread() is threading.main_thread():
+            for number in ending_signals():
+                signal.signal(number, _end)
+            if _has_workers(config.hydra.launcher):
+                for number in (signal.SIGINT, *ending_signals()):
+                    signal.signal(number, _end_after_jobs)
+                shield_workers()
+
+
+def _end(number: int, frame: FrameType | None) -> None:
+    raise KeyboardInterrupt if number == signal.SIGINT else SystemExit(128 + number)
+
+
+def _has_workers(launcher: DictConfig) -> bool:
+    """Tell whether joblib runs the jobs, in processes of its own."""
+    if not launcher._target_.endswith("JoblibLauncher") or os.name == "nt":
+        return False
+    try:
+        from joblib import effective_n_jobs
+    except ImportError:  # which is refused later
+        return False
+    return bool(effective_n_jobs(launcher.n_jobs) > 1)
+
+
+def _end_after_jobs(number: int, frame: FrameType | None) -> None:
+    """Let the jobs save before joblib kills them; a second signal ends at once."""
+    for other in (signal.SIGINT, *ending_signals()):
+        signal.signal(other, _end)
+    if _started is not None:
+        _stop_jobs(_started)
+    _end(number, frame)
+
+
+def _stop_jobs(sweep: Sweep, seconds: float = 60.0) -> None:
+    """Send SIGTERM to the jobs that run, also to those that only begin, and wait until all have ended."""
+    told: set[str] = set()
+    deadline = time.monotonic() + seconds
+    while time.monotonic() < deadline:
+        running = [job for job in read_new_records(sweep.folder, sweep.records) if job.status == "running"]
+        if not running:
+            return
+        for folder in {job.folder for job in running} - told:
+            owner = lock_owner(sweep.folder / folder) if is_locked(sweep.folder / folder) else None
+            if owner is not None:  # else it has just ended, or just begun
+                with contextlib.suppress(OSError):
+                    os.kill(owner, signal.SIGTERM)
+                    told.add(folder)
+        time.sleep(0.1)
+
+
+def is_in_sweeps_process() -> bool:
+    """Tell whether this process has started a sweep; its launcher may run the jobs elsewhere."""
+    return _started is not None and _started.process == os.getpid()
+
+
+def summarized(command: Callable[[], Any]) -> None:
+    """Run a command; if it was a sweep, summarise it, however it ended.
+
+    Raises:
+        SweepError: Names the jobs that failed.
+    """
+    error: BaseException | None = None
+    try:
+        command()
+    except BaseException as caught:
+        error = caught
+    was_killed = type(error).__name__ == "TerminatedWorkerError"  # joblib's, which need not be installed
+    if was_killed:
+        killed = "a job's process was killed, perhaps for lack of memory; use a smaller hydra.launcher.n_jobs"
+        error = ProcessError(killed)
+    if isinstance(error, SystemExit) and isinstance(error.__cause__, DCGANError):
+        raise error.__cause__  # a refusal before the first job (see `refusing`)
+    if _started is None:
+        if error is not None:
+            raise error
+        return
+    if error is None or record_files(_started.folder) != _started.records:  # else it was refused at once
+        accept()
+        _summarize(_started)
+    if (was_killed or _was_stopped(error)) and _started.can_go_on:
+        command_line = continue_sweep_command(_started.folder, sys.argv[1:], _started.template)
+        print(f"\ngo on with: {command_line}", flush=True)
+    if isinstance(error, (KeyboardInterrupt, SystemExit)):
+        raise error
+    error = study_error(error, _started.folder) or error
+    _name_failed(read_records(_started.folder), error)
+
+
+def _was_stopped(error: BaseException | None) -> bool:
+    """Tell whether Ctrl-C, SIGTERM or SIGHUP ended the sweep."""
+    if isinstance(error, SystemExit):
+        return error.code in [128 + number for number in ending_signals()]
+    return isinstance(error, KeyboardInterrupt)
+
+
+def _summarize(sweep: Sweep) -> None:
+    """Write the summary into the sweep's folder and print it; nothing here may hide why jobs failed."""
+    from dcgan_lightning.runs.comparison import write_comparison
+    from dcgan_lightning.runs.run import read_runs
+
+    try:
+        runs = read_runs([sweep.folder])
+        text = write_comparison(runs, sweep.folder)
+    except Exception as error:
+        print(f"no summary of the sweep: {one_line(error)}", file=sys.stderr)
+        return
+    states = [run.status for run in runs]
+    counts = [f"{states.count(state)} {state}" for state in dict.fromkeys(states)]
+    print(f"\njobs: {', '.join(counts)}\n\n{text}", flush=True)
+
+
+def _name_failed(records: Sequence[JobRecord], error: BaseException | None) -> None:
+    """Raise what went wrong, if the sweeper minds: the failed jobs, and an error that is not theirs."""
+    failed = [record for record in records if record.status == "failed"]
+    if not failed:
+        if error is not None:
+            raise error
+        return
+    lines = [f"{len(failed)} of {len(records)} jobs failed", *map(describe_job, failed)]
+    if error is None:  # a search, which bears failures
+        print("\n" + "\n".join(lines), flush=True)
+        return
+    if not isinstance(error, DCGANError):
+        error.add_note("\n".join(lines))
+        raise error
+    if " ".join(one_line(error).split()) not in [record.reason for record in failed]:
+        lines.append(one_line(error))
+    raise SweepError("\n".join(lines)) from error

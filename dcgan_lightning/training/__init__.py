@@ -1,0 +1,1 @@
+"""Lightning's training loop: start, stop, resume, checkpoint files, several processes."""

@@ -1,0 +1,45 @@
+"""What a run's command says at its end: what there is, where to look, how to use it."""
+
+import os
+from pathlib import Path
+
+from dcgan_lightning.core.durations import format_count, format_duration
+from dcgan_lightning.core.shell import command, override
+
+
+def describe_end(epochs: int, seconds: float, has_trained: bool, iterations: int = 0) -> str:
+    """Return what this session has trained.
+
+    Args:
+        epochs: Finished ones, over all sessions.
+        seconds: Duration of this session.
+        has_trained: Whether anything was left to train.
+        iterations: Finished ones of an epoch in whose middle a callback has ended the run.
+    """
+    if iterations:
+        time = format_duration(seconds)
+        return f"stopped by a callback in epoch {epochs + 1}, iteration {iterations} ({time} in this session)"
+    if not has_trained:
+        return f"nothing was left to train: the run has all its {format_count(epochs, 'epoch')} already"
+    return f"done: {format_count(epochs, 'epoch')} ({format_duration(seconds)} in this session)"
+
+
+def describe_score(score: float, epoch: int) -> str:
+    """Return the lowest Fréchet distance of a run and after which epoch it was measured."""
+    return f"lowest Fréchet distance: {score:.4g}, after epoch {epoch} (checkpoints/best.ckpt)"
+
+
+def next_steps(folder: Path, keeps_checkpoints: bool) -> list[str]:
+    """Return where to look and how to make images; paths are relative to the working folder if below it.
+
+    Args:
+        folder: The run's.
+        keeps_checkpoints: Whether there is a checkpoint to make images with.
+    """
+    shown = os.path.relpath(folder) if folder.is_relative_to(Path.cwd()) else str(folder)
+    lines = []
+    if (folder / "report.html").is_file():
+        lines.append(f"open {os.path.join(shown, 'report.html')} in a browser")
+    if keeps_checkpoints:
+        lines.append(f"make images with: {command('generate', [override('ckpt_path', shown)])}")
+    return lines

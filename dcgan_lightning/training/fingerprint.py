@@ -1,0 +1,76 @@
+"""Which settings a resumed run must keep."""
+
+import inspect
+import re
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from omegaconf import DictConfig
+
+from dcgan_lightning.config.build import plain
+from dcgan_lightning.config.nested import flatten
+from dcgan_lightning.core.errors import ConfigError
+
+# Settings that may differ between a run and its continuation.
+_FREE = re.compile(r"data\.(root|cache_dir|_target_)|model\.accuracy_threshold")
+
+
+_FIXED = re.compile(r"seed|data\..*|model\..*|trainer\.(precision|limit_train_batches)")
+
+
+def fingerprint(cfg: DictConfig, processes: int = 1) -> dict[str, Any]:
+    """Return the settings that make a run what it is: one that goes on must share them.
+
+    Args:
+        cfg: The composed configuration.
+        processes: How many train together.
+    """
+    values = dict(flatten(plain(cfg)))
+    fixed = {key: values[key] for key in values if _FIXED.fullmatch(key) and not _FREE.fullmatch(key)}
+    return fixed | {"processes": processes}
+
+
+def default_settings(cfg: DictConfig) -> dict[str, Any]:
+    """Return what a checkpoint means that was made before some of today's settings existed.
+
+    Args:
+        cfg: The composed configuration; the defaults are those of its classes. Importing them takes seconds.
+    """
+    from hydra.utils import get_class
+
+    defaults: dict[str, Any] = {"model._target_": "dcgan_lightning.systems.DCGAN"}
+    for group in ("model", "data"):
+        parameters = inspect.signature(get_class(cfg[group]._target_)).parameters
+        for name, parameter in parameters.items():
+            value = parameter.default
+            if value is not parameter.empty:
+                defaults[f"{group}.{name}"] = list(value) if isinstance(value, tuple) else value
+    return defaults
+
+
+def check_fingerprint(
+    saved: Mapping[str, Any], current: Mapping[str, Any], path: Path, defaults: Mapping[str, Any]
+) -> None:
+    """Refuse to go on with settings that would silently make another run.
+
+    Args:
+        saved: The checkpoint's fingerprint.
+        current: That of the run.
+        path: The checkpoint.
+        defaults: Settings that an older checkpoint may lack (see `default_settings`).
+
+    Raises:
+        ConfigError: Lists each setting that differs.
+    """
+    saved = {key: defaults[key] for key in current.keys() & defaults.keys()} | dict(saved)
+    differences = [
+        f"{key}={saved.get(key)!r} (now {current.get(key)!r})"
+        for key in sorted(saved.keys() | current.keys())
+        if saved.get(key) != current.get(key)
+    ]
+    if differences:
+        raise ConfigError(
+            f"{path} was made with other settings: {', '.join(differences)}; "
+            "give the same ones to go on, or start a new run"
+        )

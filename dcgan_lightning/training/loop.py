@@ -1,0 +1,165 @@
+"""Lightning's loop: the trainer with all its parts, and how its run ends."""
+
+import logging
+import signal
+import warnings
+from pathlib import Path
+from typing import Any
+
+import pytorch_lightning as pl
+from omegaconf import DictConfig
+from pytorch_lightning.callbacks import Checkpoint
+from pytorch_lightning.utilities.exceptions import SIGTERMException
+
+from dcgan_lightning.callbacks import AveragedGenerator, GracefulStop, TrackedFiles
+from dcgan_lightning.callbacks.logs import continued_events
+from dcgan_lightning.callbacks.tracking import (
+    close_trackers,
+    keep_trackers_at_home,
+    names_in_trackers,
+    start_loggers,
+)
+from dcgan_lightning.config.build import build, plain
+from dcgan_lightning.core.distributed import is_connection_error, is_timeout
+from dcgan_lightning.core.errors import DivergedError, ProcessError
+from dcgan_lightning.core.meetings import PATIENCE, part
+from dcgan_lightning.core.processes import is_first_process
+from dcgan_lightning.systems import System
+from dcgan_lightning.training.checkpoint_io import AtomicCheckpointIO
+from dcgan_lightning.training.strategy import ManualDDPStrategy
+
+
+def build_trainer(
+    cfg: DictConfig,
+    accelerator: str,
+    processes: int,
+    stop: GracefulStop,
+    checkpoint_io: AtomicCheckpointIO,
+    log_figures: bool = True,
+    is_sweep: bool = False,
+    card: int | None = None,
+    iteration: int | None = None,
+) -> pl.Trainer:
+    """Return Lightning's trainer with the configured callbacks and, if figures are logged, loggers.
+
+    Args:
+        cfg: The composed configuration.
+        accelerator: Where to train.
+        processes: How many train together.
+        stop: Ends the training on signals.
+        checkpoint_io: Writes and reads the checkpoints.
+        log_figures: Whether there are loggers.
+        is_sweep: Whether the run is one job of several.
+        card: The only CUDA card to use; None: as configured.
+        iteration: Of a run that is continued: its iterations so far, over all epochs.
+    """
+    quieten_lightning(show_profile=cfg.trainer.profiler is not None)
+    folder = Path(cfg.paths.output_dir)
+    keep_trackers_at_home(folder)
+    callbacks, loggers = (
+        [
+            build(part, **_names_not_given(part, folder, is_sweep), **_continuation(part, folder, iteration))
+            for part in (group or {}).values()
+            if part and "_target_" in part
+        ]
+        for group in (cfg.get("callbacks"), cfg.get("logger"))  # null or without a target: left out
+    )
+    # The average moves before anything looks at it.
+    callbacks.sort(key=lambda callback: not isinstance(callback, AveragedGenerator))
+    trainer: pl.Trainer = build(
+        cfg.trainer,
+        accelerator=accelerator,
+        devices=cfg.trainer.devices if card is None else [card],
+        strategy=ManualDDPStrategy() if processes > 1 else "auto",
+        callbacks=[*callbacks, TrackedFiles(), stop],
+        logger=loggers if log_figures else [],
+        plugins=[checkpoint_io],
+        enable_checkpointing=any(isinstance(callback, Checkpoint) for callback in callbacks),
+    )
+    return trainer
+
+
+def _names_not_given(part: DictConfig, folder: Path, is_sweep: bool) -> dict[str, Any]:
+    """Return a tracker's names of run and sweep (see `names_in_trackers`) that the user did not choose."""
+    names = names_in_trackers(part._target_, folder, is_sweep)
+    return {key: value for key, value in names.items() if key not in part}
+
+
+def _continuation(part: DictConfig, folder: Path, iteration: int | None) -> dict[str, Any]:
+    """Return what lets a logger continue a run (see `continued_events`)."""
+    return {} if iteration is None else continued_events(plain(part), folder, iteration)
+
+
+def quieten_lightning(show_profile: bool) -> None:
+    """Leave out what the run's own summary says in a line, and a warning about Lightning's own code."""
+    levels = {
+        "pytorch_lightning": logging.INFO if show_profile else logging.WARNING,
+        "lightning_fabric": logging.WARNING,
+        # says why it ends this process, when another one of the job is gone
+        "lightning_fabric.strategies.launchers.subprocess_script": logging.INFO,
+    }
+    for name, level in levels.items():
+        logging.getLogger(name).setLevel(level)
+    warnings.filterwarnings("ignore", message=".*LeafSpec.*", category=FutureWarning)
+
+
+def fit(
+    trainer: pl.Trainer,
+    system: System,
+    datamodule: Any,
+    ckpt_path: Path | None,
+    stop: GracefulStop,
+) -> None:
+    """Run Lightning's loop, to its end or to where another callback ends it (see `GracefulStop`).
+
+    Raises:
+        SystemExit: Code 143 after SIGTERM, which Lightning would turn into 0, or 129 after SIGHUP.
+        KeyboardInterrupt: After Ctrl-C, which Lightning would turn into code 1.
+        DivergedError: Names the last good checkpoint too.
+        ProcessError: Another process of the job is gone.
+    """
+    try:
+        with stop.armed(trainer):
+            start_loggers(trainer)
+            trainer.fit(system, datamodule=datamodule, ckpt_path=ckpt_path, weights_only=True)
+            part()  # a process that still waits for the others elsewhere is noticed
+    except BaseException as error:
+        if not isinstance(error, SIGTERMException):  # else all of them end together
+            _end_other_processes(trainer)
+        if isinstance(error, SystemExit) and isinstance(error.__context__, KeyboardInterrupt):
+            raise KeyboardInterrupt from None
+        if isinstance(error, SIGTERMException):
+            if stop.signal is None and trainer.should_stop:
+                return  # another callback has asked for the end
+            if not is_first_process():
+                raise SystemExit(0) from None  # only the first one's code counts; others alarm Lightning
+            if stop.signal == signal.SIGINT:
+                raise KeyboardInterrupt from None
+            raise SystemExit(128 + (stop.signal or signal.SIGTERM)) from None
+        if isinstance(error, DivergedError):
+            last = Path(trainer.default_root_dir) / "checkpoints" / "last.ckpt"
+            state = f"the last good checkpoint is {last}" if last.exists() else "there is no checkpoint yet"
+            raise DivergedError(f"{error}; {state}") from error
+        if trainer.world_size > 1 and is_timeout(error):
+            raise ProcessError(
+                f"process {trainer.global_rank} waited {PATIENCE.seconds} s for another process of this job "
+                "in a collective operation: a callback exchanges values in one process only; leave it out "
+                "and go on with ckpt_path=last"
+            ) from error
+        if trainer.world_size > 1 and is_connection_error(error):
+            raise ProcessError(
+                f"process {trainer.global_rank} lost another process of this job, which must have ended; "
+                "go on with ckpt_path=last"
+            ) from error
+        raise
+    finally:
+        close_trackers(trainer)
+
+
+def _end_other_processes(trainer: pl.Trainer) -> None:
+    """End what Lightning started for this job: without this process the others would wait for it."""
+    processes = getattr(trainer.strategy.launcher, "procs", [])
+    for process in processes:
+        if process.poll() is None:
+            process.kill()
+    processes.clear()  # Lightning's observer would kill this process too, which has yet to say what is wrong

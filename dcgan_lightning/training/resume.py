@@ -1,0 +1,177 @@
+"""Going on with a run: from which checkpoint, into which folder, and whether it is the same run at all."""
+
+import filecmp
+import logging
+import re
+from collections.abc import Collection, Mapping
+from pathlib import Path
+from typing import Any
+
+from dcgan_lightning.core.errors import ConfigError, RunFolderError
+from dcgan_lightning.core.files import write_atomic
+from dcgan_lightning.core.locks import LOCK_FILE
+from dcgan_lightning.core.regular_files import read_file
+from dcgan_lightning.core.temporaries import OLD_PREFIX, is_temporary
+from dcgan_lightning.runs.folder import is_inside_run
+from dcgan_lightning.runs.jobs import CONFIG_FILE as CONFIG_FILE
+from dcgan_lightning.runs.reading import read_settings
+from dcgan_lightning.training.fingerprint import check_fingerprint
+
+log = logging.getLogger(__name__)
+
+# What starts the jobs of a sweep is nothing to one of them alone.
+_OF_A_SWEEP = re.compile(r"hydra[./](mode|sweep|sweeper|launcher|job\.(num|id))\b")
+
+
+def find_checkpoint(ckpt_path: str | None, folder: Path) -> Path | None:
+    """Return the file to go on from, or None to start at the beginning.
+
+    Args:
+        ckpt_path: A file; a run's folder, for the furthest valid checkpoint in it; "last", for that of the
+            run itself, or its beginning if it was ended before its first checkpoint; "auto", the same, but
+            if there is no such run it is started; None for a new run.
+        folder: The run's own folder.
+
+    Raises:
+        ConfigError: There is nothing there to go on from.
+        CheckpointError: There are checkpoints, and none is valid.
+    """
+    if ckpt_path is None:
+        return None
+    is_own = ckpt_path in ("last", "auto")
+    if not is_own and not Path(ckpt_path).is_dir():
+        if "://" in ckpt_path:
+            raise ConfigError(f"ckpt_path must be a local file, got {ckpt_path}; fetch it first")
+        if not Path(ckpt_path).is_file():
+            raise ConfigError(
+                f"ckpt_path={ckpt_path} does not exist; give a file, a run's folder, last or auto"
+            )
+        return Path(ckpt_path).absolute()
+    run = folder if is_own else Path(ckpt_path)
+    if not any((run / "checkpoints").glob("*.ckpt")):
+        if ckpt_path == "auto" or (is_own and (run / CONFIG_FILE).is_file()):
+            log.info("%s holds no checkpoint yet: starting at the beginning", run)
+            return None
+        raise ConfigError(
+            f"ckpt_path={ckpt_path}: {run} holds no run to go on with; give its run_name, or leave "
+            "ckpt_path out"
+        )
+    from dcgan_lightning.runs.checkpoints import newest_checkpoint
+
+    path, refusals = newest_checkpoint(run / "checkpoints")
+    for refusal in refusals:
+        log.warning("passed over: %s", refusal)
+    return path.absolute()
+
+
+def check_folder(
+    folder: Path, ckpt_path: str | None, found: Path | None, hydras_own: Collection[Path] = ()
+) -> None:
+    """Refuse to write into a folder that holds another run than the one that goes on.
+
+    Args:
+        folder: The run's folder.
+        ckpt_path: What the user gave.
+        found: The checkpoint that was found for it.
+        hydras_own: Files that Hydra has just written.
+    """
+    # The lock is this process' own, and a run can be killed while it writes its first file.
+    others = [
+        path.name
+        for path in (folder.iterdir() if folder.is_dir() else ())
+        if path.name != LOCK_FILE
+        and not is_temporary(path.name)
+        and not path.name.startswith(OLD_PREFIX)
+        and not _consists_of(path, hydras_own)
+    ]
+    if found is None:
+        goes_on = ckpt_path in ("last", "auto") and (folder / CONFIG_FILE).is_file()
+    else:
+        goes_on = is_inside_run(found, folder) or _is_same_start(folder, str(ckpt_path), found, others)
+    if others and not goes_on:
+        raise RunFolderError(
+            f"{folder} already holds a run; choose another run_name, or go on with this one: ckpt_path=last"
+        )
+
+
+def _consists_of(path: Path, files: Collection[Path]) -> bool:
+    """Return whether a path is one of these files, or a folder of nothing else; it may be empty."""
+    if not path.is_dir():
+        return path in files
+    return all(_consists_of(part, files) for part in path.iterdir())
+
+
+def check_resumable(
+    checkpoint: dict[str, Any],
+    path: Path,
+    settings: Mapping[str, Any],
+    environment: Mapping[str, Any],
+    max_epochs: int,
+    defaults: Mapping[str, Any],
+) -> bool:
+    """Refuse a checkpoint of other settings, or one that is further than the run shall go.
+
+    Args:
+        checkpoint: What the run goes on from.
+        path: Its file.
+        settings: The fingerprint of this run.
+        environment: What its bits depend on besides; a difference is only said.
+        max_epochs: How far the run shall go.
+        defaults: Settings that an older checkpoint may lack (see `default_settings`).
+
+    Returns:
+        Whether the checkpoint has all epochs already.
+
+    Raises:
+        ConfigError: Names the settings that differ, or the number of epochs.
+    """
+    from dcgan_lightning.runs.checkpoints import progress
+
+    check_fingerprint(checkpoint["fingerprint"], settings, path, defaults)
+    saved = checkpoint.get("environment", {})
+    changes = [
+        f"{key}={saved[key]} (now {value})"
+        for key, value in environment.items()
+        if key in saved and saved[key] != value
+    ]
+    if changes:
+        log.warning("the run goes on, but not to the same bit as without a break: %s", ", ".join(changes))
+    epochs, iterations = progress(checkpoint)
+    if epochs > max_epochs:
+        raise ConfigError(
+            f"trainer.max_epochs={max_epochs}, but {path} already stands at epoch {epochs}; "
+            f"max_epochs counts from the start of the run, so give more than {epochs}"
+        )
+    if epochs == max_epochs:
+        log.info("%s has all %d epochs; a larger trainer.max_epochs trains on", path, epochs)
+        return True
+    log.info("going on after epoch %d, iteration %d of %s", epochs, iterations, path)
+    return False
+
+
+def _is_same_start(folder: Path, ckpt_path: str, found: Path, others: list[str]) -> bool:
+    """Return whether the run there has this ``ckpt_path`` too and no checkpoint of its own yet."""
+    checkpoints = [*(folder / "checkpoints").glob("*.ckpt")]
+    try:
+        is_same = read_settings(folder / CONFIG_FILE).get("ckpt_path") == ckpt_path
+    except FileNotFoundError:  # stopped within `take_over`
+        is_same = others == ["checkpoints"]
+    except RunFolderError:  # damaged
+        is_same = False
+    return is_same and all(filecmp.cmp(path, found, shallow=False) for path in checkpoints)
+
+
+def take_over(ckpt_path: Path, folder: Path) -> None:
+    """Copy a checkpoint from elsewhere into the run's folder: from now on the run goes on from its own.
+
+    This comes before all other files of the run: a folder with settings has the checkpoint they start from.
+    """
+    own = folder / "checkpoints" / "last.ckpt"
+    if not is_inside_run(ckpt_path, folder) and not own.exists():
+        write_atomic(own, read_file(ckpt_path))
+
+
+def keeps_checkpoints(callbacks: Mapping[str, Any] | None) -> bool:
+    """Return whether a run with these callbacks leaves checkpoints to go on from."""
+    parts = [part for part in (callbacks or {}).values() if part]
+    return any(part.get("_target_") == "dcgan_lightning.callbacks.Checkpoints" for part in parts)

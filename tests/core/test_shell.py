@@ -1,0 +1,80 @@
+"""Pasted into a shell, a printed command gives Hydra the values that were meant."""
+
+import random
+import shlex
+import subprocess
+
+import pytest
+from hydra.core.override_parser.overrides_parser import OverridesParser
+from omegaconf import OmegaConf
+
+from dcgan_lightning.core.shell import command, override
+
+NASTY = [
+    *(
+        "k=v",
+        "a,b",
+        "größe",
+        "2024",
+        "[x]",
+        "it's",
+        "null",
+        "1e5",
+        "True",
+        "nan",
+        "-inf",
+        "1_000",
+        "0x1f",
+        "a b",
+    ),
+    *(" a ", "{a: 1}", "choice(1,2)", "range(3)", "a#b", "!!", "$HOME", "`ls`", "*", "~x", "-x", "--help"),
+    *(
+        "a\\",
+        "a\\'",
+        "\\\\'\\",
+        "${x}",
+        "\\${x}",
+        "\\\\${x}\\",
+        "${now:%Y}",
+        '"',
+        "a/b",
+        "2024-01-05_10-11-12",
+        "",
+    ),
+]
+ALPHABET = "ab1e.0-_ \\\\'\"${}[](),=:;&|<>*?~#!%@+^`ößé日/"
+
+
+def names(count: int) -> list[str]:
+    random_numbers = random.Random(0)
+    return ["".join(random_numbers.choices(ALPHABET, k=random_numbers.randint(1, 9))) for _ in range(count)]
+
+
+def as_hydra_reads(argument: str) -> object:
+    parsed = OverridesParser.create().parse_override(argument)
+    assert not parsed.is_sweep_override()
+    value = parsed.value()
+    return OmegaConf.create({"name": value}).name
+
+
+def test_any_text_comes_back_through_shell_and_grammar() -> None:
+    for name in [*NASTY, *names(500)]:
+        arguments = shlex.split(command("train", ["seed=1", override("run_name", name)]))
+        assert arguments[:4] == ["python", "-m", "dcgan_lightning.train", "seed=1"]
+        assert len(arguments) == 5, name
+        key, value = arguments[4].partition("=")[0], as_hydra_reads(arguments[4])
+        assert (key, value, type(value)) == ("run_name", name, str), arguments[4]
+
+
+def test_a_real_shell_gives_back_the_arguments() -> None:
+    arguments = [override("run_name", name) for name in [*NASTY, *names(200)]]
+    echo = command("train", arguments).replace("python -m dcgan_lightning.train", "printf '%s\\0'")
+    printed = subprocess.run(["sh", "-c", echo], capture_output=True, check=True).stdout.decode()
+    assert printed.split("\0")[:-1] == arguments
+
+
+@pytest.mark.parametrize("name", ["first", "night_2", "2024-01-05_10-11-12", "sweep/0", "./a.b"])
+def test_usual_names_are_not_quoted(name: str) -> None:
+    assert (
+        command("train", [override("run_name", name)]) == f"python -m dcgan_lightning.train run_name={name}"
+    )

@@ -1,0 +1,217 @@
+import io
+import pickle
+import zipfile
+from pathlib import Path
+
+import pytest
+import torch
+from made_runs import LIGHTNINGS, made_loops
+from torch import nn
+
+from dcgan_lightning.core.errors import CheckpointError, DivergedError
+from dcgan_lightning.runs.checkpoints import (
+    check_fits,
+    check_optimizers,
+    newest_checkpoint,
+    progress,
+    read_checkpoint,
+)
+from dcgan_lightning.training.checkpoint_io import AtomicCheckpointIO
+
+
+def content(epochs: int, iterations: int = 0) -> dict:
+    """Return a checkpoint that stands after so many epochs and iterations of ten."""
+    return {
+        "epoch": epochs,
+        "state_dict": {"weight": torch.arange(1000.0)},
+        "optimizer_states": [],
+        "loops": made_loops(epochs, iterations),
+        "callbacks": {},
+        "fingerprint": {},
+        **LIGHTNINGS,
+    }
+
+
+def save(path: Path, epochs: int, iterations: int = 0) -> bytes:
+    torch.save(content(epochs, iterations), path)
+    return path.read_bytes()
+
+
+def test_reads_what_was_saved(tmp_path: Path) -> None:
+    save(tmp_path / "a.ckpt", 3, 4)
+    checkpoint = read_checkpoint(tmp_path / "a.ckpt")
+    assert torch.equal(checkpoint["state_dict"]["weight"], torch.arange(1000.0))
+    assert progress(checkpoint) == (3, 4)
+
+
+def test_a_missing_file_is_named(tmp_path: Path) -> None:
+    with pytest.raises(CheckpointError, match=r"no\.ckpt does not exist"):
+        read_checkpoint(tmp_path / "no.ckpt")
+
+
+@pytest.mark.parametrize("damage", ["empty", "half", "last byte", "text", "html"])
+def test_damaged_files_are_refused_in_one_line(tmp_path: Path, damage: str) -> None:
+    path = tmp_path / "a.ckpt"
+    good = save(path, 1)
+    path.write_bytes(
+        {
+            "empty": b"",
+            "half": good[: len(good) // 2],
+            "last byte": good[:-1],
+            "text": b"hello\n" * 100,
+            "html": b"<html><body>404</body></html>",
+        }[damage]
+    )
+    with pytest.raises(CheckpointError, match=r"a\.ckpt cannot be read") as caught:
+        read_checkpoint(path)
+    assert "\n" not in str(caught.value)
+    assert "weights_only=False" not in str(caught.value)  # torch's own advice, and a bad one
+
+
+def test_one_flipped_bit_is_found(tmp_path: Path) -> None:
+    path = tmp_path / "a.ckpt"
+    data = bytearray(save(path, 1))
+    position = data.index(torch.arange(1000.0).numpy().tobytes()[2000:2100])
+    data[position] ^= 1
+    path.write_bytes(data)
+    torch.load(path, weights_only=True)  # PyTorch itself does not notice
+    with pytest.raises(CheckpointError, match="is damaged"):
+        read_checkpoint(path)
+
+
+def test_code_in_a_checkpoint_does_not_run(tmp_path: Path) -> None:
+    class Payload:
+        def __reduce__(self):
+            return (Path.touch, (tmp_path / "ran",))
+
+    path = tmp_path / "a.ckpt"
+    torch.save(content(1) | {"extra": Payload()}, path)
+    with pytest.raises(CheckpointError, match=r"a\.ckpt cannot be read"):
+        read_checkpoint(path)
+    assert not (tmp_path / "ran").exists()
+
+
+@pytest.mark.parametrize("value", [float("nan"), float("inf")])
+def test_weights_that_are_not_finite_are_refused(tmp_path: Path, value: float) -> None:
+    broken = content(1)
+    broken["state_dict"]["weight"][7] = value
+    torch.save(broken, tmp_path / "a.ckpt")
+    with pytest.raises(CheckpointError, match=r"a\.ckpt holds weight, which is not finite"):
+        read_checkpoint(tmp_path / "a.ckpt")
+
+
+def of_networks() -> tuple[nn.Module, dict]:
+    """Return a system of two networks and a checkpoint of it."""
+    system = nn.ModuleDict({"generator": nn.Linear(2, 3), "discriminator": nn.Linear(3, 1)})
+
+    def adam(network: nn.Module) -> dict:
+        moments = (torch.zeros_like(weight) for weight in network.parameters())
+        return {"state": {index: {"exp_avg": moment} for index, moment in enumerate(moments)}}
+
+    adams = [adam(network) for network in system.children()]
+    return system, content(1) | {"state_dict": system.state_dict(), "optimizer_states": adams}
+
+
+def test_a_checkpoint_that_fits() -> None:
+    system, checkpoint = of_networks()
+    check_fits(checkpoint, system, Path("a.ckpt"))
+
+
+@pytest.mark.parametrize("damage", ["missing", "more", "shape", "swapped"])
+def test_a_checkpoint_of_other_networks_is_refused(damage: str) -> None:
+    system, checkpoint = of_networks()
+    weights = dict(checkpoint["state_dict"])
+    if damage == "missing":
+        del weights["generator.bias"]
+    elif damage == "more":
+        weights["generator.scale"] = torch.ones(3)
+    elif damage == "shape":
+        weights["generator.bias"] = torch.ones(4)
+    else:
+        checkpoint["optimizer_states"].reverse()
+    what = {"more": "generator.scale", "swapped": "optimizer_states"}.get(damage, "generator.bias")
+    with pytest.raises(CheckpointError, match=rf"a\.ckpt is not of these networks, {what} does not fit"):
+        check_fits(checkpoint | {"state_dict": weights}, system, Path("a.ckpt"))
+
+
+def test_other_zip_files_and_weights_are_refused(tmp_path: Path) -> None:
+    torch.save({"weight": torch.ones(2)}, tmp_path / "weights.ckpt")
+    with pytest.raises(
+        CheckpointError, match="is not a training checkpoint of this project: epoch, state_dict"
+    ):
+        read_checkpoint(tmp_path / "weights.ckpt")
+    buffer = io.BytesIO()
+    with zipfile.ZipFile(buffer, "w") as archive:
+        archive.writestr("a/data.pkl", pickle.dumps(1))
+    (tmp_path / "zip.ckpt").write_bytes(buffer.getvalue())
+    with pytest.raises(CheckpointError, match=r"zip\.ckpt"):
+        read_checkpoint(tmp_path / "zip.ckpt")
+
+
+def test_the_newest_is_the_furthest_valid_one(tmp_path: Path) -> None:
+    save(tmp_path / "epoch_0005.ckpt", 5)
+    save(tmp_path / "epoch_0010.ckpt", 10)
+    save(tmp_path / "last.ckpt", 10)
+    assert newest_checkpoint(tmp_path) == (tmp_path / "last.ckpt", [])
+    save(tmp_path / "last.ckpt", 7, 3)
+    assert newest_checkpoint(tmp_path)[0].name == "epoch_0010.ckpt"
+    save(tmp_path / "last.ckpt", 10, 1)
+    assert newest_checkpoint(tmp_path)[0].name == "last.ckpt"
+
+
+def test_damaged_ones_are_passed_over_and_named(tmp_path: Path) -> None:
+    save(tmp_path / "epoch_0005.ckpt", 5)
+    (tmp_path / "last.ckpt").write_bytes(b"")
+    path, refusals = newest_checkpoint(tmp_path)
+    assert path.name == "epoch_0005.ckpt"
+    assert len(refusals) == 1
+    assert "last.ckpt cannot be read" in refusals[0]
+
+
+def test_none_left(tmp_path: Path) -> None:
+    with pytest.raises(CheckpointError, match="the folder holds none"):
+        newest_checkpoint(tmp_path)
+    (tmp_path / "last.ckpt").write_bytes(b"")
+    with pytest.raises(CheckpointError, match=r"no valid checkpoint in .*last\.ckpt cannot be read"):
+        newest_checkpoint(tmp_path)
+
+
+@pytest.mark.parametrize("where", ["trained", "average", "moments"])
+@pytest.mark.parametrize("value", [float("nan"), float("-inf")])
+def test_every_tensor_that_is_used_is_finite(tmp_path: Path, where: str, value: float) -> None:
+    """On saving and on reading, by its name."""
+    saved = content(1)
+    broken = torch.tensor([1.0, value])
+    one = torch.ones(2)
+    average = {"generator": {"layers.scale": one}, "updates": 3, "decay": 0.5}
+    adam = {"state": {0: {"step": torch.tensor(3.0), "exp_avg": one, "exp_avg_sq": one}}, "param_groups": []}
+    saved |= {"callbacks": {"AveragedGenerator": average}, "optimizer_states": [adam]}
+    torch.save(saved, tmp_path / "a.ckpt")
+    read_checkpoint(tmp_path / "a.ckpt")
+    if where == "trained":
+        saved["state_dict"], name = {"weight": broken}, "weight"
+    elif where == "average":
+        average["generator"]["layers.scale"] = broken
+        name = "callbacks.AveragedGenerator.generator.layers.scale"
+    else:
+        adam["state"][0]["exp_avg_sq"], name = broken, "optimizer_states.0.state.0.exp_avg_sq"
+    torch.save(saved, tmp_path / "a.ckpt")
+    with pytest.raises(CheckpointError, match=rf"a\.ckpt holds {name}, which is not finite"):
+        read_checkpoint(tmp_path / "a.ckpt")
+    with pytest.raises(DivergedError, match=rf"^{name} is not finite, so .*b\.ckpt is not written"):
+        AtomicCheckpointIO().save_checkpoint(saved, tmp_path / "b.ckpt")
+    assert not (tmp_path / "b.ckpt").exists()
+
+
+@pytest.mark.parametrize(
+    ("key", "value"), [("lr", 1.0), ("betas", [0.5, 0.9]), ("eps", 1.0), ("maximize", True), ("params", [0])]
+)
+def test_optimizers_with_other_settings_are_refused(key: str, value: object) -> None:
+    adam = torch.optim.Adam(nn.Linear(2, 3).parameters(), 1e-4, (0.9, 0.999))
+    checkpoint = {"optimizer_states": [adam.state_dict()]}
+    check_optimizers(checkpoint, [adam], Path("a.ckpt"))
+    del checkpoint["optimizer_states"][0]["param_groups"][0]["decoupled_weight_decay"]  # an older PyTorch's
+    check_optimizers(checkpoint, [adam], Path("a.ckpt"))
+    checkpoint["optimizer_states"][0]["param_groups"][0][key] = value
+    with pytest.raises(CheckpointError, match=rf"a\.ckpt holds optimizer_states\.0\.param_groups\.{key}="):
+        check_optimizers(checkpoint, [adam], Path("a.ckpt"))
