@@ -282,7 +282,7 @@ def test_an_export_survives_errors_from_every_step_on(
 def clean_as_the_next_command(folder: Path) -> None:
     """Clean up from another process, to which this one, whose files these are, seems dead."""
     code = (
-        "import sys, pathlib; from dcgan_lightning import temporaries\n"
+        "import sys, pathlib; from dcgan_lightning.core import temporaries\n"
         "temporaries._is_alive = lambda *owner: False\n"
         "temporaries.remove_leftovers(pathlib.Path(sys.argv[1]))"
     )
