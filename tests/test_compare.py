@@ -65,7 +65,7 @@ def test_the_table_is_there_even_if_drawing_fails(tmp_path: Path, monkeypatch: p
     def fail(*arguments: object) -> bytes:
         raise ValueError("bottom cannot be >= top")
 
-    monkeypatch.setattr("dcgan_lightning.compare.draw_setting_curves", fail)
+    monkeypatch.setattr("dcgan_lightning.runs.comparison.draw_setting_curves", fail)
     with pytest.raises(ValueError, match="bottom"):
         compare([make_sweep(tmp_path / "sweep")])
     assert (tmp_path / "sweep" / "summary.csv").read_text().count("\n") == 5

@@ -59,7 +59,7 @@ def test_a_built_wheel_carries_the_configuration_and_runs_anywhere(tmp_path: Pat
     )
     assert result.returncode == 0, result.stderr
     assert "latent_dim: 100" in result.stdout
-    code = "from dcgan_lightning.config.validate import CONF_DIR; print(CONF_DIR)"
+    code = "from dcgan_lightning.config.build import CONF_DIR; print(CONF_DIR)"
     where = subprocess.run(
         [sys.executable, "-c", code],
         cwd=elsewhere,

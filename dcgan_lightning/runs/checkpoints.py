@@ -146,6 +146,8 @@ def read_checkpoint(path: Path) -> dict[str, Any]:
         raise CheckpointError(f"checkpoint {path} holds {name}, which is not finite; use an earlier one")
     # PyTorch would believe what else such a dictionary says of its modules.
     checkpoint["state_dict"] = dict(checkpoint["state_dict"])
+    if name := _first_negative(checkpoint):
+        raise CheckpointError(f"checkpoint {path} holds {name}, which is negative; use an earlier one")
     return checkpoint
 
 
@@ -200,6 +202,14 @@ def first_not_finite(checkpoint: dict[str, Any]) -> str | None:
     Looked at are the weights, their average and Adam's moments.
     """
     return next((name for name, value in _tensors(checkpoint) if not torch.isfinite(value).all()), None)
+
+
+def _first_negative(checkpoint: dict[str, Any]) -> str | None:
+    """Return the name of the first tensor that is negative and cannot be, as a variance, or None."""
+    names = ("running_var", "exp_avg_sq", "step")
+    return next(
+        (name for name, value in _tensors(checkpoint) if name.endswith(names) and (value < 0).any()), None
+    )
 
 
 def check_fits(checkpoint: dict[str, Any], system: torch.nn.Module, path: Path) -> None:

@@ -2,8 +2,8 @@ import math
 
 import pytest
 
+from dcgan_lightning.config import checks
 from dcgan_lightning.config.checks import Check, list_of, number, one_of, optional, some_of, whole
-from dcgan_lightning.config.validate import checks
 
 SMALL = number("a number below 1", lambda value: value < 1)
 

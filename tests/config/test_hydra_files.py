@@ -10,7 +10,7 @@ import pytest
 
 from dcgan_lightning import compare, evaluate, export, generate, report, train, train_classifier
 from dcgan_lightning.cli import run_command
-from dcgan_lightning.config.validate import hydra_files
+from dcgan_lightning.config import hydra_files
 from dcgan_lightning.data import __main__ as describe
 
 pytestmark = pytest.mark.skipif(not hasattr(os, "fork"), reason="needs fork")

@@ -94,7 +94,7 @@ def test_bad_scores_are_not_shown_as_perfect() -> None:
 
 
 def load_anchors() -> dict[str, dict[str, float]]:
-    path = Path(dcgan_lightning.__file__).parent / "evaluation" / "anchors.json"
+    path = Path(dcgan_lightning.__file__).parent / "evaluation" / "fashion_mnist" / "anchors.json"
     return json.loads(path.read_text())["features"]["classifier"]["anchors"]
 
 

@@ -203,6 +203,22 @@ def test_every_tensor_that_is_used_is_finite(tmp_path: Path, where: str, value: 
     assert not (tmp_path / "b.ckpt").exists()
 
 
+@pytest.mark.parametrize("where", ["running_var", "exp_avg_sq", "step"])
+def test_variances_and_counts_are_not_negative(tmp_path: Path, where: str) -> None:
+    saved, one = content(1), torch.ones(2)
+    adam = {"state": {0: {"step": torch.tensor(3.0), "exp_avg": -one, "exp_avg_sq": one}}, "param_groups": []}
+    saved |= {"optimizer_states": [adam], "state_dict": {"weight": -one, "norm.running_var": one}}
+    torch.save(saved, tmp_path / "a.ckpt")
+    read_checkpoint(tmp_path / "a.ckpt")
+    if where == "running_var":
+        saved["state_dict"]["norm.running_var"] = torch.tensor([1.0, -0.1])
+    else:
+        adam["state"][0][where] = -adam["state"][0][where]
+    torch.save(saved, tmp_path / "a.ckpt")
+    with pytest.raises(CheckpointError, match=rf"a\.ckpt holds .*{where}, which is negative"):
+        read_checkpoint(tmp_path / "a.ckpt")
+
+
 @pytest.mark.parametrize(
     ("key", "value"), [("lr", 1.0), ("betas", [0.5, 0.9]), ("eps", 1.0), ("maximize", True), ("params", [0])]
 )

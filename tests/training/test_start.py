@@ -6,7 +6,7 @@ import pytest
 from conftest import Compose, files_below
 
 from dcgan_lightning.callbacks import SampleGrid
-from dcgan_lightning.config.validate import parts
+from dcgan_lightning.config import parts
 from dcgan_lightning.core.errors import DCGANError, DivergedError, MemoryLackError
 from dcgan_lightning.train import train
 from dcgan_lightning.training import start
