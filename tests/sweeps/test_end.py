@@ -11,8 +11,8 @@ from made_runs import make_sweep
 
 from dcgan_lightning.core.errors import ConfigError, ProcessError, SweepError
 from dcgan_lightning.runs.jobs import JobRecord, record_files, write_record
+from dcgan_lightning.sweeps import end as sweeps
 from dcgan_lightning.sweeps.end import Sweep, summarized
-from dcgan_lightning.sweeps.end import end as sweeps
 
 JOB = JobRecord(folder="0", overrides=("seed=0",), epochs=2)
 FAILED = dataclasses.replace(JOB, status="failed", reason="noted")
