@@ -11,7 +11,7 @@ from yaml import YAMLError
 
 from dcgan_lightning.config.command_line import read_arguments
 from dcgan_lightning.config.hydra_files import leaving_nothing
-from dcgan_lightning.config.messages import _is_hydras, _missing_plugin, _not_text, one_line
+from dcgan_lightning.config.messages import describe_not_text, is_hydras_error, missing_plugin, one_line
 from dcgan_lightning.core.devices import shorten_spinning
 from dcgan_lightning.core.errors import ConfigError, DCGANError
 from dcgan_lightning.core.processes import ending_signals, is_first_process, note_command
@@ -26,12 +26,6 @@ _NO_OPTION = (
     "experiment and sweep out"
 )
 SHOW_TRACEBACKS = os.environ.get(_USERS_CHOICE, os.environ.get("HYDRA_FULL_ERROR")) == "1"
-
-
-def _signal_name(error: BaseException) -> str:
-    """Return what stopped a job, from how it ends."""
-    is_hangup = isinstance(error, SystemExit) and error.code == 129
-    return "Ctrl-C" if isinstance(error, KeyboardInterrupt) else "SIGHUP" if is_hangup else "SIGTERM"
 
 
 def run_command(command: Callable[[], Any], config_name: str = "train") -> NoReturn:
@@ -58,7 +52,7 @@ def run_command(command: Callable[[], Any], config_name: str = "train") -> NoRet
     except (DCGANError, HydraException, OmegaConfBaseException, YAMLError, OSError) as error:
         refuse(error, config_name)
     except UnicodeDecodeError as error:
-        refuse(ConfigError(_not_text(error)), config_name)
+        refuse(ConfigError(describe_not_text(error)), config_name)
     except ValueError as error:
         if str(error) in ("Record does not exist.", "No trials are completed yet."):  # Optuna's, of its best
             refuse(ConfigError("no job of this search gave a score; see above what ended them"), config_name)
@@ -69,12 +63,12 @@ def run_command(command: Callable[[], Any], config_name: str = "train") -> NoRet
             )
         if "Config group override" in str(error):  # Hydra's answer to group=null
             refuse(ConfigError(_NO_OPTION), config_name)
-        if not _is_hydras(error):
+        if not is_hydras_error(error):
             raise
         refuse(error, config_name)
     except Exception as error:
-        extra = _missing_plugin(error)
-        if extra is None and not _is_hydras(error):
+        extra = missing_plugin(error)
+        if extra is None and not is_hydras_error(error):
             raise
         refuse(extra or error, config_name)
     sys.exit(0)

@@ -32,7 +32,7 @@ def one_line(error: Exception, config_name: str = "train") -> str:
     return explain(error, text, config_name)
 
 
-def _missing_plugin(error: Exception) -> MissingExtraError | None:
+def missing_plugin(error: Exception) -> MissingExtraError | None:
     """Return what to say of a launcher or sweeper that is not installed, if that is what is wrong."""
     match = re.fullmatch(
         r"Unknown plugin class : 'hydra_plugins\.hydra_(\w+)_(launcher|sweeper)\..*'", str(error)
@@ -42,7 +42,7 @@ def _missing_plugin(error: Exception) -> MissingExtraError | None:
     )
 
 
-def _is_hydras(error: Exception) -> bool:
+def is_hydras_error(error: Exception) -> bool:
     """Return whether Hydra or OmegaConf raised an error: then the command line or a file is wrong."""
     *_, (frame, _) = traceback.walk_tb(error.__traceback__)
     return frame.f_globals.get("__name__", "").partition(".")[0] in ("hydra", "omegaconf")
@@ -55,7 +55,7 @@ def _yaml_error(error: YAMLError) -> str:
     return f"{getattr(error, 'name', 'a configuration file')}: {' '.join(str(error).split())}; mend this file"
 
 
-def _not_text(error: UnicodeDecodeError) -> str:
+def describe_not_text(error: UnicodeDecodeError) -> str:
     """Return which configuration file is not UTF-8: neither Hydra nor the error knows its name."""
     folders = [CONF_DIR, *(argument.partition("=")[2] or argument for argument in sys.argv[1:])]
     for path in (path for folder in folders for path in sorted(Path(folder).glob("**/*.yaml"))):

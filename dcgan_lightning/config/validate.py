@@ -1,4 +1,4 @@
-"""Configuration: where conf/ is, whether its values are good, what a run that goes on must share.
+"""Checks of all settings, each by itself and together.
 
 Nothing here imports PyTorch: a wrong setting is refused before anything slow or lasting happens.
 """

@@ -8,7 +8,6 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from dcgan_lightning.cli import _signal_name
 from dcgan_lightning.config.messages import one_line
 from dcgan_lightning.core.errors import RunFolderError
 from dcgan_lightning.runs.jobs import JobRecord, Status, write_record
@@ -72,3 +71,9 @@ def forgetting_locals() -> Iterator[None]:
                 traceback.clear_frames(one.__traceback__)
                 found += [other for other in (one.__cause__, one.__context__) if other not in found]
         raise
+
+
+def _signal_name(error: BaseException) -> str:
+    """Return what stopped a job, from how it ends."""
+    is_hangup = isinstance(error, SystemExit) and error.code == 129
+    return "Ctrl-C" if isinstance(error, KeyboardInterrupt) else "SIGHUP" if is_hangup else "SIGTERM"

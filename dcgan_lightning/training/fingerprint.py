@@ -14,8 +14,6 @@ from dcgan_lightning.core.errors import ConfigError
 
 # Settings that may differ between a run and its continuation.
 _FREE = re.compile(r"data\.(root|cache_dir|_target_)|model\.accuracy_threshold")
-
-
 _FIXED = re.compile(r"seed|data\..*|model\..*|trainer\.(precision|limit_train_batches)")
 
 

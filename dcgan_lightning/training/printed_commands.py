@@ -1,13 +1,14 @@
 """Commands that continue a run or a sweep."""
 
+import re
 from collections.abc import Sequence
 from pathlib import Path
 
 from dcgan_lightning.core.shell import command, override
-from dcgan_lightning.runs.jobs import CONFIG_FILE as CONFIG_FILE
-from dcgan_lightning.training.resume import _OF_A_SWEEP
 
 RUN_TEMPLATE = "outputs/${run_name}"  # where conf/train.yaml puts runs and sweeps
+# Settings that start the jobs of a sweep; a single job is continued without them.
+_OF_A_SWEEP = re.compile(r"hydra[./](mode|sweep|sweeper|launcher|job\.(num|id))\b")
 
 
 def continue_command(

@@ -2,7 +2,6 @@
 
 import filecmp
 import logging
-import re
 from collections.abc import Collection, Mapping
 from pathlib import Path
 from typing import Any
@@ -18,9 +17,6 @@ from dcgan_lightning.runs.reading import read_settings
 from dcgan_lightning.training.fingerprint import check_fingerprint
 
 log = logging.getLogger(__name__)
-
-# What starts the jobs of a sweep is nothing to one of them alone.
-_OF_A_SWEEP = re.compile(r"hydra[./](mode|sweep|sweeper|launcher|job\.(num|id))\b")
 
 
 def find_checkpoint(ckpt_path: str | None, folder: Path) -> Path | None:
