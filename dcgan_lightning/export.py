@@ -21,7 +21,7 @@ from dcgan_lightning.core.heartbeat import show_progress
 from dcgan_lightning.core.temporaries import is_temporary, remove_leftovers
 
 if TYPE_CHECKING:  # PyTorch takes seconds to import, and a refusal needs none of it
-    from dcgan_lightning.networks import Generator
+    from dcgan_lightning.networks import NoiseGenerator
 
 log = logging.getLogger("dcgan_lightning.export")  # __name__ is "__main__" when run as a command
 
@@ -132,7 +132,7 @@ def check_replaceable(folder: Path, files: set[str], beside: set[str]) -> None:
         )
 
 
-def check_copy(generator: "Generator", name: str, folder: Path) -> float:
+def check_copy(generator: "NoiseGenerator", name: str, folder: Path) -> float:
     """Read a format's files back and compare their images with the original's.
 
     Args:

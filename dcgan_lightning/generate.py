@@ -35,7 +35,7 @@ if TYPE_CHECKING:  # PyTorch takes seconds to import, and a refusal needs none o
 
     from dcgan_lightning.evaluation import FashionClassifier
     from dcgan_lightning.inference.pretrained import TrainedGenerator
-    from dcgan_lightning.networks import Generator
+    from dcgan_lightning.networks import NoiseGenerator
 
 log = logging.getLogger("dcgan_lightning.generate")  # __name__ is "__main__" when run as a command
 
@@ -108,7 +108,7 @@ def generate(cfg: DictConfig, classifier: "FashionClassifier | None" = None) -> 
     return Generated(folder, seconds)
 
 
-def _from_noise(values: Mapping[str, Any], generator: "Generator") -> Fill:
+def _from_noise(values: Mapping[str, Any], generator: "NoiseGenerator") -> Fill:
     """Return what fills a folder in the modes that need nothing but the generator."""
     from dcgan_lightning.inference import gallery
     from dcgan_lightning.networks.sampling import sample_blocks, sample_noise
@@ -157,7 +157,7 @@ def _timed(blocks: "Iterable[torch.Tensor]") -> "Iterator[torch.Tensor]":
 
 def _neighbours(
     values: Mapping[str, Any],
-    generator: "Generator",
+    generator: "NoiseGenerator",
     classifier: "FashionClassifier | None",
     data: DictConfig,
 ) -> Fill:
@@ -196,7 +196,9 @@ def _neighbours(
     return fill
 
 
-def _atlas(values: Mapping[str, Any], generator: "Generator", classifier: "FashionClassifier | None") -> Fill:
+def _atlas(
+    values: Mapping[str, Any], generator: "NoiseGenerator", classifier: "FashionClassifier | None"
+) -> Fill:
     """Return what fills a folder with garments sorted by class, or with those of one class."""
     from dcgan_lightning.evaluation.fashion_mnist.garments import (
         classify,

@@ -177,6 +177,7 @@ def _train(cfg: DictConfig, folder: Path, ckpt_path: Path | None) -> RunResult:
     datamodule.prepare_data()
     datamodule.setup()
     check_sizes(plain(cfg), len(datamodule.images), processes)
+    system.check_data(datamodule.labels)
     stop = GracefulStop()
     iterations = iterations_so_far(checkpoint) if checkpoint else 0
     trainer = build_trainer(
@@ -248,7 +249,7 @@ def describe_run(cfg: DictConfig, folder: Path, trainer: "pl.Trainer", system: "
     from dcgan_lightning.networks.summary import summarize
 
     networks = "\n\n".join(
-        summarize(getattr(system, name), example) for name, example in system.examples().items()
+        summarize(getattr(system, name), *example) for name, example in system.examples().items()
     )
     accept()
     write_atomic(folder / CONFIG_FILE, OmegaConf.to_yaml(cfg, resolve=True).encode())

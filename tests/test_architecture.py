@@ -13,6 +13,7 @@ ROOT = PACKAGE.parent
 ROOMS: dict[str, str] = {
     "core": "",
     "kernels": "",
+    "losses": "",
     "config": "core",
     "pictures": "core",
     "cli": "config core",
@@ -21,7 +22,7 @@ ROOMS: dict[str, str] = {
     "reports": "config core pictures runs",
     "evaluation": "config core networks",
     "data": "cli config core pictures",
-    "systems": "core evaluation kernels networks",
+    "systems": "core data evaluation kernels losses networks",
     "inference": "config core evaluation networks pictures runs",
     "callbacks": "config core data evaluation networks pictures runs systems",
     "training": "callbacks config core runs systems",

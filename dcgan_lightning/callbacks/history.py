@@ -98,8 +98,9 @@ class History(Callback):
         Raises:
             DivergedError: A figure of this epoch is not finite.
         """
+        assert isinstance(pl_module, System)
         self._collect()
-        self._check_finite()
+        self._check_finite(pl_module.remedy)
         epoch = trainer.current_epoch + 1
         if trainer.is_global_zero:
             self._write_table(trainer)
@@ -148,13 +149,13 @@ class History(Callback):
         self._rows = torch.cat([self._rows, torch.cat([counters, figures], dim=1)])
         self._counters = []
 
-    def _check_finite(self) -> None:
+    def _check_finite(self, remedy: str) -> None:
         bad = torch.nonzero(~torch.isfinite(self._rows))
         if len(bad):
             row, column = bad[0].tolist()
             epoch, iteration = int(self._rows[row, 0]), int(self._rows[row, 1])
             raise DivergedError(
-                divergence(self.columns[column], float(self._rows[row, column]), epoch, iteration)
+                divergence(self.columns[column], float(self._rows[row, column]), epoch, iteration, remedy)
             )
 
     def _write_table(self, trainer: pl.Trainer) -> None:

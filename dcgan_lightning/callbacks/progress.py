@@ -103,7 +103,7 @@ class Progress(Callback):
         self, trainer: pl.Trainer, pl_module: pl.LightningModule, outputs: Any, batch: Any, batch_idx: int
     ) -> None:
         """Move the bar or print a line, where due."""
-        self._images += len(batch) * trainer.world_size
+        self._images += len(batch.images) * trainer.world_size
         iterations = int(trainer.num_training_batches)
         now = time.monotonic()
         self._pace.note(trainer.current_epoch * iterations + batch_idx + 1, now)

@@ -66,6 +66,17 @@ def some_of(check: Check, maximum: int) -> Check:
     return checked
 
 
+def subset_of(*choices: str) -> Check:
+    """Return a check for lists, empty ones too, of different values out of a closed list."""
+
+    def checked(value: Any) -> str | None:
+        is_list = isinstance(value, list) and all(isinstance(item, str) for item in value)
+        good = is_list and set(value) <= {*choices} and len({*value}) == len(value)
+        return None if good else f"a list of some of {', '.join(choices)}, or []"
+
+    return checked
+
+
 def list_of(check: Check, length: int) -> Check:
     """Return a check for lists of a fixed length."""
 

@@ -12,6 +12,7 @@ from hydra.errors import HydraException, OverrideParseException
 
 from dcgan_lightning.config.build import CONF_DIR, plain
 from dcgan_lightning.config.nested import did_you_mean, flatten
+from dcgan_lightning.config.systems import all_model_rules
 from dcgan_lightning.config.training import NOT_OFFERED, TRAINING_RULES
 from dcgan_lightning.core.shell import override, quote
 
@@ -95,7 +96,7 @@ def _explain_key(key: str, config_name: str) -> str:
             own = {"callbacks": "default", "logger": "csv"}[group]
             choices = f"{group}=[{own},{options[0]}]"
         return f"{key} belongs to an option that is not chosen here: {choices}"
-    if (is_training and key in TRAINING_RULES) or key.startswith("hydra.job.env_set."):
+    if (is_training and key in TRAINING_RULES | all_model_rules()) or key.startswith("hydra.job.env_set."):
         return f"{key} has no value yet; add it with a +: +{key}=..."
     return f"unknown key {key!r}{_suggestion(key, config_name)}"
 

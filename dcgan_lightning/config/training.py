@@ -5,11 +5,9 @@ from typing import Any
 
 from dcgan_lightning.config.checks import (
     Check,
-    below_one,
     flag,
     frame_ms,
     gif_name,
-    list_of,
     not_negative,
     number,
     one_of,
@@ -40,7 +38,6 @@ def _devices(value: Any) -> str | None:
 
 TRAINING_RULES: dict[str, Check] = {
     "seed": seed,
-    "model.seed": seed,
     "logger.csv.name": run_name,
     "logger.tensorboard.name": run_name,
     "run_name": run_name,
@@ -50,21 +47,6 @@ TRAINING_RULES: dict[str, Check] = {
     "report": flag,
     "paths.output_dir": text,
     **DATA_RULES,
-    "model.latent_dim": whole(1, 65_536),
-    "model.generator_channels": list_of(whole(1, 4096), 3),
-    "model.discriminator_channels": list_of(whole(1, 4096), 2),
-    "model.image_channels": one_of(1, 3),
-    "model.negative_slope": not_negative,
-    "model.dropout": below_one,
-    "model.initialization": one_of("glorot_uniform", "normal"),
-    "model.generator_lr": positive,
-    "model.discriminator_lr": positive,
-    "model.betas": list_of(below_one, 2),
-    "model.adam_eps": positive,
-    "model.accuracy_threshold": number("a number", lambda value: True),
-    "model.fast_paths": one_of("auto", True, False),
-    "model.compile_mode": one_of(None, "default", "reduce-overhead", "max-autotune"),
-    "model.batch_size": whole(2),
     "trainer.accelerator": one_of("auto", "cpu", "gpu", "cuda"),
     "trainer.devices": _devices,
     "trainer.num_nodes": whole(1),
@@ -138,5 +120,4 @@ REQUIRED = (
     "trainer.max_epochs",
     "trainer.accelerator",
     "trainer.devices",
-    "model.batch_size",
 )

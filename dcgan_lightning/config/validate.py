@@ -18,6 +18,7 @@ from dcgan_lightning.config.data import FASHION_MNIST_COUNT, batch_size_problem,
 from dcgan_lightning.config.nested import MISSING, did_you_mean, flatten, look_up
 from dcgan_lightning.config.parts import missing_package, part_problem
 from dcgan_lightning.config.resolvers import multiples, study_url
+from dcgan_lightning.config.systems import model_problem, model_rules
 from dcgan_lightning.config.training import (
     ALLOWED_TARGETS,
     CLOSED_GROUPS,
@@ -42,7 +43,9 @@ def validate(cfg: DictConfig) -> None:
     """
     values = _resolve(cfg)
     flat = dict(flatten(values))
-    _check_values(values, TRAINING_RULES)
+    target = flat.get("model._target_")
+    rules = TRAINING_RULES | model_rules(target)
+    _check_values(values, rules)
     for group in ("callbacks", "logger"):
         for name, part in (values.get(group) or {}).items():
             if part is not None and not isinstance(part, Mapping):
@@ -54,7 +57,7 @@ def validate(cfg: DictConfig) -> None:
     if unknown := sorted(values.keys() - TOP_LEVEL):
         raise ConfigError(f"unknown key {unknown[0]!r}{did_you_mean(unknown[0], [*TOP_LEVEL])}")
     for key in flat:
-        _check_known(key)
+        _check_known(key, rules)
     for group in REQUIRED_GROUPS:
         _check_group(flat, group)
     _check_data_keys(values["data"])
@@ -136,14 +139,14 @@ def _check_group(flat: Mapping[str, Any], group: str) -> None:
         raise ConfigError(f"{group} is missing or empty; choose it as in {group}={REQUIRED_GROUPS[group]}")
 
 
-def _check_known(key: str) -> None:
+def _check_known(key: str, rules: Mapping[str, Check]) -> None:
     """Refuse a key of a closed group that nothing takes."""
     if key in NOT_OFFERED:
         raise ConfigError(f"{key} is not offered: {NOT_OFFERED[key]}")
     group, _, name = key.partition(".")
-    is_known = key in TRAINING_RULES or name == "_target_"
+    is_known = key in rules or name == "_target_"
     if group in CLOSED_GROUPS and name and not is_known:
-        raise ConfigError(f"unknown key {key!r}{did_you_mean(key, [*TRAINING_RULES])}")
+        raise ConfigError(f"unknown key {key!r}{did_you_mean(key, [*rules])}")
 
 
 def _check_targets(value: Any, key: str = "") -> None:
@@ -209,12 +212,8 @@ def _check_data_keys(data: Mapping[str, Any]) -> None:
 def _check_combinations(values: Mapping[str, Any], flat: Mapping[str, Any]) -> None:
     if flat.get("data.verify") is False and not flat.get("data.root"):
         raise ConfigError("data.verify=false needs data.root: the folder with the four IDX files")
-    image_channels = flat.get("data.image_channels", 1)
-    if image_channels != flat.get("model.image_channels"):
-        raise ConfigError(
-            f"model.image_channels must be {image_channels}, the number of the data's channels; "
-            f"got {flat.get('model.image_channels')}"
-        )
+    if problem := model_problem(values["model"], values["data"]):
+        raise ConfigError(problem)
     callbacks = values.get("callbacks") or {}
     if callbacks.get("film") and not callbacks.get("sample_grid"):
         raise ConfigError("callbacks.film needs callbacks.sample_grid; leave both out or neither")

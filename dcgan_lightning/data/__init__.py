@@ -1,6 +1,6 @@
 """Finding, verifying and serving the images."""
 
-from dcgan_lightning.data.batches import Position, ShuffledBatches
+from dcgan_lightning.data.batches import Batch, Position, ShuffledBatches
 from dcgan_lightning.data.datamodules import InMemoryDataModule
 from dcgan_lightning.data.fashion_mnist.datamodule import FashionMNISTDataModule
 from dcgan_lightning.data.images import check_images, normalize
@@ -8,6 +8,7 @@ from dcgan_lightning.data.labelled import LabelledBatches
 from dcgan_lightning.data.synthetic import SyntheticDataModule
 
 __all__ = [
+    "Batch",
     "FashionMNISTDataModule",
     "InMemoryDataModule",
     "LabelledBatches",

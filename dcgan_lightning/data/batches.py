@@ -17,6 +17,18 @@ class Position(NamedTuple):
     batch: int
 
 
+class Batch(NamedTuple):
+    """Images and their classes.
+
+    Attributes:
+        images: float32 (N, C, H, W) in [-1, 1].
+        labels: int64 (N,), or None where the data set has no classes.
+    """
+
+    images: Tensor
+    labels: Tensor | None
+
+
 class ShuffledBatches:
     """All images once an epoch, in an order that is a function of (seed, epoch).
 
@@ -27,9 +39,10 @@ class ShuffledBatches:
         position: Asked at the first ``next()`` of each epoch, when Lightning has restored its counters, so a
             resumed run goes on with the very batch that follows its checkpoint.
         share: (number of this process, number of processes): each gets an equal part of every batch.
+        labels: int64 (N,), on the same device; None: no classes.
 
     Shape:
-        Each batch: float32 (batch_size / processes, C, H, W) in [-1, 1].
+        Each `Batch` holds batch_size / processes images.
     """
 
     def __init__(
@@ -39,8 +52,10 @@ class ShuffledBatches:
         seed: int,
         position: Callable[[], Position] = lambda: Position(0, 0),
         share: tuple[int, int] = (0, 1),
+        labels: Tensor | None = None,
     ) -> None:
         self.images = images
+        self.labels = labels
         self.batch_size = batch_size
         self.seed = seed
         self.position = position
@@ -49,14 +64,15 @@ class ShuffledBatches:
     def __len__(self) -> int:
         return -(-len(self.images) // self.batch_size)
 
-    def __iter__(self) -> Iterator[Tensor]:
+    def __iter__(self) -> Iterator[Batch]:
         epoch, first = self.position()
         order = torch.randperm(len(self.images), generator=stream_generator(self.seed, "order", epoch))
         order = order.to(self.images.device)
         for batch in range(first, len(self)):
             rows = order[batch * self.batch_size : (batch + 1) * self.batch_size]
             process, processes = self.share
-            yield normalize(self.images[rows[process::processes]])
+            own = rows[process::processes]
+            yield Batch(normalize(self.images[own]), None if self.labels is None else self.labels[own])
 
     # The position follows from Lightning's own counters; having these two methods tells it that the loader
     # can be resumed.

@@ -24,9 +24,11 @@ class InMemoryDataModule(pl.LightningDataModule):
 
     Attributes:
         images: uint8 (N, C, 28, 28), there after ``setup``.
+        labels: int64 (N,), or None where the data set has no classes; there after ``setup``.
     """
 
     images: Tensor
+    labels: Tensor | None
 
     def __init__(self, batch_size: int, seed: int) -> None:
         super().__init__()
@@ -55,6 +57,10 @@ class InMemoryDataModule(pl.LightningDataModule):
             DataError: The data set lacks the images or their classes.
         """
 
+    def load_labels(self, split: Split = "train") -> Tensor | None:
+        """Return the classes of a split as int64 (N,), or None where the data set has none."""
+        return self.load_split(split)[1]
+
     @property
     @abstractmethod
     def source(self) -> str:
@@ -77,7 +83,7 @@ class InMemoryDataModule(pl.LightningDataModule):
         check_images(images, self.source)
         if problem := batch_size_problem(self.batch_size, len(images)):
             raise DataError(problem)
-        self.images = images
+        self.images, self.labels = images, self.load_labels()
 
     def train_dataloader(self) -> ShuffledBatches:
         """Return this process' part of the batches, placed on the trainer's device.
@@ -98,5 +104,6 @@ class InMemoryDataModule(pl.LightningDataModule):
                 batch=fit_loop.epoch_loop.batch_progress.current.ready,
             )
 
-        images = self.images.to(trainer.strategy.root_device)
-        return ShuffledBatches(images, self.batch_size, self.seed, position, share)
+        device = trainer.strategy.root_device
+        labels = None if self.labels is None else self.labels.to(device)
+        return ShuffledBatches(self.images.to(device), self.batch_size, self.seed, position, share, labels)

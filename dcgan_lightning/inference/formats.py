@@ -10,7 +10,7 @@ import torch
 from torch import Tensor
 
 from dcgan_lightning.core.files import write_atomic
-from dcgan_lightning.networks import Generator
+from dcgan_lightning.networks import Generator, NoiseGenerator
 
 ONNX_OPSET = 18
 _EXAMPLES = 2  # images of the batch that is traced; any number of at least 1 can be made afterwards
@@ -32,7 +32,7 @@ class Format:
 
     files: Sequence[str]
     needs: Sequence[str]
-    write: Callable[[Generator, Path], None]
+    write: Callable[[NoiseGenerator, Path], None]
     read: Callable[[Path], MakeImages]
     example: str
 
@@ -50,7 +50,7 @@ def install_commands(needs: Sequence[str]) -> str:
     return "\n".join(lines)
 
 
-def largest_deviation(original: Generator, copy: MakeImages, noise: Tensor) -> float:
+def largest_deviation(original: NoiseGenerator, copy: MakeImages, noise: Tensor) -> float:
     """Return how far the pixels of two generators lie apart at most, in units of their range [-1, 1].
 
     Args:
@@ -62,7 +62,7 @@ def largest_deviation(original: Generator, copy: MakeImages, noise: Tensor) -> f
         return float((copy(noise) - original(noise)).abs().max())
 
 
-def _tracing(generator: Generator) -> dict[str, Any]:
+def _tracing(generator: NoiseGenerator) -> dict[str, Any]:
     """Return what both exporters take: an example, and that any number of images may come."""
     batch = torch.export.Dim("batch", min=1)
     return {
@@ -71,7 +71,7 @@ def _tracing(generator: Generator) -> dict[str, Any]:
     }
 
 
-def _write_program(generator: Generator, folder: Path) -> None:
+def _write_program(generator: NoiseGenerator, folder: Path) -> None:
     program = torch.export.export(generator, **_tracing(generator))
     for module in program.graph_module.modules():
         if isinstance(module, torch.fx.GraphModule):
@@ -87,7 +87,7 @@ def _read_program(folder: Path) -> MakeImages:
     return make_images
 
 
-def _write_onnx(generator: Generator, folder: Path) -> None:
+def _write_onnx(generator: NoiseGenerator, folder: Path) -> None:
     import onnx
 
     program = torch.onnx.export(

@@ -17,7 +17,7 @@ from torch import Tensor
 from dcgan_lightning.config.data import CLASS_NAMES, class_title
 from dcgan_lightning.evaluation.fashion_mnist.garments import Garments
 from dcgan_lightning.inference.latent import path
-from dcgan_lightning.networks import Generator
+from dcgan_lightning.networks import NoiseGenerator
 from dcgan_lightning.networks.sampling import generate_images
 from dcgan_lightning.pictures import (
     draw_labelled_grid,
@@ -86,7 +86,7 @@ def write_images(
 
 def write_interpolation(
     folder: Path,
-    generator: Generator,
+    generator: NoiseGenerator,
     points: Tensor,
     steps: int,
     scale: int,
@@ -121,7 +121,7 @@ def write_interpolation(
 
 
 def write_walk(
-    folder: Path, generator: Generator, points: Tensor, steps: int, scale: int, film: FilmSettings
+    folder: Path, generator: NoiseGenerator, points: Tensor, steps: int, scale: int, film: FilmSettings
 ) -> None:
     """Write endless tours, side by side in one film, and their points as ``points.png``, a row for each tour.
 

@@ -9,14 +9,15 @@ from typing import Any
 
 import torch
 
-from dcgan_lightning.config.training import TRAINING_RULES
+from dcgan_lightning.config.systems import model_rules
 from dcgan_lightning.core.errors import CheckpointError
-from dcgan_lightning.networks import Generator
+from dcgan_lightning.networks import NoiseGenerator, build_networks
 from dcgan_lightning.runs.checkpoints import newest_checkpoint, progress, read_checkpoint
 from dcgan_lightning.runs.jobs import CONFIG_FILE
 
 log = logging.getLogger(__name__)
 
+_FIRST_SYSTEM = "dcgan_lightning.systems.DCGAN"  # that of checkpoints which do not name theirs
 _AVERAGE = "AveragedGenerator"  # the key under which Lightning keeps the callback's state
 
 
@@ -30,11 +31,11 @@ class TrainedGenerator:
         epochs: Finished epochs.
         iterations: Iterations into the next epoch.
         averaged: Whether it is the average over the training (see `dcgan_lightning.networks.averaging`).
-        settings: What the run was trained with: the arguments of `dcgan_lightning.systems.DCGAN`.
+        settings: What the run was trained with: the arguments of its system.
         fingerprint: What a run that goes on must share (see `training.fingerprint`).
     """
 
-    generator: Generator
+    generator: NoiseGenerator
     path: Path
     epochs: int
     iterations: int
@@ -98,17 +99,14 @@ def load_trained(path: Path | str, averaged: bool | None = None) -> TrainedGener
         }
     )
     try:
+        target = str(checkpoint["fingerprint"].get("model._target_", _FIRST_SYSTEM))
+        for key, check in model_rules(target).items():
+            name = key.removeprefix("model.")
+            value = settings.get(name)
+            if name in settings and (wanted := check(list(value) if isinstance(value, tuple) else value)):
+                raise ValueError(f"{name} must be {wanted}")
         with torch.device("meta"):  # no weights yet: nothing is drawn, and no memory taken
-            generator = Generator(
-                latent_dim=settings["latent_dim"],
-                channels=settings["generator_channels"],
-                image_channels=settings["image_channels"],
-                negative_slope=settings["negative_slope"],
-                fast_paths=settings["fast_paths"],
-            )
-        for key in ("latent_dim", "image_channels", "negative_slope", "fast_paths"):
-            if wanted := TRAINING_RULES[f"model.{key}"](settings[key]):
-                raise ValueError(f"{key} must be {wanted}")
+            generator, _ = build_networks(target, settings)
         for name, weight in generator.state_dict().items():
             if name in weights and weights[name].dtype != weight.dtype:
                 raise TypeError(f"{name} is of {weights[name].dtype}, not of {weight.dtype}")
@@ -166,6 +164,6 @@ def warn_of_other_images(trained: TrainedGenerator, data: Mapping[str, Any]) -> 
         )
 
 
-def load_generator(path: Path | str, averaged: bool | None = None) -> Generator:
+def load_generator(path: Path | str, averaged: bool | None = None) -> NoiseGenerator:
     """Return just the generator of `load_trained`."""
     return load_trained(path, averaged).generator

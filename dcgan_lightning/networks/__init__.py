@@ -1,16 +1,18 @@
-"""Generator, discriminator, their losses and accuracies: plain PyTorch."""
+"""Generators and discriminators: plain PyTorch."""
 
-from dcgan_lightning.networks.discriminator import Discriminator
-from dcgan_lightning.networks.generator import Generator
+from dcgan_lightning.networks.build import build_networks
+from dcgan_lightning.networks.dcgan import Discriminator, Generator
 from dcgan_lightning.networks.initialization import Initialization, initialize
-from dcgan_lightning.networks.losses import discriminator_accuracy, discriminator_loss, generator_loss
+from dcgan_lightning.networks.noise_generator import NoiseGenerator
+from dcgan_lightning.networks.sngan import SNGANDiscriminator, SNGANGenerator
 
 __all__ = [
     "Discriminator",
     "Generator",
     "Initialization",
-    "discriminator_accuracy",
-    "discriminator_loss",
-    "generator_loss",
+    "NoiseGenerator",
+    "SNGANDiscriminator",
+    "SNGANGenerator",
+    "build_networks",
     "initialize",
 ]

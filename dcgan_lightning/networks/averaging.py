@@ -10,6 +10,7 @@ from torch.utils.hooks import RemovableHandle
 
 from dcgan_lightning.core.randomness import stream_generator
 from dcgan_lightning.networks.modes import inference
+from dcgan_lightning.networks.sampling import sample_labels
 
 STATISTICS_BATCHES = 8
 STATISTICS_BATCH_SIZE = 256
@@ -52,23 +53,28 @@ class MovingAverage:
         self.updates += 1
 
 
-def statistics_noise(latent_dim: int, seed: int, device: torch.device) -> Iterable[Tensor]:
-    """Yield the noise that `measure_statistics` is run on: always the same for a seed.
+def statistics_inputs(
+    latent_dim: int, classes: int, seed: int, device: torch.device
+) -> Iterable[tuple[Tensor, ...]]:
+    """Yield the inputs that `measure_statistics` runs a generator on: always the same for a seed.
 
     Args:
         latent_dim: Length of a noise vector.
+        classes: Number of classes; they take turns.
         seed: The run's seed.
         device: Where the generator is.
 
     Shape:
-        Each (STATISTICS_BATCH_SIZE, latent_dim), on the device.
+        Each (STATISTICS_BATCH_SIZE, latent_dim), and labels (STATISTICS_BATCH_SIZE,) if there are classes.
     """
     for batch in range(STATISTICS_BATCHES):
         generator = stream_generator(seed, "statistics", batch)
-        yield torch.randn(STATISTICS_BATCH_SIZE, latent_dim, generator=generator).to(device)
+        noise = torch.randn(STATISTICS_BATCH_SIZE, latent_dim, generator=generator).to(device)
+        labels = sample_labels(classes, STATISTICS_BATCH_SIZE, batch * STATISTICS_BATCH_SIZE)
+        yield (noise,) if labels is None else (noise, labels.to(device))
 
 
-def measure_statistics(network: nn.Module, batches: Iterable[Tensor]) -> None:
+def measure_statistics(network: nn.Module, batches: Iterable[tuple[Tensor, ...]]) -> None:
     """Set all BatchNorm statistics to the means over batches, each normalised by its own statistics.
 
     A network with averaged weights needs it: neither the live network's statistics nor their average are
@@ -77,7 +83,7 @@ def measure_statistics(network: nn.Module, batches: Iterable[Tensor]) -> None:
 
     Args:
         network: Changed in place.
-        batches: Inputs; all of one size.
+        batches: Arguments of the network; all of one size.
     """
     sums: dict[_BatchNorm, tuple[Tensor, Tensor]] = {}
 
@@ -102,7 +108,7 @@ def measure_statistics(network: nn.Module, batches: Iterable[Tensor]) -> None:
     try:
         with inference(network):
             for batch in batches:
-                network(batch)
+                network(*batch)
                 count += 1
     finally:
         for hook in hooks:

@@ -38,5 +38,5 @@ def initialize(network: nn.Module, scheme: Initialization, generator: torch.Gene
                 nn.init.zeros_(layer.bias)
         elif isinstance(layer, _NORMED):
             layer.reset_parameters()
-            if scheme == "normal":
+            if scheme == "normal" and layer.affine:
                 nn.init.normal_(layer.weight, 1.0, 0.02, generator=generator)

@@ -141,8 +141,10 @@ class _KerasBatchNorm(nn.modules.batchnorm._BatchNorm):
         ``keras.layers.BatchNormalization``: momentum 0.99, epsilon 1e-3.
     """
 
-    def __init__(self, num_features: int, eps: float = 1e-3, momentum: float = 0.01) -> None:
-        super().__init__(num_features, eps, momentum)
+    def __init__(
+        self, num_features: int, eps: float = 1e-3, momentum: float = 0.01, affine: bool = True
+    ) -> None:
+        super().__init__(num_features, eps, momentum, affine)
 
     def forward(self, input: Tensor) -> Tensor:
         """Normalise, and in training move the statistics."""
@@ -174,7 +176,10 @@ class _KerasBatchNorm(nn.modules.batchnorm._BatchNorm):
             cast(Tensor, self.running_mean).lerp_(mean, momentum)
             cast(Tensor, self.running_var).lerp_(variance, momentum)
             cast(Tensor, self.num_batches_tracked).add_(1)
-        scale = self.weight * torch.rsqrt(variance + self.eps)
+        scale = torch.rsqrt(variance + self.eps)
+        if not self.affine:
+            return (centred * scale.view(channels)).to(input.dtype)
+        scale = self.weight * scale
         return (centred * scale.view(channels) + self.bias.view(channels)).to(input.dtype)
 
 

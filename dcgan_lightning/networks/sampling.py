@@ -10,8 +10,8 @@ import torch
 from torch import Tensor
 
 from dcgan_lightning.core.randomness import stream_generator
-from dcgan_lightning.networks import Generator
 from dcgan_lightning.networks.modes import inference
+from dcgan_lightning.networks.noise_generator import NoiseGenerator
 from dcgan_lightning.pictures import to_uint8
 
 BLOCK_SIZE = 256  # images that are made together; other numbers are other last bits
@@ -34,12 +34,32 @@ def sample_noise(latent_dim: int, count: int, seed: int = 0, first: int = 0) -> 
     return torch.cat(blocks)[start : start + count]
 
 
-def generate_images(generator: Generator, noise: Tensor) -> Tensor:
+def sample_labels(classes: int, count: int, first: int = 0, label: int | None = None) -> Tensor | None:
+    """Return the classes of the images ``first`` to ``first + count - 1``: one after the other, in turn.
+
+    Args:
+        classes: Number of classes the generator knows.
+        count: How many, >= 1.
+        first: Number of the first one, from 0.
+        label: Give all images this class instead.
+
+    Returns:
+        int64 (count,), or None for a generator without classes.
+    """
+    if not classes:
+        return None
+    if label is not None:
+        return torch.full((count,), label)
+    return torch.arange(first, first + count) % classes
+
+
+def generate_images(generator: NoiseGenerator, noise: Tensor, labels: Tensor | None = None) -> Tensor:
     """Return images of noise vectors in blocks of one size, so that no image depends on how many there are.
 
     Args:
         generator: Stays in its mode; images are made in inference mode.
         noise: (N, latent_dim), on any device.
+        labels: Classes (N,) for a generator that knows any.
 
     Returns:
         uint8 (N, C, 28, 28), on the CPU.
@@ -47,13 +67,22 @@ def generate_images(generator: Generator, noise: Tensor) -> Tensor:
     device = next(generator.parameters()).device
     images = []
     with inference(generator):
-        for block in noise.split(BLOCK_SIZE):
-            padded = torch.cat([block, block.new_zeros(BLOCK_SIZE - len(block), block.shape[1])])
-            images.append(to_uint8(generator(padded.to(device))[: len(block)]).cpu())
+        for start in range(0, len(noise), BLOCK_SIZE):
+            inputs = [noise[start : start + BLOCK_SIZE]]
+            if labels is not None:
+                inputs.append(labels[start : start + BLOCK_SIZE])
+            count = len(inputs[0])
+            padded = (
+                torch.cat([part, part.new_zeros(BLOCK_SIZE - count, *part.shape[1:])]).to(device)
+                for part in inputs
+            )
+            images.append(to_uint8(generator(*padded)[:count]).cpu())
     return torch.cat(images)
 
 
-def sample_blocks(generator: Generator, count: int, seed: int = 0, first: int = 0) -> Iterator[Tensor]:
+def sample_blocks(
+    generator: NoiseGenerator, count: int, seed: int = 0, first: int = 0, label: int | None = None
+) -> Iterator[Tensor]:
     """Yield the images ``first`` to ``first + count - 1`` in pieces, with the memory of one piece.
 
     Args:
@@ -61,20 +90,23 @@ def sample_blocks(generator: Generator, count: int, seed: int = 0, first: int = 
         count: How many, >= 1.
         seed: See `sample_noise`.
         first: Number of the first one, from 0.
+        label: See `sample_labels`.
 
     Shape:
         Each uint8 (up to BLOCK_SIZE, C, 28, 28), on the CPU.
     """
     position, end = first, first + count
     while position < end:
-        block = position // BLOCK_SIZE
-        noise = sample_noise(generator.latent_dim, BLOCK_SIZE, seed, block * BLOCK_SIZE)
-        images = generate_images(generator, noise)
-        start, stop = position % BLOCK_SIZE, min(end - block * BLOCK_SIZE, BLOCK_SIZE)
+        begin = position // BLOCK_SIZE * BLOCK_SIZE
+        noise = sample_noise(generator.latent_dim, BLOCK_SIZE, seed, begin)
+        images = generate_images(generator, noise, sample_labels(generator.classes, BLOCK_SIZE, begin, label))
+        start, stop = position - begin, min(end - begin, BLOCK_SIZE)
         yield images[start:stop]
         position += stop - start
 
 
-def sample_images(generator: Generator, count: int, seed: int = 0, first: int = 0) -> Tensor:
+def sample_images(
+    generator: NoiseGenerator, count: int, seed: int = 0, first: int = 0, label: int | None = None
+) -> Tensor:
     """Return the images of `sample_blocks` as one tensor, uint8 (count, C, 28, 28)."""
-    return torch.cat(list(sample_blocks(generator, count, seed, first)))
+    return torch.cat(list(sample_blocks(generator, count, seed, first, label)))

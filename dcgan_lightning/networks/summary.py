@@ -1,6 +1,7 @@
 """The notebook's ``model.summary()``: layers, output shapes, parameters."""
 
 from torch import Tensor, nn
+from torch.nn.utils.parametrize import is_parametrized
 from torch.utils.hooks import RemovableHandle
 
 from dcgan_lightning.networks.modes import inference
@@ -17,29 +18,31 @@ def count_parameters(network: nn.Module) -> tuple[int, int]:
     return trainable, frozen + statistics
 
 
-def summarize(network: nn.Module, example: Tensor) -> str:
+def summarize(network: nn.Module, *example: Tensor) -> str:
     """Return a table of a network's layers, as the notebook prints it.
 
     Args:
         network: Left as it is.
-        example: An input with a batch of any size.
+        *example: Its arguments, with a batch of any size.
     """
     rows: list[tuple[str, str, int]] = []
     hooks: list[RemovableHandle] = []
 
     for name, layer in network.named_modules():
-        if any(layer.children()):
+        is_leaf = is_parametrized(layer) or not any(layer.children())
+        if not is_leaf or "parametrizations" in name.split("."):
             continue
 
         def record(layer: nn.Module, _: object, output: Tensor, name: str = name) -> None:
             shape = ", ".join(["None", *map(str, output.shape[1:])])
-            label = f"{name.rpartition('.')[2]} ({type(layer).__name__})"
+            kind = type(layer).__name__.removeprefix("Parametrized")
+            label = f"{name.rpartition('.')[2]} ({kind})"
             rows.append((label, f"({shape})", sum(count_parameters(layer))))
 
         hooks.append(layer.register_forward_hook(record))
     try:
         with inference(network):
-            network(example)
+            network(*example)
     finally:
         for hook in hooks:
             hook.remove()

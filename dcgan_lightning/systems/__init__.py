@@ -1,12 +1,16 @@
 """LightningModules: what all systems share, and one file for each method."""
 
 from dcgan_lightning.systems.classification import Classification
-from dcgan_lightning.systems.dcgan import DCGAN, METRIC_NAMES
+from dcgan_lightning.systems.dcgan import DCGAN
+from dcgan_lightning.systems.gan import GAN, METRIC_NAMES
+from dcgan_lightning.systems.sngan import SNGAN
 from dcgan_lightning.systems.system import Sampler, System, divergence
 
 __all__ = [
     "DCGAN",
+    "GAN",
     "METRIC_NAMES",
+    "SNGAN",
     "Classification",
     "Sampler",
     "System",

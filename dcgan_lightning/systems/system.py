@@ -4,9 +4,10 @@ A system is a LightningModule with networks, optimizers and the training step of
 training and reports know it through this class alone.
 """
 
+import contextlib
 import math
 from abc import ABC, abstractmethod
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Any, ClassVar, Protocol, cast, runtime_checkable
 
 import pytorch_lightning as pl
@@ -39,10 +40,12 @@ class System(pl.LightningModule, ABC):
     Attributes:
         figures: What is measured in every iteration, in the order of history.csv.
         averaged: Names of the networks whose weights are worth averaging over the training.
+        remedy: What to try when a figure is not finite any more.
     """
 
     figures: ClassVar[tuple[Figure, ...]]
     averaged: ClassVar[tuple[str, ...]] = ()
+    remedy: ClassVar[str] = "try smaller learning rates"
 
     def __init__(self, seed: int, compile_mode: str | None = None) -> None:
         super().__init__()
@@ -79,11 +82,26 @@ class System(pl.LightningModule, ABC):
         """
 
     @abstractmethod
-    def examples(self) -> dict[str, Tensor]:
-        """Return an input with a batch of one for each network, by the network's name."""
+    def examples(self) -> dict[str, tuple[Tensor, ...]]:
+        """Return the arguments of each network, with a batch of one, by the network's name."""
 
-    def statistics_inputs(self, name: str) -> Iterable[Tensor]:
-        """Yield inputs for the BatchNorm statistics of an averaged network: always the same for a seed.
+    def check_data(self, labels: Tensor | None) -> None:
+        """Refuse training data that the networks are not made for, before the training starts.
+
+        Args:
+            labels: The classes of all images, (N,), or None where the data set has none.
+
+        Raises:
+            ConfigError: Names the key.
+        """
+
+    @property
+    def rate_factor(self) -> float:
+        """Share of the optimizers' learning rates that this iteration has: a function of the iteration."""
+        return 1.0
+
+    def statistics_inputs(self, name: str) -> Iterable[tuple[Tensor, ...]]:
+        """Yield arguments for the BatchNorm statistics of an averaged network: always the same for a seed.
 
         Args:
             name: One of `averaged`; networks without BatchNorm need none.
@@ -116,11 +134,12 @@ class System(pl.LightningModule, ABC):
         # Elsewhere it would make the device wait; History looks at epochs' ends.
         if self.device.type == "cpu":
             self.check_finite(averaged)
-        for optimizer in cast(list[LightningOptimizer], self.optimizers()):
+        for optimizer in self._all_optimizers():
             if any(
                 weights.grad is not None for group in optimizer.param_groups for weights in group["params"]
             ):
-                optimizer.step()
+                with _scaled_rates(optimizer, self.rate_factor):
+                    optimizer.step()
                 optimizer.zero_grad()
         return averaged
 
@@ -133,7 +152,7 @@ class System(pl.LightningModule, ABC):
         for name, figure in figures.items():
             if not math.isfinite(figure.item()):
                 epoch, iteration = self.current_epoch + 1, self._batch_idx + 1
-                raise DivergedError(divergence(name, figure.item(), epoch, iteration))
+                raise DivergedError(divergence(name, figure.item(), epoch, iteration, self.remedy))
 
     def draw_apart(self) -> None:
         """From here to the end of the iteration, let each process draw random numbers of its own."""
@@ -171,26 +190,40 @@ class System(pl.LightningModule, ABC):
         return figures
 
 
+@contextlib.contextmanager
+def _scaled_rates(optimizer: LightningOptimizer, factor: float) -> Iterator[None]:
+    """Scale the learning rates for one step; outside of it, and so in checkpoints, they are the settings."""
+    rates = [group["lr"] for group in optimizer.param_groups]
+    for group, rate in zip(optimizer.param_groups, rates, strict=True):
+        group["lr"] = rate * factor
+    try:
+        yield
+    finally:
+        for group, rate in zip(optimizer.param_groups, rates, strict=True):
+            group["lr"] = rate
+
+
 @runtime_checkable
 class Sampler(Protocol):
     """A system that makes images from noise."""
 
-    def sample(self, count: int, seed: int = 0, first: int = 0) -> Tensor:
+    def sample(self, count: int, seed: int = 0, first: int = 0, label: int | None = None) -> Tensor:
         """Return the images ``first`` to ``first + count - 1`` of a seed.
 
         Args:
             count: How many, >= 1.
             seed: Of the noise; any.
             first: Number of the first one, from 0.
+            label: The class of all images; None: the classes take turns.
 
         Returns:
             uint8 (count, C, H, W), on the CPU.
         """
 
+    def sample_labels(self, count: int, first: int = 0, label: int | None = None) -> Tensor | None:
+        """Return the classes of the images that `sample` returns, int64 (count,), or None without classes."""
 
-def divergence(name: str, value: float, epoch: int, iteration: int) -> str:
-    """Return what to say of a figure that is not finite."""
-    return (
-        f"{name} became {value} at epoch {epoch}, iteration {iteration}; "
-        "try smaller model.generator_lr and model.discriminator_lr"
-    )
+
+def divergence(name: str, value: float, epoch: int, iteration: int, remedy: str) -> str:
+    """Return what to say of a figure that is not finite, and what to try."""
+    return f"{name} became {value} at epoch {epoch}, iteration {iteration}; {remedy}"

@@ -14,7 +14,7 @@ from torch.utils.data import DataLoader
 from torchvision import transforms
 from torchvision.datasets import FashionMNIST
 
-from dcgan_lightning.networks import discriminator_loss, generator_loss
+from dcgan_lightning.losses import discriminator_loss, generator_loss
 
 
 class UsualGAN(pl.LightningModule):

@@ -14,7 +14,7 @@ from bench_process import ADAM_EPS, LATENT_DIM, LEARNING_RATE, Clock, Figures, S
 from torch import Tensor, nn
 from torch.optim import Adam
 
-from dcgan_lightning.networks import discriminator_accuracy, discriminator_loss, generator_loss
+from dcgan_lightning.losses import discriminator_accuracy, discriminator_loss, generator_loss
 from dcgan_lightning.networks.initialization import initialize
 from dcgan_lightning.networks.summary import count_parameters
 

@@ -12,7 +12,7 @@ from dcgan_lightning.callbacks import AveragedGenerator, Checkpoints, SampleGrid
 from dcgan_lightning.core.errors import ConfigError
 from dcgan_lightning.inference.pretrained import load_trained
 from dcgan_lightning.networks import Generator
-from dcgan_lightning.networks.averaging import measure_statistics, statistics_noise
+from dcgan_lightning.networks.averaging import measure_statistics, statistics_inputs
 from dcgan_lightning.networks.modes import inference
 from dcgan_lightning.pictures import decode_png, make_grid, to_uint8
 from dcgan_lightning.train import train as train_command
@@ -75,7 +75,7 @@ def test_its_statistics_are_those_of_its_own_weights(tmp_path: Path) -> None:
     _, system = train(tmp_path, [average, Checkpoints()])
     generator = Generator(6, (8, 6, 4))
     generator.load_state_dict(average.networks["generator"].state_dict())
-    measure_statistics(generator, statistics_noise(6, system.seed, torch.device("cpu")))
+    measure_statistics(generator, statistics_inputs(6, 0, system.seed, torch.device("cpu")))
     saved = averaged_state(tmp_path / "checkpoints" / "last.ckpt")
     for name, value in generator.state_dict().items():
         assert torch.equal(saved[name], value), name

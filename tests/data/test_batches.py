@@ -10,7 +10,7 @@ def numbered(count: int) -> torch.Tensor:
 
 
 def epoch(loader: ShuffledBatches) -> list[list[int]]:
-    return [(batch.flatten() * 127.5 + 127.5).round().int().tolist() for batch in loader]
+    return [(batch.images.flatten() * 127.5 + 127.5).round().int().tolist() for batch in loader]
 
 
 def test_every_image_once_and_the_remainder_last() -> None:
@@ -24,8 +24,8 @@ def test_every_image_once_and_the_remainder_last() -> None:
 def test_batches_are_normalised() -> None:
     images = numbered(256)
     batch = next(iter(ShuffledBatches(images, batch_size=256, seed=0)))
-    assert batch.dtype == torch.float32
-    assert torch.equal(batch.flatten().sort().values, normalize(images).flatten())
+    assert batch.images.dtype == torch.float32
+    assert torch.equal(batch.images.flatten().sort().values, normalize(images).flatten())
 
 
 def test_order_is_a_function_of_seed_and_epoch() -> None:
@@ -51,7 +51,7 @@ def test_the_position_is_asked_when_the_first_batch_is() -> None:
     iterator = iter(ShuffledBatches(numbered(200), 50, 0, lambda: position))
     position = Position(5, 2)
     expected = epoch(ShuffledBatches(numbered(200), 50, 0, lambda: Position(5, 2)))
-    assert [(batch.flatten() * 127.5 + 127.5).round().int().tolist() for batch in iterator] == expected
+    assert [(batch.images.flatten() * 127.5 + 127.5).round().int().tolist() for batch in iterator] == expected
 
 
 def test_the_loader_has_no_state() -> None:

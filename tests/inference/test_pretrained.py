@@ -160,9 +160,9 @@ def test_a_path_that_leads_to_none_is_refused(
 @pytest.mark.parametrize(
     ("change", "message"),
     [
-        (lambda content: content.pop("hyper_parameters"), "'latent_dim'"),
+        (lambda content: content.pop("hyper_parameters"), "'image_channels'"),
         (lambda content: content["hyper_parameters"].update(latent_dim=17), "size mismatch"),
-        (lambda content: content["hyper_parameters"].update(generator_channels=[8, 8]), "3 entries"),
+        (lambda content: content["hyper_parameters"].update(generator_channels=[8, 8]), "a list of 3"),
         (lambda content: content["hyper_parameters"].update(latent_dim="many"), ""),
     ],
     ids=["no settings", "another size", "two layers", "a word"],

@@ -8,7 +8,7 @@ from dcgan_lightning.networks.averaging import (
     STATISTICS_BATCHES,
     MovingAverage,
     measure_statistics,
-    statistics_noise,
+    statistics_inputs,
 )
 
 NORMS = ("batch_normalization", "batch_normalization_1", "batch_normalization_2")
@@ -87,7 +87,7 @@ def test_an_update_never_waits_for_the_device() -> None:
 def test_one_batch_gives_its_own_means_and_variances(dtype: torch.dtype) -> None:
     generator = make_generator().to(dtype)
     noise = torch.randn(16, 5, generator=torch.Generator().manual_seed(3)).to(dtype)
-    measure_statistics(generator, [noise])
+    measure_statistics(generator, [(noise,)])
     assert all(layer.training for layer in generator.modules())
     inputs: dict[str, np.ndarray] = {}
     for name in NORMS:
@@ -111,11 +111,11 @@ def test_several_batches_give_the_means_over_them() -> None:
     single = []
     for batch in batches:
         generator = make_generator()
-        measure_statistics(generator, [batch])
+        measure_statistics(generator, [(batch,)])
         single.append([generator.layers.get_submodule(name) for name in NORMS])
     generator = make_generator()
     weights = {name: value.clone() for name, value in generator.named_parameters()}
-    measure_statistics(generator, batches)
+    measure_statistics(generator, [(batch,) for batch in batches])
     for index, name in enumerate(NORMS):
         layer = generator.layers.get_submodule(name)
         for statistic in ("running_mean", "running_var"):
@@ -128,7 +128,7 @@ def test_several_batches_give_the_means_over_them() -> None:
 
 
 def test_it_does_not_matter_what_the_statistics_were() -> None:
-    noise = list(statistics_noise(5, 0, torch.device("cpu")))[:2]
+    noise = list(statistics_inputs(5, 0, 0, torch.device("cpu")))[:2]
     fresh, used = make_generator(), make_generator()
     for _ in range(5):
         used(torch.randn(8, 5))
@@ -144,11 +144,17 @@ def test_it_does_not_matter_what_the_statistics_were() -> None:
 
 def test_the_noise_follows_from_the_seed_alone() -> None:
     state = torch.get_rng_state()
-    first = list(statistics_noise(5, 1, torch.device("cpu")))
+    first = [noise for (noise,) in statistics_inputs(5, 0, 1, torch.device("cpu"))]
     assert torch.equal(torch.get_rng_state(), state)
     torch.manual_seed(9)
-    second = list(statistics_noise(5, 1, torch.device("cpu")))
+    second = [noise for (noise,) in statistics_inputs(5, 0, 1, torch.device("cpu"))]
     assert [batch.shape for batch in first] == [(STATISTICS_BATCH_SIZE, 5)] * STATISTICS_BATCHES
     assert all(torch.equal(a, b) for a, b in zip(first, second, strict=True))
     assert not torch.equal(first[0], first[1])
-    assert not torch.equal(first[0], next(iter(statistics_noise(5, 2, torch.device("cpu")))))
+    assert not torch.equal(first[0], next(iter(statistics_inputs(5, 0, 2, torch.device("cpu"))))[0])
+
+
+def test_classes_take_turns_in_the_inputs() -> None:
+    batches = list(statistics_inputs(5, 10, 1, torch.device("cpu")))
+    labels = torch.cat([labels for _, labels in batches])
+    assert labels.tolist() == [number % 10 for number in range(STATISTICS_BATCHES * STATISTICS_BATCH_SIZE)]

@@ -3,7 +3,8 @@ import pytest
 import torch
 
 from dcgan_lightning.kernels.choose import FastPaths
-from dcgan_lightning.networks import Discriminator, Generator, discriminator_loss, generator_loss
+from dcgan_lightning.losses import discriminator_loss, generator_loss
+from dcgan_lightning.networks import Discriminator, Generator
 from dcgan_lightning.networks.layers import (
     KerasBatchNorm1d,
     KerasBatchNorm2d,

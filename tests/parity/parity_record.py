@@ -22,13 +22,8 @@ from parity_weights import (
 )
 from torch import Tensor, nn
 
-from dcgan_lightning.networks import (
-    Discriminator,
-    Generator,
-    discriminator_accuracy,
-    discriminator_loss,
-    generator_loss,
-)
+from dcgan_lightning.losses import discriminator_accuracy, discriminator_loss, generator_loss
+from dcgan_lightning.networks import Discriminator, Generator
 from dcgan_lightning.systems.gradients import backpropagate
 
 LEARNING_RATE = 1e-4

@@ -22,7 +22,8 @@ from torchvision import transforms
 from torchvision.datasets import FashionMNIST
 from torchvision.utils import save_image
 
-from dcgan_lightning.networks import Discriminator, Generator, discriminator_loss, generator_loss
+from dcgan_lightning.losses import discriminator_loss, generator_loss
+from dcgan_lightning.networks import Discriminator, Generator
 
 CONFIG = {
     "seed": 0,

@@ -11,13 +11,8 @@ from dcgan_lightning.core.errors import DivergedError
 from dcgan_lightning.core.randomness import stream_generator, stream_seed
 from dcgan_lightning.data import SyntheticDataModule
 from dcgan_lightning.kernels.choose import FastPaths
-from dcgan_lightning.networks import (
-    Discriminator,
-    Generator,
-    discriminator_accuracy,
-    discriminator_loss,
-    generator_loss,
-)
+from dcgan_lightning.losses import discriminator_accuracy, discriminator_loss, generator_loss
+from dcgan_lightning.networks import Discriminator, Generator
 from dcgan_lightning.systems import DCGAN, METRIC_NAMES
 
 SIZES = {"latent_dim": 6, "generator_channels": (8, 6, 4), "discriminator_channels": (4, 6)}

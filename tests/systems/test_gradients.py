@@ -6,7 +6,8 @@ import torch
 from torch import Tensor, nn
 from torch.testing import assert_close
 
-from dcgan_lightning.networks import Discriminator, Generator, discriminator_loss, generator_loss
+from dcgan_lightning.losses import discriminator_loss, generator_loss
+from dcgan_lightning.networks import Discriminator, Generator
 from dcgan_lightning.systems.gradients import SMALLEST_DERIVATIVE, Judgement, backpropagate
 
 REAL, FAKE = 3, 5  # images of a batch

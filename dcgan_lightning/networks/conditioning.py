@@ -1,0 +1,73 @@
+"""How a network is told the class of an image.
+
+A network with ``classes`` 0 knows no classes, and its labels are None.
+"""
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from dcgan_lightning.networks.layers import KerasBatchNorm2d
+
+
+def append_one_hot(inputs: Tensor, labels: Tensor | None, classes: int) -> Tensor:
+    """Return inputs with one more channel for each class: 1 for the own class, 0 for all others.
+
+    Args:
+        inputs: (N, C) or (N, C, H, W).
+        labels: int64 (N,), or None where ``classes`` is 0.
+        classes: Number of classes; 0 returns the inputs.
+
+    Source:
+        Mirza and Osindero 2014, https://arxiv.org/abs/1411.1784.
+    """
+    if not classes:
+        return inputs
+    one_hot = F.one_hot(given(labels), classes).to(inputs.dtype)
+    one_hot = one_hot.view(*one_hot.shape, *[1] * (inputs.ndim - 2))
+    return torch.cat([inputs, one_hot.expand(-1, -1, *inputs.shape[2:])], 1)
+
+
+def given(labels: Tensor | None) -> Tensor:
+    """Return labels that must not be missing.
+
+    Raises:
+        ValueError: They are.
+    """
+    if labels is None:
+        raise ValueError("a class-conditional network needs labels")
+    return labels
+
+
+class ConditionalBatchNorm2d(nn.Module):
+    """BatchNorm with a scale and a shift for each class.
+
+    Args:
+        features: Channels.
+        classes: Number of classes; 0 is BatchNorm with one scale and one shift.
+
+    Shape:
+        (N, features, H, W) and labels (N,), to the same.
+
+    Source:
+        Dumoulin et al. 2017, https://arxiv.org/abs/1610.07629; for generators Miyato and Koyama 2018,
+        https://arxiv.org/abs/1802.05637.
+    """
+
+    def __init__(self, features: int, classes: int) -> None:
+        super().__init__()
+        # PyTorch's own epsilon and momentum: those of the notebook suit hundreds of epochs.
+        self.norm = KerasBatchNorm2d(features, eps=1e-5, momentum=0.1, affine=not classes)
+        self.scale = nn.Embedding(classes, features) if classes else None
+        self.shift = nn.Embedding(classes, features) if classes else None
+        if self.scale is not None and self.shift is not None:
+            nn.init.ones_(self.scale.weight)
+            nn.init.zeros_(self.shift.weight)
+
+    def forward(self, input: Tensor, labels: Tensor | None = None) -> Tensor:
+        """Normalise, then scale and shift."""
+        output: Tensor = self.norm(input)
+        if self.scale is None or self.shift is None:
+            return output
+        scale, shift = self.scale(given(labels)), self.shift(given(labels))
+        return torch.addcmul(shift[:, :, None, None], output, scale[:, :, None, None])

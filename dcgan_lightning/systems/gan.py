@@ -1,0 +1,241 @@
+"""What all GANs here share: a generator and a discriminator that learn from one another."""
+
+from collections.abc import Iterable, Sequence
+from typing import cast
+
+import torch
+from torch import Tensor, nn
+from torch.optim import Adam, Optimizer
+
+from dcgan_lightning.core.errors import ConfigError
+from dcgan_lightning.core.measured import NOTEBOOK_FIGURES
+from dcgan_lightning.core.randomness import stream_generator
+from dcgan_lightning.data.batches import Batch
+from dcgan_lightning.kernels import choose
+from dcgan_lightning.kernels.choose import FastPaths
+from dcgan_lightning.losses import LOSSES, PENALTIES, discriminator_accuracy
+from dcgan_lightning.networks.augmentation import augment
+from dcgan_lightning.networks.averaging import statistics_inputs
+from dcgan_lightning.networks.conditioning import given
+from dcgan_lightning.networks.modes import inference
+from dcgan_lightning.networks.noise_generator import NoiseGenerator
+from dcgan_lightning.networks.sampling import sample_images, sample_labels
+from dcgan_lightning.systems.gradients import backpropagate
+from dcgan_lightning.systems.system import System
+
+METRIC_NAMES = tuple(figure.name for figure in NOTEBOOK_FIGURES)
+
+
+class GAN(System):
+    """Update both networks once an iteration, from the same forward pass and at the same weights.
+
+    A subclass builds ``self.generator`` and ``self.discriminator``, in this order.
+
+    Args:
+        seed: The run's seed: initial weights, noise and dropout are functions of it.
+        loss: Name of what the networks minimise, one of `LOSSES`.
+        penalty: Name of what the discriminator minimises too, one of `PENALTIES`, or None.
+        penalty_weight: Its weight, > 0.
+        penalty_every_n_iterations: Compute it in every n-th iteration, with n times the weight (Karras et al.
+            2020, https://arxiv.org/abs/1912.04958, appendix B).
+        augmentation: Random changes of all images before they are judged (see `augment`).
+        discriminator_steps: The generator learns in every n-th iteration, the discriminator in all.
+        generator_lr: The generator's learning rate, > 0.
+        discriminator_lr: The discriminator's learning rate, > 0.
+        lr_decay: Share of the training, at its end, over which both rates fall linearly to 0, in [0, 1].
+        betas: Decay rates of both Adams' moments, each in [0, 1).
+        adam_eps: Added to the denominator of both Adams.
+        accuracy_threshold: Bound on the logit for the accuracies (see `discriminator_accuracy`).
+        fast_paths: Whether to compute in the ways of `dcgan_lightning.kernels` and
+            `dcgan_lightning.systems.gradients`, which have the same results; "auto": where they were
+            measured to win. False leaves PyTorch's own operations only.
+        compile_mode: Mode of ``torch.compile`` for both networks, such as "reduce-overhead", which uses CUDA
+            graphs; None: no compilation. Names of weights stay the same.
+    """
+
+    figures = NOTEBOOK_FIGURES
+    averaged = ("generator",)
+    remedy = "try smaller model.generator_lr and model.discriminator_lr"
+
+    generator: NoiseGenerator
+    discriminator: nn.Module
+
+    def __init__(
+        self,
+        seed: int,
+        loss: str,
+        penalty: str | None,
+        penalty_weight: float,
+        penalty_every_n_iterations: int,
+        augmentation: Sequence[str],
+        discriminator_steps: int,
+        generator_lr: float,
+        discriminator_lr: float,
+        lr_decay: float,
+        betas: Sequence[float],
+        adam_eps: float,
+        accuracy_threshold: float,
+        fast_paths: FastPaths,
+        compile_mode: str | None,
+    ) -> None:
+        super().__init__(seed, compile_mode)
+        self.loss = LOSSES[loss]
+        self.penalty = None if penalty is None else PENALTIES[penalty]
+        self.penalty_weight = penalty_weight
+        self.penalty_every_n_iterations = penalty_every_n_iterations
+        self.augmentation = tuple(augmentation)
+        self.discriminator_steps = discriminator_steps
+        self.generator_lr = generator_lr
+        self.discriminator_lr = discriminator_lr
+        self.lr_decay = lr_decay
+        self.betas = (betas[0], betas[1])
+        self.adam_eps = adam_eps
+        self.accuracy_threshold = accuracy_threshold
+        self.fast_paths = fast_paths
+
+    def forward(self, z: Tensor, labels: Tensor | None = None) -> Tensor:
+        """Return generated images for noise vectors (see `NoiseGenerator`)."""
+        images: Tensor = self.generator(z, labels)
+        return images
+
+    def judge(self, images: Tensor, labels: Tensor | None) -> Tensor:
+        """Return the discriminator's logits (N,) of images, which are augmented first where that is set."""
+        logits: Tensor = self.discriminator(augment(images, self.augmentation), labels)
+        return logits
+
+    def sample_inputs(self, batch: Batch) -> tuple[Tensor, Tensor | None]:
+        """Draw an iteration's noise, and the classes that go with it: those of the real images.
+
+        All processes draw the noise of the whole batch and keep their part, so it does not depend on their
+        number.
+
+        Returns:
+            (N, latent_dim) standard normal, for N real images, and (N,) or None.
+        """
+        world_size = self.trainer.world_size
+        noise = torch.randn(len(batch.images) * world_size, self.generator.latent_dim, device=self.device)
+        return noise[self.global_rank :: world_size], batch.labels
+
+    def learn(self, batch: Batch) -> dict[str, Tensor]:
+        """Update both networks: both gradients are taken at the same weights.
+
+        Args:
+            batch: Real images (N, C, 28, 28) in [-1, 1], and their classes.
+
+        Returns:
+            The four figures, over the batches of all processes; the penalty is not part of ``disc_loss``.
+        """
+        batch = batch if self.generator.classes else Batch(batch.images, None)
+        noise, fake_labels = self.sample_inputs(batch)
+        self.draw_apart()  # each process drops out activations of its own
+        generator_learns = (self.iteration + 1) % self.discriminator_steps == 0
+        with torch.set_grad_enabled(generator_learns):
+            fake_images = self.generator(noise, fake_labels)
+        # Compiled networks keep nothing for a second pass.
+        is_fast = self.compile_mode is not None or choose.use_single_pass(self.fast_paths, batch.images)
+        real_logits, fake_logits, gen_loss, disc_loss = backpropagate(
+            self.generator,
+            self.discriminator,
+            batch.images,
+            fake_images,
+            single_pass=is_fast and self.loss.allows_single_pass,
+            backward=self.manual_backward,
+            loss=self.loss,
+            labels=None if fake_labels is None else (given(batch.labels), fake_labels),
+            judge=self.judge,
+            generator_learns=generator_learns,
+        )
+        accuracies = discriminator_accuracy(real_logits, fake_logits, self.accuracy_threshold)
+        values = dict(zip(METRIC_NAMES, (gen_loss, disc_loss, *accuracies), strict=True))
+        averaged = self.apply_gradients(
+            values | self._penalize(batch.images, Batch(fake_images.detach(), fake_labels))
+        )
+        return {name: averaged[name] for name in METRIC_NAMES}
+
+    def _penalize(self, real_images: Tensor, fake: Batch) -> dict[str, Tensor]:
+        """Add the penalty's gradient to the discriminator's weights in an iteration where it is due.
+
+        Args:
+            real_images: (N, C, 28, 28).
+            fake: At least as many generated images; the first N have the classes of the real ones.
+        """
+        if self.penalty is None or self.iteration % self.penalty_every_n_iterations:
+            return {}
+
+        def judge(images: Tensor) -> Tensor:
+            return self.judge(images, None if fake.labels is None else fake.labels[: len(images)])
+
+        penalty = self.penalty(judge, real_images, fake.images)
+        weight = self.penalty_weight * self.penalty_every_n_iterations
+        self.manual_backward(weight * penalty, inputs=list(self.discriminator.parameters()))
+        return {"penalty": penalty}
+
+    @property
+    def rate_factor(self) -> float:
+        """Share of the learning rates that this iteration has: 1, then falling linearly.
+
+        It is a function of the iteration and of the training's length, so a resumed run repeats it. A run
+        that goes on for more epochs than it was started with follows the longer schedule from there on.
+        """
+        if not self.lr_decay:
+            return 1.0
+        total = cast(int, self.trainer.max_epochs) * int(self.trainer.num_training_batches)
+        return min(1.0, (1 - self.iteration / total) / self.lr_decay)
+
+    def check_data(self, labels: Tensor | None) -> None:
+        """Refuse data without the classes that the networks know.
+
+        Raises:
+            ConfigError: Names the key.
+        """
+        classes = self.generator.classes
+        if not classes:
+            return
+        if labels is None:
+            raise ConfigError(f"model.classes={classes}, but the images have no labels; use model.classes=0")
+        if (largest := int(labels.max())) >= classes:
+            raise ConfigError(f"model.classes must be at least {largest + 1} for these images; got {classes}")
+
+    def preview(self, count: int) -> Tensor:
+        """Return the images of noise vectors that follow from the run's seed.
+
+        With classes, the images of a class stand together, and each class has the same noise vectors.
+        """
+        latent_dim, classes = self.generator.latent_dim, self.generator.classes
+        noise = torch.randn(count, latent_dim, generator=stream_generator(self.seed, "sample_grid"))
+        inputs = [noise]
+        if classes:
+            each = -(-count // classes)
+            inputs = [noise[torch.arange(count) % each], torch.arange(count) // each]
+        with inference(self.generator):
+            images: Tensor = self.generator(*(part.to(self.device) for part in inputs))
+        return images
+
+    def examples(self) -> dict[str, tuple[Tensor, ...]]:
+        """Return a noise vector and an image, each with a class if the networks know any."""
+        image = torch.zeros(1, self.generator.image_channels, 28, 28)
+        label = [torch.zeros(1, dtype=torch.int64)] if self.generator.classes else []
+        return {
+            "generator": (torch.zeros(1, self.generator.latent_dim), *label),
+            "discriminator": (image, *label),
+        }
+
+    def sample(self, count: int, seed: int = 0, first: int = 0, label: int | None = None) -> Tensor:
+        """Return the images ``first`` to ``first + count - 1`` of a seed (see `sample_images`)."""
+        return sample_images(self.generator, count, seed, first, label)
+
+    def sample_labels(self, count: int, first: int = 0, label: int | None = None) -> Tensor | None:
+        """Return the classes of the images of `sample`, (count,), or None."""
+        return sample_labels(self.generator.classes, count, first, label)
+
+    def statistics_inputs(self, name: str) -> Iterable[tuple[Tensor, ...]]:
+        """Yield noise and classes for the averaged generator."""
+        return statistics_inputs(self.generator.latent_dim, self.generator.classes, self.seed, self.device)
+
+    def configure_optimizers(self) -> list[Optimizer]:
+        """Return one Adam for the generator and one for the discriminator, in this order."""
+
+        def adam(network: nn.Module, learning_rate: float) -> Adam:
+            return Adam(network.parameters(), learning_rate, self.betas, self.adam_eps, fused=True)
+
+        return [adam(self.generator, self.generator_lr), adam(self.discriminator, self.discriminator_lr)]

@@ -1,0 +1,81 @@
+"""Settings of the systems: names, limits, and what fits together."""
+
+from collections.abc import Callable
+
+import pytest
+from omegaconf import DictConfig
+
+from dcgan_lightning.config.systems import all_model_rules, gan, model_problem, model_rules
+from dcgan_lightning.config.validate import validate
+from dcgan_lightning.core.errors import ConfigError
+
+Compose = Callable[..., DictConfig]
+SYSTEMS = ["dcgan", "sngan"]
+
+
+def test_names_are_those_of_losses_penalties_and_augmentations() -> None:
+    from dcgan_lightning.losses import LOSSES, PENALTIES
+    from dcgan_lightning.networks.augmentation import AUGMENTATIONS
+
+    assert [*LOSSES] == [*gan.LOSSES]
+    assert {name for name, loss in LOSSES.items() if not loss.allows_single_pass} == {*gan.TWO_PASS_LOSSES}
+    assert [*PENALTIES] == [*gan.PENALTIES]
+    assert [*AUGMENTATIONS] == [*gan.AUGMENTATIONS]
+
+
+@pytest.mark.parametrize("name", SYSTEMS)
+def test_every_setting_of_a_system_has_a_check_and_a_default(compose_cfg: Compose, name: str) -> None:
+    import inspect
+
+    from hydra.utils import get_class
+
+    model = compose_cfg(f"model={name}").model
+    parameters = {*inspect.signature(get_class(model._target_)).parameters}
+    checked = {key.removeprefix("model.") for key in model_rules(model._target_)}
+    assert parameters == checked == {str(key) for key in model} - {"_target_"}
+
+
+def test_unknown_systems_have_no_settings() -> None:
+    assert model_rules("dcgan_lightning.systems.Nothing") == {}
+    assert model_rules(None) == {}
+    assert model_problem({"_target_": "x"}, {}) is None
+    assert {"model.dropout", "model.output", "model.loss"} <= all_model_rules().keys()
+
+
+@pytest.mark.parametrize("name", SYSTEMS)
+@pytest.mark.parametrize(
+    ("overrides", "message"),
+    [
+        (["model.loss=wgan"], "model.loss must be one of non_saturating, hinge, .*; got 'wgan'"),
+        (["model.penalty=r3"], "model.penalty must be one of null, r1, .*; got 'r3'"),
+        (
+            ["model.augmentation=[flip]"],
+            r"model.augmentation must be a list of some of translation, .*, or \[\]",
+        ),
+        (["model.augmentation=[grey,grey]"], "model.augmentation must be a list"),
+        (["model.lr_decay=1.5"], "model.lr_decay must be a number from 0 to 1; got 1.5"),
+        (["model.discriminator_steps=0"], "model.discriminator_steps must be a whole number from 1 to 100"),
+        (["model.penalty=r1", "model.compile_mode=default"], "model.penalty=r1 needs second derivatives"),
+        (["model.loss=hinge", "model.compile_mode=default"], "model.loss=hinge needs two backward passes"),
+        (["data=synthetic", "data.image_channels=3"], "model.image_channels must be 3"),
+    ],
+)
+def test_what_cannot_work_is_refused(
+    compose_cfg: Compose, name: str, overrides: list[str], message: str
+) -> None:
+    with pytest.raises(ConfigError, match=message):
+        validate(compose_cfg(f"model={name}", *overrides))
+
+
+def test_wasserstein_needs_a_bound(compose_cfg: Compose) -> None:
+    with pytest.raises(ConfigError, match=r"wasserstein needs a bound on the discriminator"):
+        validate(compose_cfg("model=dcgan", "model.loss=wasserstein"))
+    validate(compose_cfg("model=dcgan", "model.loss=wasserstein", "model.penalty=gradient_penalty"))
+    validate(compose_cfg("model=sngan", "model.loss=wasserstein"))
+    with pytest.raises(ConfigError, match="needs a bound"):
+        validate(compose_cfg("model=sngan", "model.loss=wasserstein", "model.spectral=false"))
+
+
+def test_a_setting_of_another_system_is_unknown(compose_cfg: Compose) -> None:
+    with pytest.raises(ConfigError, match=r"unknown key 'model\.dropout'"):
+        validate(compose_cfg("model=sngan", "+model.dropout=0.5"))
