@@ -10,7 +10,7 @@ From Python:
 import json
 import logging
 import time
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -21,14 +21,13 @@ from omegaconf import DictConfig
 import dcgan_lightning
 from dcgan_lightning.cli import end_on_signals, refuse, run_command, work_where_typed
 from dcgan_lightning.config.build import CONF_DIR, build
-from dcgan_lightning.config.data import CLASS_NAMES
-from dcgan_lightning.config.generate import GENERATE_COUNTS
+from dcgan_lightning.config.generate import default_count
 from dcgan_lightning.config.validate import check_command
 from dcgan_lightning.core.devices import choose_device, set_tf32, set_threads
 from dcgan_lightning.core.durations import format_count
-from dcgan_lightning.core.errors import ConfigError, DCGANError, ScoreError
+from dcgan_lightning.core.errors import ConfigError, DCGANError
 from dcgan_lightning.core.files import check_is_new, fill_folder
-from dcgan_lightning.core.heartbeat import show_progress, with_progress
+from dcgan_lightning.core.heartbeat import log_pace, show_progress, with_progress
 
 if TYPE_CHECKING:  # PyTorch takes seconds to import, and a refusal needs none of it
     import torch
@@ -39,7 +38,6 @@ if TYPE_CHECKING:  # PyTorch takes seconds to import, and a refusal needs none o
 
 log = logging.getLogger("dcgan_lightning.generate")  # __name__ is "__main__" when run as a command
 
-POOL = {"atlas": 5_120, "class": 51_200}  # images looked through, if not set
 Fill = Callable[[Path], None]  # writes its files into a folder
 
 
@@ -73,10 +71,12 @@ def generate(cfg: DictConfig, classifier: "FashionClassifier | None" = None) -> 
     if values["output_dir"]:
         check_is_new(Path(values["output_dir"]))
 
+    from dcgan_lightning.inference.classes import class_names
     from dcgan_lightning.inference.pretrained import load_trained, warn_of_other_images
 
     trained = load_trained(cfg.ckpt_path, None if cfg.averaged == "auto" else cfg.averaged)
-    values["n"] = values["n"] or GENERATE_COUNTS["class" if values["class"] else cfg.mode][1]
+    labels = _choose_labels(values, trained)
+    values["n"] = values["n"] or default_count(values, labels is not None)
     values["device"] = choose_device(cfg.device)
     _check_channels(values, trained.settings["image_channels"])
     set_tf32(False)
@@ -89,13 +89,17 @@ def generate(cfg: DictConfig, classifier: "FashionClassifier | None" = None) -> 
         ", averaged generator" if trained.averaged else "",
     )
     started = time.monotonic()
-    if values["mode"] == "atlas":
-        fill = _atlas(values, generator, classifier)
-    elif values["mode"] == "neighbours":
+    if values["mode"] == "neighbours":
         warn_of_other_images(trained, values["data"])
-        fill = _neighbours(values, generator, classifier, cfg.data)
+        fill = _neighbours(values, generator, labels, classifier, cfg.data)
+    elif values["mode"] != "atlas":
+        fill = _from_noise(values, generator, labels)
+    elif labels is not None:
+        fill = _classes(values, generator, labels, class_names(trained))
     else:
-        fill = _from_noise(values, generator)
+        from dcgan_lightning.inference.search import search
+
+        fill = search(values, generator, _classifier_on(values["device"], classifier))
 
     def fill_and_describe(folder: Path) -> None:
         fill(folder)
@@ -108,56 +112,88 @@ def generate(cfg: DictConfig, classifier: "FashionClassifier | None" = None) -> 
     return Generated(folder, seconds)
 
 
-def _from_noise(values: Mapping[str, Any], generator: "NoiseGenerator") -> Fill:
+def _choose_labels(values: Mapping[str, Any], trained: "TrainedGenerator") -> list[int] | None:
+    """Return the wanted classes, or None for a generator that knows no classes.
+
+    Raises:
+        ConfigError: It does not know a class, or a setting is for generators of the other kind.
+    """
+    from dcgan_lightning.inference.classes import choose_classes
+
+    wanted, mode = values["class"], values["mode"]
+    if trained.generator.classes:
+        if values["pool"]:
+            raise ConfigError(
+                f"pool={values['pool']} is for a search; this generator makes any class directly"
+            )
+        return choose_classes(wanted, trained)
+    if wanted is not None and mode != "atlas":
+        raise ConfigError(
+            f"class={wanted} with mode={mode} needs a generator that was trained with classes, as by "
+            "experiment=first_look; mode=atlas searches for the class among many images"
+        )
+    if isinstance(wanted, list | int):
+        raise ConfigError(f"class={wanted}: mode=atlas searches for one class, by its name, as class=bag")
+    return None
+
+
+def _from_noise(values: Mapping[str, Any], generator: "NoiseGenerator", labels: list[int] | None) -> Fill:
     """Return what fills a folder in the modes that need nothing but the generator."""
-    from dcgan_lightning.inference import gallery
-    from dcgan_lightning.networks.sampling import sample_blocks, sample_noise
+    from dcgan_lightning.inference import films, gallery
+    from dcgan_lightning.networks.sampling import sample_blocks, sample_labels, sample_noise
     from dcgan_lightning.pictures.film import require_mp4
 
     n, seed, first, steps, scale = (values[key] for key in ("n", "seed", "first", "steps", "scale"))
-    film = gallery.FilmSettings(values["frame_ms"], values["format"])
+    film = films.FilmSettings(values["frame_ms"], values["format"])
     if film.kind == "mp4" and values["mode"] != "images":
         require_mp4()
 
     def fill(folder: Path) -> None:
         if values["mode"] == "images":
             outputs = {key: values[key] for key in ("columns", "scale", "png", "npz")}
-            blocks = with_progress(_timed(sample_blocks(generator, n, seed, first)), n, "making images")
+            if labels and len(labels) > 1 and not outputs["columns"]:
+                outputs["columns"] = min(len(labels), 100)  # a class in each column
+            made = sample_blocks(generator, n, seed, first, labels)
+            blocks = with_progress(log_pace(made), n, "making images")
             gallery.write_images(folder, blocks, n, first, **outputs)
             if n > gallery.GRID_LIMIT:
                 log.info("grid.png shows the first %d of %s images", gallery.GRID_LIMIT, f"{n:,}")
         elif values["mode"] == "interpolate":
             points = sample_noise(generator.latent_dim, n, seed, first)
+            classes = sample_labels(generator.classes, n, first, labels)
             with show_progress("making the film"):
-                gallery.write_interpolation(folder, generator, points, steps, scale, film, first)
+                films.write_interpolation(folder, generator, points, classes, steps, scale, film, first)
         else:
-            points = sample_noise(generator.latent_dim, values["tours"] * n, seed, first)
+            tours = sample_noise(generator.latent_dim, values["tours"] * n, seed, first).unflatten(0, (-1, n))
+            classes = sample_labels(generator.classes, len(tours), 0, labels)
             with show_progress("making the film"):
-                gallery.write_walk(folder, generator, points.unflatten(0, (-1, n)), steps, scale, film)
+                films.write_walk(folder, generator, tours, classes, steps, scale, film)
 
     return fill
 
 
-def _timed(blocks: "Iterable[torch.Tensor]") -> "Iterator[torch.Tensor]":
-    """Pass blocks of images on, and log how fast they were made: without the first one and without the files.
+def _classes(
+    values: Mapping[str, Any], generator: "NoiseGenerator", labels: list[int], names: Sequence[str]
+) -> Fill:
+    """Return what fills a folder with images of the same noise in each class."""
+    import torch
 
-    The first one is slower, so for a single block nothing is logged.
-    """
-    seconds, count = 0.0, 0
-    started = time.perf_counter()
-    for number, block in enumerate(blocks):
-        if number:
-            seconds += time.perf_counter() - started
-            count += len(block)
-        yield block
-        started = time.perf_counter()
-    if count:
-        log.info("the generator made %s images/s", f"{count / max(seconds, 1e-9):,.0f}")
+    from dcgan_lightning.inference.gallery import write_classes
+    from dcgan_lightning.networks.sampling import generate_images, sample_noise
+
+    def fill(folder: Path) -> None:
+        noise = sample_noise(generator.latent_dim, values["n"], values["seed"], values["first"])
+        rows = [generate_images(generator, noise, torch.full((len(noise),), label)) for label in labels]
+        chosen = [names[label] for label in labels]
+        write_classes(folder, torch.stack(rows), chosen, values["first"], values["scale"], values["png"])
+
+    return fill
 
 
 def _neighbours(
     values: Mapping[str, Any],
     generator: "NoiseGenerator",
+    labels: list[int] | None,
     classifier: "FashionClassifier | None",
     data: DictConfig,
 ) -> Fill:
@@ -187,74 +223,13 @@ def _neighbours(
         return found
 
     def fill(folder: Path) -> None:
-        images = sample_images(generator, values["n"], values["seed"], values["first"])
+        images = sample_images(generator, values["n"], values["seed"], values["first"], labels)
         with torch.no_grad(), show_progress("looking for the nearest training images"):
             distances, indices = nearest(features(images), features(train), values["k"])
         numbers = range(values["first"], values["first"] + values["n"])
         write_neighbours(folder, images, numbers, train, indices, distances, values["scale"])
 
     return fill
-
-
-def _atlas(
-    values: Mapping[str, Any], generator: "NoiseGenerator", classifier: "FashionClassifier | None"
-) -> Fill:
-    """Return what fills a folder with garments sorted by class, or with those of one class."""
-    from dcgan_lightning.evaluation.fashion_mnist.garments import (
-        classify,
-        clearest_of_each_class,
-        first_of_class,
-    )
-    from dcgan_lightning.inference.gallery import write_atlas, write_class
-    from dcgan_lightning.networks.sampling import sample_blocks
-
-    network = _classifier_on(values["device"], classifier)
-    name, n, first = values["class"], values["n"], values["first"]
-    pool = values["pool"] or POOL["class" if name else "atlas"]
-    pieces = classify(sample_blocks(generator, pool, values["seed"], first), network, first)
-    wanted = f"{n} images of {name}" if name else f"the clearest {n} images of each class"
-    numbers = f"numbers {first:,} to {first + pool - 1:,} of seed {values['seed']}"
-
-    def fill(folder: Path) -> None:
-        limit = "at most " if name else ""
-        log.info(
-            "searching for %s among %s%s images (%s; pool=... sets the limit)",
-            wanted,
-            limit,
-            f"{pool:,}",
-            numbers,
-        )
-        if not name:
-            groups = clearest_of_each_class(with_progress(pieces, pool, "searching"), n)
-            for kind, group in zip(CLASS_NAMES, groups, strict=True):
-                _tell_few(kind, len(group), n, pool)
-            write_atlas(folder, groups, values["scale"], values["png"], pool)
-            return
-        looked = 0
-        with show_progress(f"searching for {name}", pool) as work:
-
-            def note(images: int, found: int) -> None:
-                nonlocal looked
-                work.note = f"{found} found"
-                work.advance(images - looked)
-                looked = images
-
-            garments = first_of_class(pieces, CLASS_NAMES.index(name), n, pool, note)
-        end = "" if looked == pool else f" (ended early: {n} cannot be expected among {pool:,})"
-        remedy = "try a larger pool, another seed or a longer training"
-        if not len(garments):
-            raise ScoreError(f"class={name}: none among {looked:,} images{end}; {remedy}")
-        _tell_few(name, len(garments), n, looked, f"{end}; {remedy}")
-        write_class(folder, garments, values["columns"], values["scale"], values["png"])
-
-    return fill
-
-
-def _tell_few(name: str, found: int, wanted: int, looked: int, end: str = "") -> None:
-    """Log a class of which fewer images were found than wanted."""
-    if found < wanted:
-        number = f"only {found} of {wanted} found" if found else "none"
-        log.info("%s: %s among %s images%s", name, number, f"{looked:,}", end)
 
 
 def _classifier_on(device: str, classifier: "FashionClassifier | None") -> "FashionClassifier":
@@ -276,7 +251,9 @@ def _default_folder(checkpoint: Path, values: Mapping[str, Any]) -> Path:
     from dcgan_lightning.inference.pretrained import run_folder
 
     folder = run_folder(checkpoint) or Path("outputs")
-    return folder / "generated" / f"{values['class'] or values['mode']}_seed_{values['seed']}"
+    wanted = values["class"] if isinstance(values["class"], list) else [values["class"]]
+    name = "_".join(values["mode"] if kind is None else str(kind) for kind in wanted)[:100]
+    return folder / "generated" / f"{name}_seed_{values['seed']}"
 
 
 def _made_with(values: Mapping[str, Any], trained: "TrainedGenerator") -> str:

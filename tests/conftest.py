@@ -56,6 +56,25 @@ def trained_run(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
+TINY_SNGAN = (
+    "model=sngan",
+    "model.classes=2",
+    "model.generator_channels=[8,4]",
+    "model.discriminator_channels=[4,6,8]",
+)
+
+
+@pytest.fixture(scope="session")
+def conditional_run(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Return the folder of a finished smoke run with two classes; tests leave it as it is."""
+    folder = tmp_path_factory.mktemp("conditional") / "run"
+    overrides = ["experiment=smoke", *TINY_SNGAN, "callbacks=[default,averaged_generator]", "logger=none"]
+    with initialize_config_dir(CONF_DIR, version_base="1.3"):
+        cfg = compose("train", overrides=[*overrides, f"paths.output_dir={folder}"])
+    train(cfg)
+    return folder
+
+
 @pytest.fixture
 def run_module(tmp_path: Path) -> RunModule:
     """Return a function that runs ``python -m module arguments`` in tmp_path, as a user would."""

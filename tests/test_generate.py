@@ -11,7 +11,7 @@ import torch
 from classifier_stand_in import BrightnessClassifier
 from conftest import Compose, files_below
 
-import dcgan_lightning.generate as command
+from dcgan_lightning.config.data import CLASS_NAMES
 from dcgan_lightning.core import heartbeat
 from dcgan_lightning.core.errors import (
     CheckpointError,
@@ -131,7 +131,7 @@ def class_with_images(run: Path) -> tuple[int, torch.Tensor]:
 
 def test_garments_of_one_class_can_be_made_again(make, run: Path) -> None:
     wanted, numbers = class_with_images(run)
-    name = command.CLASS_NAMES[wanted]
+    name = CLASS_NAMES[wanted]
     folder = make("mode=atlas", f"class={name}", "n=3")
     rows = [line.split(",") for line in (folder / f"{name}.csv").read_text().splitlines()[1:]]
     assert [int(row[0]) for row in rows] == numbers[:3].tolist()
@@ -143,7 +143,7 @@ def test_garments_of_one_class_can_be_made_again(make, run: Path) -> None:
 
 def test_a_class_that_is_rare(make, run: Path, caplog: pytest.LogCaptureFixture) -> None:
     wanted, numbers = class_with_images(run)
-    name = command.CLASS_NAMES[wanted]
+    name = CLASS_NAMES[wanted]
     count = int((numbers < 64).sum())
     with caplog.at_level("INFO"):
         folder = make("mode=atlas", f"class={name}", "n=10000", "pool=64")

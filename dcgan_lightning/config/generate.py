@@ -20,6 +20,14 @@ from dcgan_lightning.config.checks import (
 )
 from dcgan_lightning.config.data import CLASS_NAMES, DATA_RULES
 
+
+def _classes(value: Any) -> str | None:
+    wanted = value if isinstance(value, list) else [value]
+    known = all(one_of(*CLASS_NAMES)(name) is None or whole(0)(name) is None for name in wanted)
+    good = wanted and known and len({*map(str, wanted)}) == len(wanted)
+    return None if good else f"one of {', '.join(CLASS_NAMES)}, the number of a class, or a list of classes"
+
+
 GENERATE_RULES: dict[str, Check] = {
     "ckpt_path": trained,
     "averaged": averaged,
@@ -27,7 +35,7 @@ GENERATE_RULES: dict[str, Check] = {
     "seed": seed,
     "first": whole(0, 1_000_000_000),
     "n": optional(whole(1, 1_000_000)),
-    "class": optional(one_of(*CLASS_NAMES)),
+    "class": optional(_classes),
     "pool": optional(whole(1, 1_000_000)),
     "k": whole(1, 20),
     "steps": whole(1, 240),
@@ -57,13 +65,12 @@ FILM_PIXELS = 300_000_000  # of all frames together; they are held in memory
 def generate_problem(values: Mapping[str, Any]) -> str | None:
     """Return why values of ``generate``, each good by itself, do not go together, or None if they do."""
     mode, garment, n = values["mode"], values["class"], values["n"]
-    if garment and mode != "atlas":
-        return f"class={garment} goes with mode=atlas only; got mode={mode}"
     if values["npz"] and mode != "images":
         return f"npz=true goes with mode=images only; got mode={mode}"
-    things, _, smallest, largest = GENERATE_COUNTS["class" if garment else mode]
+    searches = garment is not None and mode == "atlas"
+    things, _, smallest, largest = GENERATE_COUNTS["class" if searches else mode]
     if n is not None and not smallest <= n <= largest:
-        where = f"mode={mode} class={garment}" if garment else f"mode={mode}"
+        where = f"mode={mode} class={garment}" if searches else f"mode={mode}"
         return f"n must be from {smallest} to {largest:,} {things} with {where}; got {n}"
     if mode in ("interpolate", "walk"):
         frames, side = film_size(values)
@@ -73,6 +80,17 @@ def generate_problem(values: Mapping[str, Any]) -> str | None:
                 "use a smaller n, steps, tours or scale"
             )
     return None
+
+
+def default_count(values: Mapping[str, Any], knows_classes: bool) -> int:
+    """Return what n is if it is not set.
+
+    Args:
+        values: The configuration's.
+        knows_classes: Whether the generator makes the class that it is asked for.
+    """
+    searches = values["class"] is not None and values["mode"] == "atlas" and not knows_classes
+    return GENERATE_COUNTS["class" if searches else values["mode"]][1]
 
 
 def film_size(values: Mapping[str, Any]) -> tuple[int, int]:

@@ -186,3 +186,20 @@ def with_progress(parts: Iterable[Part], total: int, what: str, unit: str = "ima
         for part in parts:
             yield part
             work.advance(len(part))
+
+
+def log_pace(blocks: Iterable[Part]) -> Iterator[Part]:
+    """Pass blocks of images on, and log how fast they were made, without the first one and without their use.
+
+    The first one is slower, so for a single block nothing is logged.
+    """
+    seconds, count = 0.0, 0
+    started = time.perf_counter()
+    for number, block in enumerate(blocks):
+        if number:
+            seconds += time.perf_counter() - started
+            count += len(block)
+        yield block
+        started = time.perf_counter()
+    if count:
+        log.info("the generator made %s images/s", f"{count / max(seconds, 1e-9):,.0f}")

@@ -5,45 +5,23 @@ import csv
 import math
 import zipfile
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal
 
 import numpy as np
 import torch
-from numpy.typing import NDArray
 from torch import Tensor
 
 from dcgan_lightning.config.data import CLASS_NAMES, class_title
 from dcgan_lightning.evaluation.fashion_mnist.garments import Garments
-from dcgan_lightning.inference.latent import path
-from dcgan_lightning.networks import NoiseGenerator
-from dcgan_lightning.networks.sampling import generate_images
 from dcgan_lightning.pictures import (
     draw_labelled_grid,
     encode_each_png,
-    encode_gif,
-    encode_mp4,
     encode_png,
     make_grid,
 )
 
 GRID_LIMIT = 400  # images of a grid; the rest would be too small to see
 LABELLED_LIMIT = 100  # the same where each has a caption
-STRIP_COLUMNS = 16  # steps of a strip's row; a film shows all
-
-
-@dataclass(frozen=True)
-class FilmSettings:
-    """How a film is shown and kept.
-
-    Attributes:
-        frame_ms: How long a frame is shown, in milliseconds, a multiple of 10.
-        kind: Its format.
-    """
-
-    frame_ms: int = 60
-    kind: Literal["gif", "mp4"] = "gif"
 
 
 def write_images(
@@ -81,62 +59,7 @@ def write_images(
                 shown.append(block[: first + GRID_LIMIT - number])
             number += len(block)
     if (images := torch.cat(shown)).shape[1] in (1, 3):  # others cannot be shown
-        _write_grid(folder / "grid.png", images, columns, scale)
-
-
-def write_interpolation(
-    folder: Path,
-    generator: NoiseGenerator,
-    points: Tensor,
-    steps: int,
-    scale: int,
-    film: FilmSettings,
-    first: int = 0,
-) -> None:
-    """Write the way from point to point as ``strip.png``, a row for each pair, and as a film.
-
-    Args:
-        folder: Where to.
-        generator: Makes the images.
-        points: Noise vectors (P, latent_dim) with P at least 2.
-        steps: Frames from one point to the next.
-        scale: Side of the square that each pixel of the strip becomes; in the film it is twice that.
-        film: How the film is kept.
-        first: Number of the first point's image, for the captions below the ends.
-    """
-    frames = generate_images(generator, path(points, steps))
-    shown = torch.arange(min(steps, STRIP_COLUMNS) + 1) * steps // min(steps, STRIP_COLUMNS)
-    rows = torch.arange(len(points) - 1)[:, None] * steps + shown
-    between = [""] * (len(shown) - 2)
-    picture = draw_labelled_grid(
-        [frames[row] for row in rows],
-        labels=[""] * len(rows),
-        captions=[
-            [f"image {number}", *between, f"image {number + 1}"] for number in range(first, first + len(rows))
-        ],
-        scale=scale,
-    )
-    (folder / "strip.png").write_bytes(picture)
-    _write_film(folder, [make_grid(frame[None], 1, 2 * scale, padding=0) for frame in frames], film)
-
-
-def write_walk(
-    folder: Path, generator: NoiseGenerator, points: Tensor, steps: int, scale: int, film: FilmSettings
-) -> None:
-    """Write endless tours, side by side in one film, and their points as ``points.png``, a row for each tour.
-
-    Args:
-        folder: Where to.
-        generator: Makes the images.
-        points: Noise vectors (tours, P, latent_dim) with P at least 2.
-        steps: Frames from one point to the next.
-        scale: Side of the square that each pixel becomes.
-        film: How the film is kept.
-    """
-    tours = [path(tour, steps, is_closed=True, rests=True) for tour in points]
-    frames = torch.stack([generate_images(generator, tour) for tour in tours], dim=1)
-    _write_grid(folder / "points.png", frames[::steps].transpose(0, 1).flatten(0, 1), points.shape[1], scale)
-    _write_film(folder, [make_grid(frame, _columns(len(tours)), scale) for frame in frames], film)
+        write_grid(folder / "grid.png", images, columns, scale)
 
 
 def write_neighbours(
@@ -221,6 +144,35 @@ def write_atlas(
             _write_singles(folder, group.images, group.numbers.tolist())
 
 
+def write_classes(
+    folder: Path, images: Tensor, names: Sequence[str], first: int, scale: int, png: bool = True
+) -> None:
+    """Write images of each class, made of the same noise, as ``atlas.png`` and ``atlas.csv``.
+
+    Args:
+        folder: Where to.
+        images: uint8 (classes, N, C, 28, 28); those of one column are made of one noise vector.
+        names: Of the classes.
+        first: Number of the first noise vector.
+        scale: Side of the square that each pixel becomes.
+        png: Also write each image by itself, as ``<class>_000000.png``.
+    """
+    numbers = range(first, first + images.shape[1])
+    picture = draw_labelled_grid(
+        list(images),
+        labels=[*map(class_title, names)],
+        captions=[[""] * len(numbers) for _ in names],
+        scale=scale,
+        headings={0: "Each column is made of one noise vector"},
+    )
+    (folder / "atlas.png").write_bytes(picture)
+    _write_table(
+        folder / "atlas.csv", ("number", "class"), [(number, name) for name in names for number in numbers]
+    )
+    for name, row in zip(names, images, strict=True) if png else ():
+        _write_singles(folder, row, numbers, name)
+
+
 def write_class(folder: Path, garments: Garments, columns: int | None, scale: int, png: bool = True) -> None:
     """Write garments of one class with numbers and confidences, as ``<class>.png`` and ``<class>.csv``.
 
@@ -233,7 +185,7 @@ def write_class(folder: Path, garments: Garments, columns: int | None, scale: in
     """
     name = CLASS_NAMES[int(garments.classes[0])]
     shown = garments.take(torch.arange(min(len(garments), LABELLED_LIMIT)))
-    columns = columns or _columns(len(shown))
+    columns = columns or grid_columns(len(shown))
     starts = range(0, len(shown), columns)
     numbers, percentages = shown.numbers.tolist(), _percentages(shown)
     captions = [f"{number}  {share}" for number, share in zip(numbers, percentages, strict=True)]
@@ -249,7 +201,7 @@ def write_class(folder: Path, garments: Garments, columns: int | None, scale: in
         _write_singles(folder, garments.images, garments.numbers.tolist())
 
 
-def _columns(count: int) -> int:
+def grid_columns(count: int) -> int:
     """Return how many columns make a grid about square."""
     return math.isqrt(count - 1) + 1
 
@@ -264,18 +216,14 @@ def _percentages(garments: Garments) -> list[str]:
     return [f"{confidence:.0%}" for confidence in garments.confidences.tolist()]
 
 
-def _write_grid(file: Path, images: Tensor, columns: int | None, scale: int) -> None:
-    file.write_bytes(encode_png(make_grid(images, columns or _columns(len(images)), scale)))
+def write_grid(file: Path, images: Tensor, columns: int | None, scale: int) -> None:
+    """Write uint8 images (N, C, H, W) side by side; without ``columns`` as many as rows."""
+    file.write_bytes(encode_png(make_grid(images, columns or grid_columns(len(images)), scale)))
 
 
-def _write_singles(folder: Path, images: Tensor, numbers: Iterable[int]) -> None:
+def _write_singles(folder: Path, images: Tensor, numbers: Iterable[int], name: str = "image") -> None:
     for number, data in zip(numbers, encode_each_png(images), strict=True):
-        (folder / f"image_{number:06d}.png").write_bytes(data)
-
-
-def _write_film(folder: Path, frames: Sequence[NDArray[np.uint8]], film: FilmSettings) -> None:
-    encode = {"gif": encode_gif, "mp4": encode_mp4}[film.kind]
-    (folder / f"film.{film.kind}").write_bytes(encode(frames, film.frame_ms))
+        (folder / f"{name}_{number:06d}.png").write_bytes(data)
 
 
 def _write_garments(file: Path, groups: Iterable[Garments]) -> None:

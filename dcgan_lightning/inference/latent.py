@@ -1,5 +1,7 @@
 """Ways through the latent space: from noise vector to noise vector."""
 
+from collections.abc import Callable
+
 import torch
 from torch import Tensor
 
@@ -36,8 +38,28 @@ def slerp(start: Tensor, end: Tensor, shares: Tensor) -> Tensor:
     return (directions * torch.lerp(first_length, last_length, way)).to(start.dtype)
 
 
-def path(points: Tensor, steps: int, is_closed: bool = False, rests: bool = False) -> Tensor:
-    """Go from point to point, along the arcs of `slerp`.
+def mix(start: Tensor, end: Tensor, shares: Tensor) -> Tensor:
+    """Go straight from one point to another, as between mixtures of classes.
+
+    Args:
+        start: (D,).
+        end: (D,).
+        shares: (S,), the way gone, from 0 to 1.
+
+    Returns:
+        (S, D), of ``start``'s type.
+    """
+    return torch.lerp(start.double(), end.double(), shares.double()[:, None]).to(start.dtype)
+
+
+def path(
+    points: Tensor,
+    steps: int,
+    is_closed: bool = False,
+    rests: bool = False,
+    way: Callable[[Tensor, Tensor, Tensor], Tensor] = slerp,
+) -> Tensor:
+    """Go from point to point.
 
     Args:
         points: (P, D) with P at least 2.
@@ -45,6 +67,7 @@ def path(points: Tensor, steps: int, is_closed: bool = False, rests: bool = Fals
         is_closed: Go on from the last point to the first; the path then ends one step before it, so that it
             can be repeated without a jerk.
         rests: Slow down before each point and speed up after it, instead of turning sharply.
+        way: How to go from one point to the next: `slerp` or `mix`.
 
     Returns:
         ((P - 1) * steps + 1, D), or (P * steps, D) if closed; every ``steps``-th is a point itself.
@@ -53,7 +76,7 @@ def path(points: Tensor, steps: int, is_closed: bool = False, rests: bool = Fals
     if rests:
         shares = shares.square() * (3 - 2 * shares)
     following = points.roll(-1, dims=0)
-    arcs = [slerp(start, end, shares) for start, end in zip(points, following, strict=True)]
+    arcs = [way(start, end, shares) for start, end in zip(points, following, strict=True)]
     return torch.cat(arcs) if is_closed else torch.cat([*arcs[:-1], points[-1:]])
 
 

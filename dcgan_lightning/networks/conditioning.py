@@ -1,6 +1,7 @@
 """How a network is told the class of an image.
 
-A network with ``classes`` 0 knows no classes, and its labels are None.
+Labels are classes, int64 (N,), or mixtures of them, float (N, classes) with shares that sum to 1. A network
+with ``classes`` 0 knows no classes, and its labels are None.
 """
 
 import torch
@@ -15,7 +16,7 @@ def append_one_hot(inputs: Tensor, labels: Tensor | None, classes: int) -> Tenso
 
     Args:
         inputs: (N, C) or (N, C, H, W).
-        labels: int64 (N,), or None where ``classes`` is 0.
+        labels: (N,) or (N, classes); None where ``classes`` is 0.
         classes: Number of classes; 0 returns the inputs.
 
     Source:
@@ -23,7 +24,9 @@ def append_one_hot(inputs: Tensor, labels: Tensor | None, classes: int) -> Tenso
     """
     if not classes:
         return inputs
-    one_hot = F.one_hot(given(labels), classes).to(inputs.dtype)
+    labels = given(labels)
+    one_hot = labels if labels.is_floating_point() else F.one_hot(labels, classes)
+    one_hot = one_hot.to(inputs.dtype)
     one_hot = one_hot.view(*one_hot.shape, *[1] * (inputs.ndim - 2))
     return torch.cat([inputs, one_hot.expand(-1, -1, *inputs.shape[2:])], 1)
 
@@ -39,6 +42,12 @@ def given(labels: Tensor | None) -> Tensor:
     return labels
 
 
+def look_up(table: nn.Embedding, labels: Tensor) -> Tensor:
+    """Return the rows of a table for classes (N,), or their mixtures for (N, classes): (N, columns)."""
+    rows: Tensor = labels @ table.weight if labels.is_floating_point() else table(labels)
+    return rows
+
+
 class ConditionalBatchNorm2d(nn.Module):
     """BatchNorm with a scale and a shift for each class.
 
@@ -47,7 +56,7 @@ class ConditionalBatchNorm2d(nn.Module):
         classes: Number of classes; 0 is BatchNorm with one scale and one shift.
 
     Shape:
-        (N, features, H, W) and labels (N,), to the same.
+        (N, features, H, W) and labels (N,) or (N, classes), to the same.
 
     Source:
         Dumoulin et al. 2017, https://arxiv.org/abs/1610.07629; for generators Miyato and Koyama 2018,
@@ -69,5 +78,5 @@ class ConditionalBatchNorm2d(nn.Module):
         output: Tensor = self.norm(input)
         if self.scale is None or self.shift is None:
             return output
-        scale, shift = self.scale(given(labels)), self.shift(given(labels))
+        scale, shift = look_up(self.scale, given(labels)), look_up(self.shift, given(labels))
         return torch.addcmul(shift[:, :, None, None], output, scale[:, :, None, None])

@@ -42,7 +42,8 @@ class NoiseGenerator(nn.Module):
 
         Args:
             z: Noise vectors (N, latent_dim).
-            labels: Their classes, int64 (N,); None for a network without classes.
+            labels: Their classes, int64 (N,), or mixtures of classes, float (N, classes); None for a network
+                without classes.
 
         Returns:
             (N, image_channels, 28, 28) in [-1, 1].

@@ -4,7 +4,7 @@ A generator's last bits depend on how many images it makes together. So images a
 blocks, of which only the wanted ones are kept.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 import torch
 from torch import Tensor
@@ -34,23 +34,24 @@ def sample_noise(latent_dim: int, count: int, seed: int = 0, first: int = 0) -> 
     return torch.cat(blocks)[start : start + count]
 
 
-def sample_labels(classes: int, count: int, first: int = 0, label: int | None = None) -> Tensor | None:
-    """Return the classes of the images ``first`` to ``first + count - 1``: one after the other, in turn.
+def sample_labels(
+    classes: int, count: int, first: int = 0, label: int | Sequence[int] | None = None
+) -> Tensor | None:
+    """Return the classes of the images ``first`` to ``first + count - 1``, which take turns.
 
     Args:
         classes: Number of classes the generator knows.
         count: How many, >= 1.
         first: Number of the first one, from 0.
-        label: Give all images this class instead.
+        label: Only this class, or these; None: all of them.
 
     Returns:
         int64 (count,), or None for a generator without classes.
     """
     if not classes:
         return None
-    if label is not None:
-        return torch.full((count,), label)
-    return torch.arange(first, first + count) % classes
+    chosen = torch.arange(classes) if label is None else torch.as_tensor(label).reshape(-1)
+    return chosen[torch.arange(first, first + count) % len(chosen)]
 
 
 def generate_images(generator: NoiseGenerator, noise: Tensor, labels: Tensor | None = None) -> Tensor:
@@ -59,7 +60,7 @@ def generate_images(generator: NoiseGenerator, noise: Tensor, labels: Tensor | N
     Args:
         generator: Stays in its mode; images are made in inference mode.
         noise: (N, latent_dim), on any device.
-        labels: Classes (N,) for a generator that knows any.
+        labels: Classes (N,), or mixtures of them (N, classes), for a generator that knows any.
 
     Returns:
         uint8 (N, C, 28, 28), on the CPU.
@@ -81,7 +82,11 @@ def generate_images(generator: NoiseGenerator, noise: Tensor, labels: Tensor | N
 
 
 def sample_blocks(
-    generator: NoiseGenerator, count: int, seed: int = 0, first: int = 0, label: int | None = None
+    generator: NoiseGenerator,
+    count: int,
+    seed: int = 0,
+    first: int = 0,
+    label: int | Sequence[int] | None = None,
 ) -> Iterator[Tensor]:
     """Yield the images ``first`` to ``first + count - 1`` in pieces, with the memory of one piece.
 
@@ -106,7 +111,11 @@ def sample_blocks(
 
 
 def sample_images(
-    generator: NoiseGenerator, count: int, seed: int = 0, first: int = 0, label: int | None = None
+    generator: NoiseGenerator,
+    count: int,
+    seed: int = 0,
+    first: int = 0,
+    label: int | Sequence[int] | None = None,
 ) -> Tensor:
     """Return the images of `sample_blocks` as one tensor, uint8 (count, C, 28, 28)."""
     return torch.cat(list(sample_blocks(generator, count, seed, first, label)))

@@ -179,9 +179,10 @@ def test_what_is_to_use_the_average_needs_it(compose_cfg: Compose, name: str, ch
         (
             "mode=atlas class=boot",
             "class must be one of t_shirt, trouser, pullover, dress, coat, sandal, shirt, sneaker, bag, "
-            "ankle_boot, or null; got 'boot'",
+            "ankle_boot, the number of a class, or a list of classes, or null; got 'boot'",
         ),
-        ("class=bag", "class=bag goes with mode=atlas only; got mode=images"),
+        ("class=[bag,bag]", "or a list of classes, or null; got ['bag', 'bag']"),
+        ("class=-1", "or a list of classes, or null; got -1"),
         ("mode=walk npz=true", "npz=true goes with mode=images only; got mode=walk"),
         ("mode=walk n=1", "n must be from 2 to 100 points with mode=walk; got 1"),
         ("mode=neighbours n=101", "n must be from 1 to 100 images with mode=neighbours; got 101"),

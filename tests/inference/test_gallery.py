@@ -1,5 +1,4 @@
 import csv
-import itertools
 import os
 import weakref
 from collections.abc import Iterator
@@ -10,31 +9,17 @@ import numpy as np
 import pytest
 import torch
 from classifier_stand_in import BrightnessClassifier, flat_images
-from PIL import Image, ImageSequence
 
 from dcgan_lightning.evaluation.fashion_mnist.garments import classify
 from dcgan_lightning.inference import gallery
-from dcgan_lightning.inference.latent import path
 from dcgan_lightning.networks import Generator
-from dcgan_lightning.networks.sampling import generate_images, sample_blocks, sample_images, sample_noise
+from dcgan_lightning.networks.sampling import sample_blocks, sample_images
 from dcgan_lightning.pictures import decode_png, make_grid
 
 
 @pytest.fixture(scope="module")
 def generator() -> Generator:
     return Generator(latent_dim=6, channels=(8, 6, 4), generator=torch.Generator().manual_seed(0)).eval()
-
-
-def film_frames(file: Path) -> list[np.ndarray]:
-    with Image.open(file) as film:
-        return [np.asarray(frame.convert("L")) for frame in ImageSequence.Iterator(film)]
-
-
-def shown_images(file: Path, rows: int, columns: int, scale: int) -> np.ndarray:
-    """Return the images of a labelled grid without labels, headings and titles, (rows * columns, 28, 28)."""
-    picture = decode_png(file.read_bytes())[::scale, ::scale, 0]
-    places = [(4 + 40 * row, 8 + 32 * column) for row in range(rows) for column in range(columns)]
-    return np.stack([picture[y : y + 28, x : x + 28] for y, x in places])
 
 
 def table(file: Path) -> list[dict[str, str]]:
@@ -91,37 +76,6 @@ def test_images_that_cannot_be_shown_can_be_kept(tmp_path: Path) -> None:
         assert np.array_equal(archive["images"], images.numpy())
 
 
-def test_interpolation_shows_the_way_in_strip_and_film(tmp_path: Path, generator: Generator) -> None:
-    points = sample_noise(6, 3, seed=1)
-    gallery.write_interpolation(tmp_path, generator, points, 4, 2, gallery.FilmSettings())
-    images = generate_images(generator, path(points, 4))
-    rows = torch.cat([images[0:5], images[4:9]])
-    assert np.array_equal(shown_images(tmp_path / "strip.png", 2, 5, 2), rows[:, 0].numpy())
-    frames = film_frames(tmp_path / "film.gif")
-    assert frames[0].shape == (28 * 4, 28 * 4)
-    assert np.array_equal(frames[0][::4, ::4], images[0, 0].numpy())
-    assert np.array_equal(frames[-1][::4, ::4], images[8, 0].numpy())
-    assert np.array_equal(make_grid(images[4:5], 1, 4, padding=0), frames[4])
-
-
-def test_a_strip_of_many_steps_shows_some(tmp_path: Path, generator: Generator) -> None:
-    points = sample_noise(6, 2, seed=1)
-    gallery.write_interpolation(tmp_path, generator, points, 32, 1, gallery.FilmSettings())
-    images = generate_images(generator, path(points, 32))[::2]
-    assert np.array_equal(shown_images(tmp_path / "strip.png", 1, 17, 1), images[:, 0].numpy())
-
-
-def test_the_ends_of_a_strip_are_named(
-    tmp_path: Path, generator: Generator, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    drawn: list[dict[str, Any]] = []
-    monkeypatch.setattr(gallery, "draw_labelled_grid", lambda rows, **words: drawn.append(words) or b"")
-    gallery.write_interpolation(
-        tmp_path, generator, sample_noise(6, 3), 2, 1, gallery.FilmSettings(), first=9
-    )
-    assert drawn[0]["captions"] == [["image 9", "", "image 10"], ["image 10", "", "image 11"]]
-
-
 def test_neighbours_are_named_by_their_rank_and_its_measure(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -146,27 +100,6 @@ def test_an_atlas_says_what_it_has_not_found(tmp_path: Path, monkeypatch: pytest
     assert drawn[0]["notes"] == ["", *["none in 5,120"] * 4, "1 in 5,120", *["none in 5,120"] * 4]
     assert drawn[0]["labels"][0] == "T-shirt"
     assert drawn[0]["labels"][9] == "ankle boot"
-
-
-def test_walk_shows_the_tours_side_by_side(tmp_path: Path, generator: Generator) -> None:
-    points = sample_noise(6, 6, seed=1).view(3, 2, 6)
-    gallery.write_walk(tmp_path, generator, points, 4, 1, gallery.FilmSettings())
-    images = generate_images(generator, points.flatten(0, 1))
-    assert np.array_equal(decode_png((tmp_path / "points.png").read_bytes()), make_grid(images, 2, 1))
-    frames = film_frames(tmp_path / "film.gif")
-    assert len(frames) == 8
-    assert np.array_equal(frames[0], make_grid(images[0::2], 2, 1))
-    assert np.array_equal(frames[4], make_grid(images[1::2], 2, 1))
-    steps = [np.abs(one.astype(int) - two).mean() for one, two in itertools.pairwise(frames)]
-    assert np.abs(frames[-1].astype(int) - frames[0]).mean() < 1.5 * max(
-        steps
-    )  # no jerk where it starts anew
-
-
-def test_a_walk_as_mp4(tmp_path: Path, generator: Generator) -> None:
-    points = sample_noise(6, 2).view(1, 2, 6)
-    gallery.write_walk(tmp_path, generator, points, 2, 2, gallery.FilmSettings(kind="mp4"))
-    assert (tmp_path / "film.mp4").read_bytes()[4:8] == b"ftyp"
 
 
 def test_neighbours_as_table_and_picture(tmp_path: Path) -> None:

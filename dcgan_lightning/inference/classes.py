@@ -1,0 +1,35 @@
+"""Which classes a generator knows, and which of them are wanted."""
+
+from collections.abc import Sequence
+
+from dcgan_lightning.config.data import CLASS_NAMES
+from dcgan_lightning.core.errors import ConfigError
+from dcgan_lightning.inference.pretrained import TrainedGenerator
+
+
+def class_names(trained: TrainedGenerator) -> tuple[str, ...]:
+    """Return the names of the classes a generator knows: Fashion-MNIST's, or numbers for other data."""
+    classes = trained.generator.classes
+    if classes == len(CLASS_NAMES) and trained.fingerprint.get("data.verify"):
+        return CLASS_NAMES
+    return tuple(map(str, range(classes)))
+
+
+def choose_classes(wanted: str | int | Sequence[str | int] | None, trained: TrainedGenerator) -> list[int]:
+    """Return the numbers of the wanted classes, all of them where none is named.
+
+    Raises:
+        ConfigError: The generator does not know a class.
+    """
+    names = class_names(trained)
+    if wanted is None:
+        return [*range(len(names))]
+    chosen = []
+    for name in wanted if isinstance(wanted, list) else [wanted]:
+        if str(name) in names:
+            chosen.append(names.index(str(name)))
+        elif isinstance(name, int) and name < len(names):
+            chosen.append(name)
+        else:
+            raise ConfigError(f"class={name} is unknown to this generator; it knows {', '.join(names)}")
+    return chosen

@@ -1,0 +1,112 @@
+"""What ``generate`` makes of ways through the latent space: films, and the pictures that go with them."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+from torch.nn import functional as F
+
+from dcgan_lightning.inference.gallery import grid_columns, write_grid
+from dcgan_lightning.inference.latent import mix, path
+from dcgan_lightning.networks import NoiseGenerator
+from dcgan_lightning.networks.sampling import generate_images
+from dcgan_lightning.pictures import draw_labelled_grid, encode_gif, encode_mp4, make_grid
+
+STRIP_COLUMNS = 16  # steps of a strip's row; a film shows all
+
+
+@dataclass(frozen=True)
+class FilmSettings:
+    """How a film is shown and kept.
+
+    Attributes:
+        frame_ms: How long a frame is shown, in milliseconds, a multiple of 10.
+        kind: Its format.
+    """
+
+    frame_ms: int = 60
+    kind: Literal["gif", "mp4"] = "gif"
+
+
+def write_interpolation(
+    folder: Path,
+    generator: NoiseGenerator,
+    points: Tensor,
+    labels: Tensor | None,
+    steps: int,
+    scale: int,
+    film: FilmSettings,
+    first: int = 0,
+) -> None:
+    """Write the way from point to point as ``strip.png``, a row for each pair, and as a film.
+
+    Args:
+        folder: Where to.
+        generator: Makes the images.
+        points: Noise vectors (P, latent_dim) with P at least 2.
+        labels: Their classes (P,), between which images are mixtures; None for a generator without classes.
+        steps: Frames from one point to the next.
+        scale: Side of the square that each pixel of the strip becomes; in the film it is twice that.
+        film: How the film is kept.
+        first: Number of the first point's image, for the captions below the ends.
+    """
+    mixtures = None if labels is None else path(_one_hot(labels, generator), steps, way=mix)
+    frames = generate_images(generator, path(points, steps), mixtures)
+    shown = torch.arange(min(steps, STRIP_COLUMNS) + 1) * steps // min(steps, STRIP_COLUMNS)
+    rows = torch.arange(len(points) - 1)[:, None] * steps + shown
+    between = [""] * (len(shown) - 2)
+    picture = draw_labelled_grid(
+        [frames[row] for row in rows],
+        labels=[""] * len(rows),
+        captions=[
+            [f"image {number}", *between, f"image {number + 1}"] for number in range(first, first + len(rows))
+        ],
+        scale=scale,
+    )
+    (folder / "strip.png").write_bytes(picture)
+    _write_film(folder, [make_grid(frame[None], 1, 2 * scale, padding=0) for frame in frames], film)
+
+
+def write_walk(
+    folder: Path,
+    generator: NoiseGenerator,
+    points: Tensor,
+    labels: Tensor | None,
+    steps: int,
+    scale: int,
+    film: FilmSettings,
+) -> None:
+    """Write endless tours, side by side in one film, and their points as ``points.png``, a row for each tour.
+
+    Args:
+        folder: Where to.
+        generator: Makes the images.
+        points: Noise vectors (tours, P, latent_dim) with P at least 2.
+        labels: The class of each tour (tours,); None for a generator without classes.
+        steps: Frames from one point to the next.
+        scale: Side of the square that each pixel becomes.
+        film: How the film is kept.
+    """
+    tours = []
+    for number, tour in enumerate(points):
+        way = path(tour, steps, is_closed=True, rests=True)
+        tours.append(
+            generate_images(generator, way, None if labels is None else labels[number].expand(len(way)))
+        )
+    frames = torch.stack(tours, dim=1)
+    write_grid(folder / "points.png", frames[::steps].transpose(0, 1).flatten(0, 1), points.shape[1], scale)
+    _write_film(folder, [make_grid(frame, grid_columns(len(tours)), scale) for frame in frames], film)
+
+
+def _one_hot(labels: Tensor, generator: NoiseGenerator) -> Tensor:
+    return F.one_hot(labels, generator.classes).float()
+
+
+def _write_film(folder: Path, frames: Sequence[NDArray[np.uint8]], film: FilmSettings) -> None:
+    encode = {"gif": encode_gif, "mp4": encode_mp4}[film.kind]
+    (folder / f"film.{film.kind}").write_bytes(encode(frames, film.frame_ms))
