@@ -1,7 +1,8 @@
 """What all GANs here share: a generator and a discriminator that learn from one another."""
 
+import logging
 from collections.abc import Iterable, Sequence
-from typing import cast
+from typing import Any, cast
 
 import torch
 from torch import Tensor, nn
@@ -23,6 +24,9 @@ from dcgan_lightning.networks.sampling import sample_images, sample_labels
 from dcgan_lightning.systems.gradients import backpropagate
 from dcgan_lightning.systems.system import System
 
+log = logging.getLogger(__name__)
+
+_PLANNED = "planned_iterations"  # in checkpoints
 METRIC_NAMES = tuple(figure.name for figure in NOTEBOOK_FIGURES)
 
 
@@ -92,6 +96,7 @@ class GAN(System):
         self.adam_eps = adam_eps
         self.accuracy_threshold = accuracy_threshold
         self.fast_paths = fast_paths
+        self._planned_before: int | None = None
 
     def forward(self, z: Tensor, labels: Tensor | None = None) -> Tensor:
         """Return generated images for noise vectors (see `NoiseGenerator`)."""
@@ -179,8 +184,25 @@ class GAN(System):
         """
         if not self.lr_decay:
             return 1.0
-        total = cast(int, self.trainer.max_epochs) * int(self.trainer.num_training_batches)
-        return min(1.0, (1 - self.iteration / total) / self.lr_decay)
+        return min(1.0, (1 - self.iteration / self._planned_iterations) / self.lr_decay)
+
+    @property
+    def _planned_iterations(self) -> int:
+        return cast(int, self.trainer.max_epochs) * int(self.trainer.num_training_batches)
+
+    def on_save_checkpoint(self, checkpoint: dict[str, Any]) -> None:
+        """Note how long the training is to be, for `on_train_start` of a run that goes on."""
+        checkpoint[_PLANNED] = self._planned_iterations
+
+    def on_load_checkpoint(self, checkpoint: dict[str, Any]) -> None:
+        """Take up how long the training was to be."""
+        self._planned_before = checkpoint.get(_PLANNED)
+
+    def on_train_start(self) -> None:
+        """Say so where a run that goes on follows another schedule than it was started with."""
+        before, now = self._planned_before, self._planned_iterations
+        if self.lr_decay and before not in (None, now) and self.trainer.is_global_zero:
+            log.info("learning rates: now falling to 0 at iteration %d, not %s", now, before)
 
     def check_data(self, labels: Tensor | None) -> None:
         """Refuse data without the classes that the networks know.

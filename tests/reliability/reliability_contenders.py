@@ -166,6 +166,7 @@ class Contender(ABC):
         return {
             "weights": _checksum(_tensor_bytes(checkpoint["state_dict"])),
             **adams,
+            "average": _checksum(_tensor_bytes(checkpoint["callbacks"].get("AveragedGenerator", {}))),
             "history": _checksum([self.history(folder)]),
             **{f"grid {path.name}": _checksum([path.read_bytes()]) for path in grids},
             "film": _checksum([self.film(folder).read_bytes()]) if self.film(folder).is_file() else "missing",

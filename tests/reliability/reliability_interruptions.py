@@ -8,7 +8,7 @@ import json
 import os
 import shutil
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -22,8 +22,8 @@ from dcgan_lightning.train import train
 
 EPOCHS, ITERATIONS = 3, 6
 COMMON = ("callbacks.progress=null", "logger=none", f"trainer.max_epochs={EPOCHS}")
-SYNTHETIC = (*OURS.synthetic, *COMMON, f"data.count={32 * ITERATIONS}")
-REAL = (*OURS.small(Path()), *COMMON)
+SYNTHETIC = (*OURS.synthetic, f"data.count={32 * ITERATIONS}")
+REAL = OURS.small(Path())
 
 
 @dataclass(frozen=True)
@@ -109,25 +109,27 @@ def stop_and_go_on(
     outcome.count("faults_survived", not found)
 
 
-def interruptions(folder: Path, long: bool, fast_paths: str = "true") -> Outcome:
-    """Stop a training at many places: some on made-up data, or all of them on Fashion-MNIST.
+def interruptions(
+    folder: Path, overrides: tuple[str, ...], places: Sequence[Place], long: bool = False
+) -> Outcome:
+    """Stop a training at many places.
 
     Half of the work is done with a checkpoint after each epoch, half with one every two iterations.
 
     Args:
         folder: The working folder.
-        long: Whether to try all places.
-        fast_paths: The setting ``model.fast_paths``.
+        overrides: Of a run of three epochs with six iterations each.
+        places: Where to stop.
+        long: Try each place in both ways.
     """
     outcome = Outcome()
-    data, places = (REAL, all_places()) if long else (SYNTHETIC, some_places())
-    data = (*data, f"model.fast_paths={fast_paths}")
+    data = (*overrides, *COMMON)
     train_in(folder / "unbroken", *data)
     expected = OURS.digest(folder / "unbroken")
     for number, place in enumerate(places):
         every = ("null", "2") if long else (("null", "2")[number % 2],)
         for iterations in every:
-            overrides = (*data, f"callbacks.checkpoint.every_n_iterations={iterations}")
-            stop_and_go_on(outcome, folder / "stopped", place, overrides, expected)
+            options = (*data, f"callbacks.checkpoint.every_n_iterations={iterations}")
+            stop_and_go_on(outcome, folder / "stopped", place, options, expected)
             shutil.rmtree(folder / "stopped")
     return outcome

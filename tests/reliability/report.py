@@ -23,9 +23,10 @@ from typing import Any
 
 from cost import measure
 from reliability_cases import Case, all_cases
-from reliability_contenders import OURS, PLAIN, Contender, Outcome
-from reliability_interruptions import interruptions
+from reliability_contenders import FAST_PATHS, OURS, PLAIN, Contender, Outcome
+from reliability_interruptions import REAL, SYNTHETIC, all_places, interruptions, some_places
 from reliability_machine import hardware
+from reliability_recipes import run_recipes
 
 from dcgan_lightning.core.errors import RunFolderError
 from dcgan_lightning.core.files import write_atomic
@@ -35,7 +36,7 @@ FIGURES = Path(__file__).with_name("figures.json")
 # Where the short form shows the plain script's answer as well as the long one, in a fraction of the time.
 SHORT_FOR_PLAIN = {"F1", "F2", "F8", "F15"}
 PACKAGES = ("torch", "torchvision", "pytorch-lightning", "hydra-core")
-INTERRUPTIONS = "interruptions"
+INTERRUPTIONS, RECIPES = "interruptions", "recipes"
 COST = "cost"
 
 
@@ -57,7 +58,11 @@ def run_case(case: Case, contender: Contender, long: bool) -> Outcome:
 
 def run_interruptions(contender: Contender, folder: Path, long: bool) -> Outcome:
     """Stopped in the process itself at every place of a run, twice"""
-    return interruptions(folder, long)
+    overrides, places = (REAL, all_places()) if long else (SYNTHETIC, some_places())
+    return interruptions(folder, (*overrides, FAST_PATHS), places, long)
+
+
+OWN_CASES: dict[str, Case] = {INTERRUPTIONS: run_interruptions, RECIPES: run_recipes}
 
 
 def merged(cases: dict[str, Any]) -> dict[str, Any]:
@@ -106,11 +111,11 @@ def keep(part: str, entries: dict[str, Any]) -> None:
 
 def run_all(names: list[str], contenders: list[Contender]) -> bool:
     """Run the cases one after the other; return whether this project passes all of them."""
-    cases: dict[str, Case] = all_cases() | {INTERRUPTIONS: run_interruptions}
+    cases: dict[str, Case] = all_cases() | OWN_CASES
     good = True
     for name in names:
         for contender in contenders:
-            if name == INTERRUPTIONS and contender is not OURS:
+            if name in OWN_CASES and contender is not OURS:
                 continue
             started = time.monotonic()
             outcome = run_case(cases[name], contender, contender is OURS or name not in SHORT_FOR_PLAIN)
@@ -129,7 +134,7 @@ def run_all(names: list[str], contenders: list[Contender]) -> bool:
 def table(content: dict[str, Any]) -> str:
     """Return the outcomes as a markdown table."""
     lines = ["| case | what happens | this project | plain Lightning |", "|---|---|---|---|"]
-    for name, case in (all_cases() | {INTERRUPTIONS: run_interruptions}).items():
+    for name, case in (all_cases() | OWN_CASES).items():
         title = (case.__doc__ or "").partition("\n")[0].rstrip(".")
         verdicts = [
             content[contender.name].get(name, {}).get("verdict", "not run") for contender in (OURS, PLAIN)
@@ -140,7 +145,7 @@ def table(content: dict[str, Any]) -> str:
 
 def main() -> int:
     """Run the report and return the exit code."""
-    known = [*all_cases(), INTERRUPTIONS, COST]
+    known = [*all_cases(), *OWN_CASES, COST]
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0] if __doc__ else None)
     parser.add_argument("--only", help="cases, as F1,B2; all if left out, none to print what is kept")
     parser.add_argument("--contender", choices=[OURS.name, PLAIN.name], help="only this one")

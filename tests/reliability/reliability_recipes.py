@@ -1,0 +1,75 @@
+"""The recipes of conf/experiment in small, so that they can be stopped often."""
+
+from pathlib import Path
+
+from reliability_contenders import OURS, RUN, Contender, Outcome
+from reliability_faults import Killing, kill_often
+from reliability_interruptions import all_places, interruptions, some_places
+
+_WIDTHS = {
+    "sngan": ("model.generator_channels=[8,4]", "model.discriminator_channels=[4,6,8]"),
+    "dcgan": ("model.generator_channels=[8,4,4]", "model.discriminator_channels=[4,6]"),
+}
+# What each is made of besides its own settings.
+RECIPES = {
+    "first_look": _WIDTHS["sngan"],
+    "first_look_unconditional": _WIDTHS["sngan"],
+    "best": _WIDTHS["sngan"],
+    "notebook_conditional": (*_WIDTHS["dcgan"], "callbacks=[default,averaged_generator]"),
+    # Parts that no recipe has: a lazy penalty, augmentation, two passes.
+    "first_look_with_all_parts": (
+        *_WIDTHS["sngan"],
+        "model.loss=hinge",
+        "model.penalty=gradient_penalty",
+        "model.penalty_every_n_iterations=2",
+        "model.augmentation=[translation,cutout,grey]",
+    ),
+}
+
+
+def small_recipe(name: str, is_real: bool = True) -> tuple[str, ...]:
+    """Return overrides for 3 epochs of 6 iterations with narrow networks and an average.
+
+    Args:
+        name: One of `RECIPES`.
+        is_real: Train on Fashion-MNIST, not on made-up shapes.
+    """
+    return (
+        *(() if is_real else ("data=synthetic", "data.count=96")),
+        f"experiment={name.removesuffix('_with_all_parts')}",
+        *("trainer=cpu", RUN, "trainer.max_epochs=3", "trainer.limit_train_batches=6"),
+        *("trainer.log_every_n_steps=1", "data.batch_size=16", "model.latent_dim=8"),
+        *("callbacks.sample_grid.every_n_iterations=3", "callbacks.sample_grid.columns=2"),
+        *("callbacks.checkpoint.every_n_epochs=1", "callbacks.history.plot_every_n_epochs=0"),
+        "++callbacks.scores=null",
+        *("callbacks.film.file_name=fashion_mnist_dcgan.gif",),
+        *RECIPES[name],
+    )
+
+
+def stop_recipe(folder: Path, name: str, long: bool) -> Outcome:
+    """Stop a recipe in the process itself: at 32 places in long form, else at a few, on made-up shapes."""
+    places = all_places()[::5] if long else some_places()[::2]
+    return interruptions(folder, small_recipe(name, long), places, long)
+
+
+def kill_recipe(folder: Path, name: str, long: bool) -> Outcome:
+    """Kill a recipe at random moments: ten times in long form, else twice."""
+    folder.mkdir(parents=True, exist_ok=True)
+    outcome = Outcome()
+    kill_often(outcome, OURS.warmed(not long), folder, Killing(small_recipe(name)), 10 if long else 2)
+    return outcome
+
+
+def run_recipes(contender: Contender, folder: Path, long: bool) -> Outcome:
+    """Each recipe, stopped in the process itself at 32 places and killed 10 times"""
+    outcome = Outcome()
+    for name in RECIPES:
+        for act in (stop_recipe, kill_recipe):
+            part = act(folder / name / act.__name__, name, long)
+            outcome.tried += part.tried
+            outcome.good += part.good
+            outcome.notes += [f"{name}: {note}" for note in part.notes]
+            for figure, values in part.figures.items():
+                outcome.figures.setdefault(figure, []).extend(values)
+    return outcome
