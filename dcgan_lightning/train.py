@@ -149,6 +149,7 @@ def _train(cfg: DictConfig, folder: Path, ckpt_path: Path | None) -> RunResult:
         check_callbacks,
         check_fits,
         check_optimizers,
+        check_position,
         iterations_so_far,
         read_checkpoint,
     )
@@ -161,7 +162,7 @@ def _train(cfg: DictConfig, folder: Path, ckpt_path: Path | None) -> RunResult:
             checkpoint, ckpt_path, settings, environment, cfg.trainer.max_epochs, default_settings(cfg)
         )
     from dcgan_lightning.callbacks import GracefulStop
-    from dcgan_lightning.callbacks.logs import cut_tables
+    from dcgan_lightning.callbacks.logs import continue_tables
     from dcgan_lightning.callbacks.scores import find_scores
     from dcgan_lightning.training.checkpoint_io import AtomicCheckpointIO
     from dcgan_lightning.training.loop import build_trainer, fit
@@ -178,6 +179,10 @@ def _train(cfg: DictConfig, folder: Path, ckpt_path: Path | None) -> RunResult:
     datamodule.setup()
     check_sizes(plain(cfg), len(datamodule.images), processes)
     system.check_data(datamodule.labels)
+    if ckpt_path is not None:
+        limit = cfg.trainer.limit_train_batches
+        per_epoch = iterations_of_epoch(len(datamodule.images), cfg.data.batch_size, limit)
+        check_position(checkpoint, per_epoch, ckpt_path)
     stop = GracefulStop()
     iterations = iterations_so_far(checkpoint) if checkpoint else 0
     trainer = build_trainer(
@@ -189,7 +194,7 @@ def _train(cfg: DictConfig, folder: Path, ckpt_path: Path | None) -> RunResult:
         log_figures=not is_finished,
         is_sweep=is_sweep,
         card=card,
-        iteration=iterations if checkpoint else None,
+        iteration=iterations,
     )
     if ckpt_path is not None:
         callbacks = trainer.callbacks  # type: ignore[attr-defined]
@@ -200,8 +205,7 @@ def _train(cfg: DictConfig, folder: Path, ckpt_path: Path | None) -> RunResult:
             if is_first_process():
                 if ckpt_path is not None and trainer.checkpoint_callbacks:
                     take_over(ckpt_path, folder)
-                if checkpoint:
-                    cut_tables(trainer.loggers, folder, iterations)
+                continue_tables(trainer.loggers, folder, iterations)
                 describe_run(cfg, folder, trainer, system, datamodule.source)
                 log.info("%s", describe_iteration(cfg, len(datamodule.images), processes))
                 if not keeps_checkpoints(cfg.callbacks):

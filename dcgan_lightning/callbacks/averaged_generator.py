@@ -8,9 +8,11 @@ import pytorch_lightning as pl
 from pytorch_lightning.callbacks import Callback
 from torch import nn
 
+from dcgan_lightning.config.checks import whole
 from dcgan_lightning.core.errors import ConfigError
 from dcgan_lightning.networks.averaging import MovingAverage, measure_statistics
-from dcgan_lightning.runs.forms import COUNT, NUMBER, Form, fields, tensor
+from dcgan_lightning.runs.forms import DECAY, Form, fields, leaf, tensor
+from dcgan_lightning.runs.positions import Position
 from dcgan_lightning.systems import System
 
 
@@ -83,10 +85,10 @@ class AveragedGenerator(Callback):
             for name, network in trained.items():
                 setattr(system, name, network)
 
-    def form(self, system: System) -> Form:
-        """Return the form of this callback's state in a checkpoint."""
+    def form(self, system: System, position: Position) -> Form:
+        """Return the form of this callback's state in a checkpoint of a position."""
         networks = {name: _weights_like(getattr(system, name)) for name in system.averaged}
-        return fields({**networks, "updates": COUNT, "decay": NUMBER})
+        return fields({**networks, "updates": leaf(whole(0, position.total)), "decay": DECAY})
 
     def state_dict(self) -> dict[str, Any]:
         """Return the averaged networks' weights and statistics, and how they came about."""

@@ -7,6 +7,7 @@ import numpy as np
 import pytorch_lightning as pl
 from pytorch_lightning.callbacks import Callback
 
+from dcgan_lightning.config.checks import whole
 from dcgan_lightning.core.files import write_atomic
 from dcgan_lightning.core.optional import OptionalSteps
 from dcgan_lightning.pictures import (
@@ -17,7 +18,8 @@ from dcgan_lightning.pictures import (
     on_one_canvas,
     title_of,
 )
-from dcgan_lightning.runs.forms import COUNT, Form, each, fields, nothing_or
+from dcgan_lightning.runs.forms import Form, both, each, fields, leaf, nothing_or
+from dcgan_lightning.runs.positions import Position
 from dcgan_lightning.systems import System
 
 
@@ -44,10 +46,12 @@ class Film(Callback):
         self._count = 0  # grids seen, shown or not
         self._optional = OptionalSteps()
 
-    def form(self, system: System) -> Form:
-        """Return the form of this callback's state in a checkpoint."""
-        frames = {"frames": each(list, _png), "last": nothing_or(_png), "count": COUNT}
-        return fields(frames)
+    def form(self, system: System, position: Position) -> Form:
+        """Return the form of this callback's state in a checkpoint of a position."""
+        count = leaf(whole(0, position.total))  # at most one grid an iteration
+        return both(
+            fields({"frames": each(list, _png), "last": nothing_or(_png), "count": count}), _frames_problem
+        )
 
     def on_sample_grid(self, png: bytes) -> None:
         """Keep a grid if the film shows it."""
@@ -86,6 +90,12 @@ class Film(Callback):
             frames = on_one_canvas([decode_png(png) for png in grids])
             frames = add_captions(frames, [title_of(png) for png in grids])
             write_atomic(Path(trainer.default_root_dir) / self.file_name, encode_gif(frames, self.frame_ms))
+
+
+def _frames_problem(state: dict[str, Any]) -> str | None:
+    count = sum(map(is_film_frame, range(state["count"])))
+    found = len(state["frames"])
+    return None if found == count else f"has {found} frames, but {state['count']} grids leave {count}"
 
 
 def _png(value: Any, name: str) -> str | None:

@@ -16,7 +16,8 @@ from dcgan_lightning.core.files import write_atomic
 from dcgan_lightning.core.measured import FIGURES_FILE, Figure, encode_figures
 from dcgan_lightning.core.optional import OptionalSteps
 from dcgan_lightning.pictures import draw_curves
-from dcgan_lightning.runs.forms import Form, fields, tensor
+from dcgan_lightning.runs.forms import Form, both, fields, tensor
+from dcgan_lightning.runs.positions import Position
 from dcgan_lightning.systems import System, divergence
 
 COUNTERS = ("epoch", "iteration", "seconds")
@@ -55,10 +56,11 @@ class History(Callback):
         """Names of the table's columns: the counters, then the figures of the system."""
         return (*COUNTERS, *(figure.name for figure in self._measured))
 
-    def form(self, system: System) -> Form:
-        """Return the form of this callback's state in a checkpoint."""
+    def form(self, system: System, position: Position) -> Form:
+        """Return the form of this callback's state in a checkpoint of a position."""
         columns = len(COUNTERS) + len(system.figures)
-        return fields({"rows": tensor((None, columns), torch.float64, is_finite=True)})
+        rows = tensor((None, columns), torch.float64, is_finite=True)
+        return fields({"rows": both(rows, lambda value: _gap(value, position))})
 
     def setup(self, trainer: pl.Trainer, pl_module: pl.LightningModule, stage: str) -> None:
         """Lay out the table, before a checkpoint is read."""
@@ -196,6 +198,21 @@ class History(Callback):
 
     def _curves_path(self, trainer: pl.Trainer, epoch: int) -> Path:
         return _history_folder(trainer) / f"train_history_{epoch:04d}.png"
+
+
+def _gap(rows: torch.Tensor, position: Position) -> str | None:
+    """Return what is wrong with the counters of a table, which may begin late but ends at a position."""
+    epochs, iterations, seconds = rows[:, : len(COUNTERS)].unbind(1)
+    goes_on = (epochs.diff() == 0) & (iterations.diff() == 1)
+    begins_anew = (epochs.diff() == 1) & (iterations[1:] == 1)
+    if not (goes_on | begins_anew).all() or (seconds.diff() < 0).any():
+        return "must have the iterations in their order and without a gap"
+    if not len(rows):
+        return "must have the checkpoint's last iteration" if position.total else None
+    is_last = int(epochs[-1]) == position.epoch and position.last in (0, int(iterations[-1]))
+    if len(rows) > position.total or not is_last:
+        return f"must end with the last of the checkpoint's {position.total} iterations"
+    return None
 
 
 def _history_folder(trainer: pl.Trainer) -> Path:

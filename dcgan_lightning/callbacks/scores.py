@@ -26,7 +26,8 @@ from dcgan_lightning.data import InMemoryDataModule
 from dcgan_lightning.evaluation.features import FeatureNetwork, load_features
 from dcgan_lightning.evaluation.scores import CHEAP_METRICS, RealImages, check_count, score_images
 from dcgan_lightning.pictures import draw_scores
-from dcgan_lightning.runs.forms import COUNT, Form, fields, tensor
+from dcgan_lightning.runs.forms import COUNT, Form, both, fields, tensor
+from dcgan_lightning.runs.positions import Position
 from dcgan_lightning.systems import Sampler, System
 
 log = logging.getLogger(__name__)
@@ -80,9 +81,16 @@ class Scores(Callback):
         self._real: RealImages | None = None
         self._has_few_classes = False
 
-    def form(self, system: System) -> Form:
-        """Return the form of this callback's state in a checkpoint."""
-        return fields({"rows": tensor((None, len(COLUMNS)), torch.float64)}, {"count": COUNT})
+    def form(self, system: System, position: Position) -> Form:
+        """Return the form of this callback's state in a checkpoint of a position."""
+
+        def order(rows: torch.Tensor) -> str | None:
+            epochs = rows[:, 0]
+            is_order = bool((epochs.diff() >= 0).all() and ((epochs >= 1) & (epochs <= position.epoch)).all())
+            return None if is_order else "must have the epochs so far in their order"
+
+        rows = both(tensor((None, len(COLUMNS)), torch.float64), order)
+        return fields({"rows": rows}, {"count": COUNT})
 
     @property
     def best(self) -> BestScore | None:

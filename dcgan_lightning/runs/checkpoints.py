@@ -15,10 +15,9 @@ from torch.optim import Optimizer
 from dcgan_lightning.core.errors import CheckpointError
 from dcgan_lightning.runs.forms import (
     COUNT,
+    DECAY,
     FLAG,
-    NUMBER,
     TENSORS,
-    anything,
     each,
     fields,
     find_excess,
@@ -26,6 +25,7 @@ from dcgan_lightning.runs.forms import (
     plain,
     tensor,
 )
+from dcgan_lightning.runs.positions import counters_problem, position_of, position_problem
 
 # What checkpoints are made of. None of these takes more memory than its data has bytes.
 _PLAIN_TYPES = re.compile(
@@ -70,7 +70,7 @@ _ADAM = fields(
         "param_groups": each(list, fields({"params": each(list, COUNT)})),
     }
 )
-_AVERAGE = fields({"updates": COUNT, "decay": NUMBER}, {"generator": TENSORS})
+_AVERAGE = fields({"updates": COUNT, "decay": DECAY}, {"generator": TENSORS})
 
 
 def _version(value: Any, name: str) -> str | None:
@@ -87,6 +87,11 @@ def _callbacks(value: Any, name: str) -> str | None:
     return each(dict, nothing_or(_STATE))(value, name) or known(value, name)
 
 
+def _no_schedules(value: Any, name: str) -> str | None:
+    """Form of the learning rates' schedules: no system here hands any to Lightning."""
+    return None if isinstance(value, list) and not value else f"{name} must be an empty list"
+
+
 _CHECKPOINT = fields(
     {
         "epoch": COUNT,
@@ -95,7 +100,7 @@ _CHECKPOINT = fields(
         "loops": fields({"fit_loop": _FIT_LOOP}),
         "callbacks": _callbacks,
         "fingerprint": each(dict, plain),
-        "lr_schedulers": each(list, anything),
+        "lr_schedulers": _no_schedules,
         "pytorch-lightning_version": _version,
     },
     {
@@ -140,7 +145,7 @@ def read_checkpoint(path: Path) -> dict[str, Any]:
         raise CheckpointError(
             f"{path} is not a training checkpoint of this project: {', '.join(missing)} missing"
         )
-    if problem := find_excess(checkpoint) or _CHECKPOINT(checkpoint, ""):
+    if problem := find_excess(checkpoint) or _CHECKPOINT(checkpoint, "") or counters_problem(checkpoint):
         raise CheckpointError(f"checkpoint {path} is damaged: {problem.lstrip('.')}; use another one")
     if name := first_not_finite(checkpoint):
         raise CheckpointError(f"checkpoint {path} holds {name}, which is not finite; use an earlier one")
@@ -277,6 +282,16 @@ def _comparable(value: Any) -> Any:
     return str(value) if isinstance(value, Tensor) else value
 
 
+def check_position(checkpoint: dict[str, Any], iterations_per_epoch: int, path: Path) -> None:
+    """Refuse a checkpoint whose counters are not of a run with epochs of so many iterations.
+
+    Raises:
+        CheckpointError: Names the counters.
+    """
+    if problem := position_problem(position_of(checkpoint), iterations_per_epoch):
+        raise CheckpointError(f"checkpoint {path} is damaged: {problem}; use another one")
+
+
 def check_callbacks(
     checkpoint: dict[str, Any], callbacks: Iterable[Any], system: torch.nn.Module, path: Path
 ) -> None:
@@ -284,33 +299,32 @@ def check_callbacks(
 
     Args:
         checkpoint: From `read_checkpoint`.
-        callbacks: Those that say by a method ``form`` what their state must be are looked at.
+        callbacks: Those that say by a method ``form`` what their state must be, for a system and a position,
+            are looked at.
         system: What is trained.
         path: For the message.
 
     Raises:
         CheckpointError: Names the part that is not what it must be.
     """
+    position = position_of(checkpoint)
     for callback in callbacks:
         state = checkpoint["callbacks"].get(callback.state_key)
         if not state or not hasattr(callback, "form"):
             continue
-        if problem := callback.form(system)(state, f"callbacks.{callback.state_key}"):
+        if problem := callback.form(system, position)(state, f"callbacks.{callback.state_key}"):
             raise CheckpointError(f"checkpoint {path} is damaged: {problem}; use another one")
 
 
 def progress(checkpoint: dict[str, Any]) -> tuple[int, int]:
     """Return (finished epochs, iterations into the next one) of a checkpoint."""
-    fit_loop = checkpoint["loops"]["fit_loop"]
-    epochs = fit_loop["epoch_progress"]["current"]["processed"]
-    batches = fit_loop["epoch_loop.batch_progress"]
-    return epochs, 0 if batches["is_last_batch"] else batches["current"]["ready"]
+    position = position_of(checkpoint)
+    return position.epochs, position.iterations
 
 
 def iterations_so_far(checkpoint: dict[str, Any]) -> int:
     """Return the iterations of a checkpoint's run, over all epochs."""
-    count: int = checkpoint["loops"]["fit_loop"]["epoch_loop.batch_progress"]["total"]["ready"]
-    return count
+    return position_of(checkpoint).total
 
 
 def newest_checkpoint(folder: Path) -> tuple[Path, list[str]]:

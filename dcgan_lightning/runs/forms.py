@@ -58,6 +58,23 @@ def each(kind: type, form: Form, key: type = str) -> Form:
     return problem
 
 
+def both(form: Form, rule: Callable[[Any], str | None]) -> Form:
+    """Return a form with a rule that values of this form must keep besides.
+
+    Args:
+        form: Looked at first.
+        rule: A value to what is wrong with it, without its name, or None.
+    """
+
+    def problem(value: Any, name: str) -> str | None:
+        if found := form(value, name):
+            return found
+        wrong = rule(value)
+        return wrong and f"{name} {wrong}"
+
+    return problem
+
+
 def nothing_or(form: Form) -> Form:
     """Return a form that also allows None and empty containers."""
 
@@ -107,13 +124,9 @@ def plain(value: Any, name: str) -> str | None:
     return None if is_plain else f"{name} must be a plain value"
 
 
-def anything(value: Any, name: str) -> str | None:
-    """Form of what nobody reads."""
-    return None
-
-
 COUNT = leaf(whole(0, 2**53))
 NUMBER = leaf(number("a number", lambda value: True))
+DECAY = leaf(number("a number in (0, 1)", lambda value: 0 < value < 1))
 FLAG = leaf(flag)
 TENSORS = each(dict, tensor())
 

@@ -12,7 +12,7 @@ from pytorch_lightning.callbacks import Checkpoint
 from pytorch_lightning.utilities.exceptions import SIGTERMException
 
 from dcgan_lightning.callbacks import AveragedGenerator, GracefulStop, TrackedFiles
-from dcgan_lightning.callbacks.logs import continued_events
+from dcgan_lightning.callbacks.logs import continued_version
 from dcgan_lightning.callbacks.tracking import (
     close_trackers,
     keep_trackers_at_home,
@@ -38,7 +38,7 @@ def build_trainer(
     log_figures: bool = True,
     is_sweep: bool = False,
     card: int | None = None,
-    iteration: int | None = None,
+    iteration: int = 0,
 ) -> pl.Trainer:
     """Return Lightning's trainer with the configured callbacks and, if figures are logged, loggers.
 
@@ -51,14 +51,14 @@ def build_trainer(
         log_figures: Whether there are loggers.
         is_sweep: Whether the run is one job of several.
         card: The only CUDA card to use; None: as configured.
-        iteration: Of a run that is continued: its iterations so far, over all epochs.
+        iteration: The run's iterations so far, over all epochs.
     """
     quieten_lightning(show_profile=cfg.trainer.profiler is not None)
     folder = Path(cfg.paths.output_dir)
     keep_trackers_at_home(folder)
     callbacks, loggers = (
         [
-            build(part, **_names_not_given(part, folder, is_sweep), **_continuation(part, folder, iteration))
+            build(part, **_not_given(part, folder, is_sweep, iteration))
             for part in (group or {}).values()
             if part and "_target_" in part
         ]
@@ -79,15 +79,11 @@ def build_trainer(
     return trainer
 
 
-def _names_not_given(part: DictConfig, folder: Path, is_sweep: bool) -> dict[str, Any]:
-    """Return a tracker's names of run and sweep (see `names_in_trackers`) that the user did not choose."""
+def _not_given(part: DictConfig, folder: Path, is_sweep: bool, iteration: int) -> dict[str, Any]:
+    """Return a logger's names (see `names_in_trackers`) and version where the user did not choose them."""
     names = names_in_trackers(part._target_, folder, is_sweep)
-    return {key: value for key, value in names.items() if key not in part}
-
-
-def _continuation(part: DictConfig, folder: Path, iteration: int | None) -> dict[str, Any]:
-    """Return what lets a logger continue a run (see `continued_events`)."""
-    return {} if iteration is None else continued_events(plain(part), folder, iteration)
+    chosen = {key: value for key, value in names.items() if key not in part}
+    return chosen | continued_version(plain(part), folder, iteration)
 
 
 def quieten_lightning(show_profile: bool) -> None:

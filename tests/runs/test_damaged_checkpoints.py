@@ -1,6 +1,7 @@
 """Checkpoints with valid checksums and nonsense inside: refused by name, or harmless, for every reader."""
 
 import copy
+import functools
 import os
 import pickle
 import random
@@ -35,6 +36,8 @@ WRONG: list[Any] = [
     *(torch.zeros(2), torch.full((3, 7), float("nan")), torch.zeros(0, 9, dtype=torch.float64), DELETED),
 ]
 Path_ = tuple[Any, ...]
+LOOP = ("loops", "fit_loop")
+STEPS = dict.fromkeys(("ready", "started", "processed", "completed"), 10)
 
 
 @pytest.fixture(scope="module")
@@ -145,6 +148,25 @@ def test_nonsense_at_any_path(run: Path, tmp_path: Path, compose_cfg: Compose) -
         (("optimizer_states", 1, "param_groups", 0, "lr"), 1.0, "optimizer_states.1.param_groups.lr=1.0"),
         (("optimizer_states", 0, "state", 3, "exp_avg"), torch.zeros(2), "optimizer_states does not fit"),
         (("state_dict",), [1], "state_dict must be a dictionary"),
+        (("callbacks", "History", "rows"), lambda rows: rows[:1], "rows must end with the last of .* 2 iter"),
+        (("callbacks", "History", "rows"), lambda rows: rows.flip(0), "rows must have the iterations in"),
+        (("callbacks", "History", "rows"), lambda rows: rows[:0], "rows must have the checkpoint's last"),
+        (("callbacks", "Film", "frames"), lambda frames: frames[:1], "has 1 frames, but 2 grids leave 2"),
+        (("callbacks", "Film", "count"), 10**9, "callbacks.Film.count must be"),
+        (("callbacks", "Scores", "rows"), lambda rows: rows + 1, "Scores.rows must have the epochs so far"),
+        (("callbacks", "AveragedGenerator", "updates"), 3, "callbacks.AveragedGenerator.updates must be"),
+        (("callbacks", "AveragedGenerator", "decay"), 5.0, "callbacks.AveragedGenerator.decay must be"),
+        (("lr_schedulers",), [{"x": 1}], "lr_schedulers must be an empty list"),
+        ((*LOOP, "epoch_loop.batch_progress", "current", "ready"), 10**9, "contradict each other"),
+        ((*LOOP, "epoch_loop.batch_progress", "total"), STEPS, "batch_progress counts 10 iterations for 1"),
+        (
+            (*LOOP, "epoch_loop.batch_progress", "is_last_batch"),
+            False,
+            "counts 2 iterations for 1 epochs of 2",
+        ),
+        ((*LOOP, "epoch_progress", "current", "started"), 0, "epoch_progress.current has counters"),
+        ((*LOOP, "epoch_progress", "total"), dict.fromkeys(STEPS, 0), "epoch_progress.total is less than"),
+        (("epoch",), 7, "epoch=7 contradicts"),
     ],
     ids=lambda value: ".".join(map(str, value)) if isinstance(value, tuple) else "",
 )
@@ -153,6 +175,8 @@ def test_the_part_is_named(
 ) -> None:
     path = tmp_path / "damaged.ckpt"
     content = torch.load(run / "checkpoints" / "last.ckpt", weights_only=True)
+    if callable(wrong):
+        wrong = wrong(functools.reduce(lambda part, key: part[key], place, content))
     torch.save(changed(content, place, wrong), path)
     cfg = compose_cfg(*RUN, "trainer.max_epochs=2", f"ckpt_path={path}")
     if named is None:
@@ -161,6 +185,14 @@ def test_the_part_is_named(
     with pytest.raises(CheckpointError, match=rf"damaged\.ckpt .*{named}"):
         train(cfg)
     assert not (tmp_path / "run" / "config.yaml").exists()
+
+
+def test_images_are_refused_too(run: Path, tmp_path: Path) -> None:
+    content = torch.load(run / "checkpoints" / "last.ckpt", weights_only=True)
+    content["callbacks"]["AveragedGenerator"]["decay"] = 5.0
+    torch.save(content, tmp_path / "damaged.ckpt")
+    with pytest.raises(CheckpointError, match=r"damaged\.ckpt is damaged: callbacks.AveragedGenerator.decay"):
+        load_trained(tmp_path / "damaged.ckpt")
 
 
 def with_pickle(checkpoint: Path, path: Path, data: bytes, compression: int = zipfile.ZIP_STORED) -> Path:

@@ -132,10 +132,10 @@ def assert_same_checkpoint(path: Path, other: Path, what: str) -> None:
 
 
 def assert_same_files(run: Path, unbroken: Path, what: str) -> None:
-    names = {name for name in files_below(unbroken) if not name.startswith("logs/")}
-    assert {name for name in files_below(run) if not name.startswith("logs/")} == names, what
+    names = {name for name in files_below(unbroken) if not name.startswith("logs/tensorboard/")}
+    assert {name for name in files_below(run) if not name.startswith("logs/tensorboard/")} == names, what
     for name in names:
-        if name.endswith((".png", ".gif")) and not name.endswith("scores.png"):
+        if name.endswith((".png", ".gif", "metrics.csv")) and not name.endswith("scores.png"):
             assert (run / name).read_bytes() == (unbroken / name).read_bytes(), (what, name)
     for path in sorted((unbroken / "checkpoints").iterdir()):
         assert_same_checkpoint(run / "checkpoints" / path.name, path, what)
