@@ -1,3 +1,4 @@
+import contextlib
 import csv
 import subprocess
 import sys
@@ -69,6 +70,22 @@ def test_the_table_is_there_even_if_drawing_fails(tmp_path: Path, monkeypatch: p
     with pytest.raises(ValueError, match="bottom"):
         compare([make_sweep(tmp_path / "sweep")])
     assert (tmp_path / "sweep" / "summary.csv").read_text().count("\n") == 5
+
+
+@pytest.mark.parametrize("fails", [False, True])
+def test_no_picture_of_an_earlier_comparison_stays(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, fails: bool
+) -> None:
+    out = tmp_path / "out"
+    write_comparison(read_runs([make_run(tmp_path / "a"), make_run(tmp_path / "b", 1)]), out)
+    (out / "mine.png").write_bytes(b"mine")
+    assert (out / "curves.png").exists()
+    bare = read_runs([make_run(tmp_path / name, grid=fails, trained=0) for name in ("c", "d")])
+    if fails:
+        monkeypatch.setattr("dcgan_lightning.runs.comparison.draw_side_by_side", lambda _: 1 / 0)
+    with pytest.raises(ZeroDivisionError) if fails else contextlib.nullcontext():
+        write_comparison(bare, out)
+    assert sorted(path.name for path in out.iterdir()) == ["mine.png", "summary.csv"]
 
 
 def test_seeds_stand_side_by_side(tmp_path: Path) -> None:

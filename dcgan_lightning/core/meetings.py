@@ -20,7 +20,7 @@ from torch.distributed import PrefixStore, Store, TCPStore  # type: ignore[attr-
 from dcgan_lightning.core.errors import ProcessError
 from dcgan_lightning.core.processes import is_first_process
 
-PATIENCE = timedelta(seconds=30)  # with a process without a sign of life, and within a collective operation
+PATIENCE = timedelta(seconds=20)  # with a process without a sign of life, and within a collective operation
 START_PATIENCE = timedelta(minutes=10)  # until all processes have imported PyTorch and read the data
 _SIGN_SECONDS = 2.0
 _FIRST_PAUSE, _LONGEST_PAUSE = 1e-4, 0.05  # seconds between two looks

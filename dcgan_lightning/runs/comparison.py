@@ -35,7 +35,7 @@ def write_comparison(runs: Sequence[Run], folder: Path) -> str:
     """Write ``summary.csv``, ``grids.png`` and ``curves.png`` together; return the ranking as a text.
 
     Pictures are left out if no run has what they would show, and if they cannot be drawn, which is still an
-    error.
+    error; an earlier comparison's is then removed.
 
     Args:
         runs: At least one.
@@ -53,6 +53,9 @@ def write_comparison(runs: Sequence[Run], folder: Path) -> str:
             files["curves.png"] = draw_setting_curves(shown, figures_of(runs))
     finally:
         write_together(folder, files)
+        for path in (folder / name for name in ("grids.png", "curves.png") if name not in files):
+            if path.is_file():
+                path.unlink()
     *others, last = files
     names = f"{', '.join(others)} and {last} are" if others else f"{last} is"
     table = f"{format_ranking(ranking)}\n\n" if ranking.places else ""
