@@ -46,11 +46,13 @@ def evaluate(cfg: DictConfig) -> dict[str, Any]:
     if cfg.ckpt_path is None:
         raise ConfigError("ckpt_path is missing; give a run's folder or a checkpoint: ckpt_path=outputs/...")
 
+    import torch
+
     from dcgan_lightning.evaluation import score_images, shipped_anchors
     from dcgan_lightning.evaluation.report import summarize
     from dcgan_lightning.evaluation.scores import check_count
     from dcgan_lightning.inference.pretrained import load_trained, warn_of_other_images
-    from dcgan_lightning.networks.sampling import sample_images
+    from dcgan_lightning.inference.selection import Choice, draw_blocks
 
     trained = load_trained(cfg.ckpt_path, None if cfg.averaged == "auto" else cfg.averaged)
     network = _load_features(cfg)
@@ -60,19 +62,22 @@ def evaluate(cfg: DictConfig) -> dict[str, Any]:
     warn_of_other_images(trained, values["data"])
     datamodule = build(cfg.data)
     real = real_images(datamodule)
-    generator = trained.generator.to(network.device)
+    trained.generator.to(network.device)
+    choice = Choice(truncation=cfg.truncation, keep=cfg.keep)
     runs = []
     for seed in cfg.seeds:
         started = time.monotonic()
         with show_progress(f"sampling seed {seed}") as work:
             work.note = f"making {cfg.count:,} images"
-            images = sample_images(generator, cfg.count, seed)
+            images = torch.cat(list(draw_blocks(trained, choice, cfg.count, seed)))
             runs.append(score_images(images, real, network, values["metrics"], work.set_note))
         log.info("sampling seed %d: scored in %.0f s", seed, time.monotonic() - started)
         if len(runs) == 1:
             first_images = images
     report = {
         **_describe(trained, network, datamodule.source),
+        "truncation": cfg.truncation,
+        "keep": cfg.keep,
         "count": cfg.count,
         "seeds": values["seeds"],
         **summarize(runs),
@@ -214,10 +219,7 @@ def _describe(trained: "TrainedGenerator", network: "FeatureNetwork", source: st
 
 
 def _target(trained: "TrainedGenerator", cfg: DictConfig) -> Path:
-    """Return where the report goes: its folder and its name without extension.
-
-    The name says which features and which choice of the averaged generator it is about, if not the usual.
-    """
+    """Return where the report goes, without extension; the name tells which settings are unusual."""
     from dcgan_lightning.inference.pretrained import checkpoint_name, run_folder
 
     run = run_folder(trained.path)
@@ -227,6 +229,7 @@ def _target(trained: "TrainedGenerator", cfg: DictConfig) -> Path:
         choices.append("averaged" if cfg.averaged else "not_averaged")
     if cfg.features != "classifier":
         choices.append(cfg.features)
+    choices += [f"{key}_{cfg[key]:g}" for key in ("truncation", "keep") if cfg[key] != 1]
     return folder / "_".join(choices)
 
 

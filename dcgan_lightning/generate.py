@@ -34,6 +34,7 @@ if TYPE_CHECKING:  # PyTorch takes seconds to import, and a refusal needs none o
 
     from dcgan_lightning.evaluation import FashionClassifier
     from dcgan_lightning.inference.pretrained import TrainedGenerator
+    from dcgan_lightning.inference.selection import Choice
     from dcgan_lightning.networks import NoiseGenerator
 
 log = logging.getLogger("dcgan_lightning.generate")  # __name__ is "__main__" when run as a command
@@ -73,6 +74,7 @@ def generate(cfg: DictConfig, classifier: "FashionClassifier | None" = None) -> 
 
     from dcgan_lightning.inference.classes import class_names
     from dcgan_lightning.inference.pretrained import load_trained, warn_of_other_images
+    from dcgan_lightning.inference.selection import Choice
 
     trained = load_trained(cfg.ckpt_path, None if cfg.averaged == "auto" else cfg.averaged)
     labels = _choose_labels(values, trained)
@@ -88,12 +90,13 @@ def generate(cfg: DictConfig, classifier: "FashionClassifier | None" = None) -> 
         format_count(trained.epochs, "epoch"),
         ", averaged generator" if trained.averaged else "",
     )
+    choice = Choice(labels, values["truncation"], values["keep"])
     started = time.monotonic()
     if values["mode"] == "neighbours":
         warn_of_other_images(trained, values["data"])
-        fill = _neighbours(values, generator, labels, classifier, cfg.data)
+        fill = _neighbours(values, trained, choice, classifier, cfg.data)
     elif values["mode"] != "atlas":
-        fill = _from_noise(values, generator, labels)
+        fill = _from_noise(values, trained, choice)
     elif labels is not None:
         fill = _classes(values, generator, labels, class_names(trained))
     else:
@@ -137,12 +140,14 @@ def _choose_labels(values: Mapping[str, Any], trained: "TrainedGenerator") -> li
     return None
 
 
-def _from_noise(values: Mapping[str, Any], generator: "NoiseGenerator", labels: list[int] | None) -> Fill:
+def _from_noise(values: Mapping[str, Any], trained: "TrainedGenerator", choice: "Choice") -> Fill:
     """Return what fills a folder in the modes that need nothing but the generator."""
     from dcgan_lightning.inference import films, gallery
-    from dcgan_lightning.networks.sampling import sample_blocks, sample_labels, sample_noise
+    from dcgan_lightning.inference.selection import draw_blocks
+    from dcgan_lightning.networks.sampling import sample_labels, sample_noise
     from dcgan_lightning.pictures.film import require_mp4
 
+    generator, labels = trained.generator, choice.label
     n, seed, first, steps, scale = (values[key] for key in ("n", "seed", "first", "steps", "scale"))
     film = films.FilmSettings(values["frame_ms"], values["format"])
     if film.kind == "mp4" and values["mode"] != "images":
@@ -151,20 +156,21 @@ def _from_noise(values: Mapping[str, Any], generator: "NoiseGenerator", labels: 
     def fill(folder: Path) -> None:
         if values["mode"] == "images":
             outputs = {key: values[key] for key in ("columns", "scale", "png", "npz")}
-            if labels and len(labels) > 1 and not outputs["columns"]:
+            if isinstance(labels, list) and len(labels) > 1 and not outputs["columns"]:
                 outputs["columns"] = min(len(labels), 100)  # a class in each column
-            made = sample_blocks(generator, n, seed, first, labels)
-            blocks = with_progress(log_pace(made), n, "making images")
+            blocks = log_pace(draw_blocks(trained, choice, n, seed, first))
+            blocks = with_progress(blocks, n, "making images")
             gallery.write_images(folder, blocks, n, first, **outputs)
             if n > gallery.GRID_LIMIT:
                 log.info("grid.png shows the first %d of %s images", gallery.GRID_LIMIT, f"{n:,}")
         elif values["mode"] == "interpolate":
-            points = sample_noise(generator.latent_dim, n, seed, first)
+            points = choice.truncation * sample_noise(generator.latent_dim, n, seed, first)
             classes = sample_labels(generator.classes, n, first, labels)
             with show_progress("making the film"):
                 films.write_interpolation(folder, generator, points, classes, steps, scale, film, first)
         else:
-            tours = sample_noise(generator.latent_dim, values["tours"] * n, seed, first).unflatten(0, (-1, n))
+            points = choice.truncation * sample_noise(generator.latent_dim, values["tours"] * n, seed, first)
+            tours = points.unflatten(0, (-1, n))
             classes = sample_labels(generator.classes, len(tours), 0, labels)
             with show_progress("making the film"):
                 films.write_walk(folder, generator, tours, classes, steps, scale, film)
@@ -183,6 +189,7 @@ def _classes(
 
     def fill(folder: Path) -> None:
         noise = sample_noise(generator.latent_dim, values["n"], values["seed"], values["first"])
+        noise *= values["truncation"]
         rows = [generate_images(generator, noise, torch.full((len(noise),), label)) for label in labels]
         chosen = [names[label] for label in labels]
         write_classes(folder, torch.stack(rows), chosen, values["first"], values["scale"], values["png"])
@@ -192,8 +199,8 @@ def _classes(
 
 def _neighbours(
     values: Mapping[str, Any],
-    generator: "NoiseGenerator",
-    labels: list[int] | None,
+    trained: "TrainedGenerator",
+    choice: "Choice",
     classifier: "FashionClassifier | None",
     data: DictConfig,
 ) -> Fill:
@@ -203,7 +210,7 @@ def _neighbours(
     from dcgan_lightning.evaluation.fashion_mnist.classifier import normalize
     from dcgan_lightning.evaluation.fashion_mnist.garments import nearest
     from dcgan_lightning.inference.gallery import write_neighbours
-    from dcgan_lightning.networks.sampling import sample_images
+    from dcgan_lightning.inference.selection import draw_blocks
 
     network = _classifier_on(values["device"], classifier)
     datamodule = build(data)
@@ -223,7 +230,8 @@ def _neighbours(
         return found
 
     def fill(folder: Path) -> None:
-        images = sample_images(generator, values["n"], values["seed"], values["first"], labels)
+        made = draw_blocks(trained, choice, values["n"], values["seed"], values["first"])
+        images = torch.cat(list(made))
         with torch.no_grad(), show_progress("looking for the nearest training images"):
             distances, indices = nearest(features(images), features(train), values["k"])
         numbers = range(values["first"], values["first"] + values["n"])

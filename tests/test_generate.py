@@ -190,6 +190,8 @@ def test_colours_have_no_garments(make, run: Path, tmp_path: Path) -> None:
     name = "generator.layers.conv2d_transpose_2.weight"
     weight = checkpoint["state_dict"][name]
     checkpoint["state_dict"][name] = weight.repeat(1, 3, 1, 1)
+    name = "discriminator.layers.conv2d.weight"
+    checkpoint["state_dict"][name] = checkpoint["state_dict"][name].repeat(1, 3, 1, 1)
     torch.save(checkpoint, tmp_path / "colour.ckpt")
     target = tmp_path / "made"
     for mode in ("atlas", "neighbours"):
@@ -214,7 +216,9 @@ def test_real_garments_find_themselves(
 
     train = FashionMNISTDataModule().load_images()[:2000]
     monkeypatch.setattr(FashionMNISTDataModule, "load_images", lambda self, split="train": train)
-    monkeypatch.setattr("dcgan_lightning.networks.sampling.sample_images", lambda *arguments: train[100:105])
+    monkeypatch.setattr(
+        "dcgan_lightning.inference.selection.draw_blocks", lambda *arguments: [train[100:103], train[103:105]]
+    )
     cfg = compose_cfg(f"ckpt_path={run}", "mode=neighbours", "n=5", config_name="generate")
     rows = [
         line.split(",") for line in (generate(cfg).folder / "neighbours.csv").read_text().splitlines()[1:]

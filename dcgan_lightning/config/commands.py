@@ -9,6 +9,7 @@ from dcgan_lightning.config.checks import (
     below_one,
     device,
     flag,
+    keep,
     not_negative,
     one_of,
     optional,
@@ -18,6 +19,7 @@ from dcgan_lightning.config.checks import (
     text,
     threads,
     trained,
+    truncation,
     whole,
 )
 from dcgan_lightning.config.data import DATA_RULES, FASHION_MNIST_COUNT
@@ -65,6 +67,8 @@ COMMANDS = {
             "features": one_of("classifier", "random", "pixels", "inception"),
             "weights": optional(text),
             "averaged": averaged,
+            "truncation": truncation,
+            "keep": keep,
             "metrics": some_of(one_of("frechet", "kernel", "manifold", "classes", "newness"), 5),
             "device": device,
             "threads": threads,

@@ -10,12 +10,14 @@ from dcgan_lightning.config.checks import (
     device,
     flag,
     frame_ms,
+    keep,
     one_of,
     optional,
     seed,
     text,
     threads,
     trained,
+    truncation,
     whole,
 )
 from dcgan_lightning.config.data import CLASS_NAMES, DATA_RULES
@@ -36,6 +38,8 @@ GENERATE_RULES: dict[str, Check] = {
     "first": whole(0, 1_000_000_000),
     "n": optional(whole(1, 1_000_000)),
     "class": optional(_classes),
+    "truncation": truncation,
+    "keep": keep,
     "pool": optional(whole(1, 1_000_000)),
     "k": whole(1, 20),
     "steps": whole(1, 240),
@@ -65,6 +69,8 @@ FILM_PIXELS = 300_000_000  # of all frames together; they are held in memory
 def generate_problem(values: Mapping[str, Any]) -> str | None:
     """Return why values of ``generate``, each good by itself, do not go together, or None if they do."""
     mode, garment, n = values["mode"], values["class"], values["n"]
+    if values["keep"] < 1 and mode not in ("images", "neighbours"):
+        return f"keep={values['keep']} goes with mode=images and mode=neighbours only; got mode={mode}"
     if values["npz"] and mode != "images":
         return f"npz=true goes with mode=images only; got mode={mode}"
     searches = garment is not None and mode == "atlas"

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import torch
+from torch import Tensor, nn
 
 from dcgan_lightning.config.systems import model_rules
 from dcgan_lightning.core.errors import CheckpointError
@@ -27,6 +28,7 @@ class TrainedGenerator:
 
     Attributes:
         generator: In inference mode, without gradients, on the CPU.
+        discriminator: The network that the generator was trained with, likewise; None: it is not kept.
         path: Its checkpoint.
         epochs: Finished epochs.
         iterations: Iterations into the next epoch.
@@ -36,6 +38,7 @@ class TrainedGenerator:
     """
 
     generator: NoiseGenerator
+    discriminator: nn.Module | None
     path: Path
     epochs: int
     iterations: int
@@ -88,16 +91,8 @@ def load_trained(path: Path | str, averaged: bool | None = None) -> TrainedGener
             "use averaged=false"
         )
     uses_average = bool(average) if averaged is None else averaged
-    prefix = "generator."
-    weights = (
-        (average or {}).get("generator", {})
-        if uses_average
-        else {
-            name.removeprefix(prefix): weight
-            for name, weight in checkpoint["state_dict"].items()
-            if name.startswith(prefix)
-        }
-    )
+    trained = checkpoint["state_dict"]
+    weights = (average or {}).get("generator", {}) if uses_average else _weights_of(trained, "generator")
     try:
         target = str(checkpoint["fingerprint"].get("model._target_", _FIRST_SYSTEM))
         for key, check in model_rules(target).items():
@@ -106,20 +101,39 @@ def load_trained(path: Path | str, averaged: bool | None = None) -> TrainedGener
             if name in settings and (wanted := check(list(value) if isinstance(value, tuple) else value)):
                 raise ValueError(f"{name} must be {wanted}")
         with torch.device("meta"):  # no weights yet: nothing is drawn, and no memory taken
-            generator, _ = build_networks(target, settings)
-        for name, weight in generator.state_dict().items():
-            if name in weights and weights[name].dtype != weight.dtype:
-                raise TypeError(f"{name} is of {weights[name].dtype}, not of {weight.dtype}")
-        generator.load_state_dict(dict(weights), assign=True)
+            generator, discriminator = build_networks(target, settings)
+        _fill(generator, weights)
+        _fill(discriminator, _weights_of(trained, "discriminator"))
     except (KeyError, TypeError, ValueError, RuntimeError) as error:
         reason = " ".join(str(error).split())[:200]
         raise CheckpointError(
             f"checkpoint {path} does not hold a generator of this project: {reason}"
         ) from error
     epochs, iterations = progress(checkpoint)
-    generator.eval().requires_grad_(False)
-    fingerprint = dict(checkpoint["fingerprint"])
-    return TrainedGenerator(generator, path, epochs, iterations, uses_average, dict(settings), fingerprint)
+    return TrainedGenerator(
+        generator,
+        discriminator,
+        path,
+        epochs,
+        iterations,
+        uses_average,
+        dict(settings),
+        dict(checkpoint["fingerprint"]),
+    )
+
+
+def _weights_of(state: Mapping[str, Tensor], network: str) -> dict[str, Tensor]:
+    prefix = f"{network}."
+    return {name.removeprefix(prefix): value for name, value in state.items() if name.startswith(prefix)}
+
+
+def _fill(network: nn.Module, weights: Mapping[str, Tensor]) -> None:
+    """Give a network its weights, of the very types that it has, and switch it to inference mode."""
+    for name, weight in network.state_dict().items():
+        if name in weights and weights[name].dtype != weight.dtype:
+            raise TypeError(f"{name} is of {weights[name].dtype}, not of {weight.dtype}")
+    network.load_state_dict(dict(weights), assign=True)
+    network.eval().requires_grad_(False)
 
 
 def run_folder(checkpoint: Path) -> Path | None:

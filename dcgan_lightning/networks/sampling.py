@@ -87,6 +87,7 @@ def sample_blocks(
     seed: int = 0,
     first: int = 0,
     label: int | Sequence[int] | None = None,
+    truncation: float = 1.0,
 ) -> Iterator[Tensor]:
     """Yield the images ``first`` to ``first + count - 1`` in pieces, with the memory of one piece.
 
@@ -96,6 +97,8 @@ def sample_blocks(
         seed: See `sample_noise`.
         first: Number of the first one, from 0.
         label: See `sample_labels`.
+        truncation: Factor of the noise; below 1 images are more usual and less varied (Brock et al. 2019,
+            https://arxiv.org/abs/1809.11096, section 3.1, where noise is redrawn instead).
 
     Shape:
         Each uint8 (up to BLOCK_SIZE, C, 28, 28), on the CPU.
@@ -103,7 +106,7 @@ def sample_blocks(
     position, end = first, first + count
     while position < end:
         begin = position // BLOCK_SIZE * BLOCK_SIZE
-        noise = sample_noise(generator.latent_dim, BLOCK_SIZE, seed, begin)
+        noise = truncation * sample_noise(generator.latent_dim, BLOCK_SIZE, seed, begin)
         images = generate_images(generator, noise, sample_labels(generator.classes, BLOCK_SIZE, begin, label))
         start, stop = position - begin, min(end - begin, BLOCK_SIZE)
         yield images[start:stop]
@@ -116,6 +119,7 @@ def sample_images(
     seed: int = 0,
     first: int = 0,
     label: int | Sequence[int] | None = None,
+    truncation: float = 1.0,
 ) -> Tensor:
     """Return the images of `sample_blocks` as one tensor, uint8 (count, C, 28, 28)."""
-    return torch.cat(list(sample_blocks(generator, count, seed, first, label)))
+    return torch.cat(list(sample_blocks(generator, count, seed, first, label, truncation)))

@@ -48,7 +48,7 @@ def refusal(*overrides: str, config_name: str = "train") -> str:
             "logger=[csv,nope]",
             "unknown option 'logger/nope'; logger can be csv, mlflow, none, tensorboard, wandb",
         ),
-        ("experiment=nope", "unknown option 'experiment/nope'; experiment can be first_look, smoke"),
+        ("experiment=nope", "unknown option 'experiment/nope'; experiment can be best, first_look, "),
         ("+data=synthetic", "data has an option already; leave out the +: data=synthetic"),
         ("+seed=1", "seed has a value already; leave out the +: seed=1"),
         (
