@@ -145,13 +145,12 @@ def _train(cfg: DictConfig, folder: Path, ckpt_path: Path | None) -> RunResult:
     set_tf32(cfg.tf32)
     keep_freed_memory()
     settings, environment = fingerprint(cfg, processes), describe_environment(accelerator)
-    from dcgan_lightning.runs.checkpoints import (
+    from dcgan_lightning.runs.checkpoints import iterations_so_far, read_checkpoint
+    from dcgan_lightning.runs.compatibility import (
         check_callbacks,
         check_fits,
         check_optimizers,
         check_position,
-        iterations_so_far,
-        read_checkpoint,
     )
 
     checkpoint: dict[str, Any] = {}
