@@ -10,7 +10,7 @@ From Python:
 import json
 import logging
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -27,19 +27,14 @@ from dcgan_lightning.core.devices import choose_device, set_tf32, set_threads
 from dcgan_lightning.core.durations import format_count
 from dcgan_lightning.core.errors import ConfigError, DCGANError
 from dcgan_lightning.core.files import check_is_new, fill_folder
-from dcgan_lightning.core.heartbeat import log_pace, show_progress, with_progress
 
 if TYPE_CHECKING:  # PyTorch takes seconds to import, and a refusal needs none of it
     import torch
 
     from dcgan_lightning.evaluation import FashionClassifier
     from dcgan_lightning.inference.pretrained import TrainedGenerator
-    from dcgan_lightning.inference.selection import Choice
-    from dcgan_lightning.networks import NoiseGenerator
 
 log = logging.getLogger("dcgan_lightning.generate")  # __name__ is "__main__" when run as a command
-
-Fill = Callable[[Path], None]  # writes its files into a folder
 
 
 @dataclass(frozen=True)
@@ -72,6 +67,7 @@ def generate(cfg: DictConfig, classifier: "FashionClassifier | None" = None) -> 
     if values["output_dir"]:
         check_is_new(Path(values["output_dir"]))
 
+    from dcgan_lightning.inference import generate_modes
     from dcgan_lightning.inference.classes import class_names
     from dcgan_lightning.inference.pretrained import load_trained, warn_of_other_images
     from dcgan_lightning.inference.selection import Choice
@@ -94,15 +90,17 @@ def generate(cfg: DictConfig, classifier: "FashionClassifier | None" = None) -> 
     started = time.monotonic()
     if values["mode"] == "neighbours":
         warn_of_other_images(trained, values["data"])
-        fill = _neighbours(values, trained, choice, classifier, cfg.data)
+        network = generate_modes.classifier_on(values["device"], classifier)
+        train = _training_images(cfg.data, values["k"])
+        fill = generate_modes.beside_neighbours(values, trained, choice, network, train)
     elif values["mode"] != "atlas":
-        fill = _from_noise(values, trained, choice)
+        fill = generate_modes.from_noise(values, trained, choice)
     elif labels is not None:
-        fill = _classes(values, generator, labels, class_names(trained))
+        fill = generate_modes.of_each_class(values, generator, labels, class_names(trained))
     else:
         from dcgan_lightning.inference.search import search
 
-        fill = search(values, generator, _classifier_on(values["device"], classifier))
+        fill = search(values, generator, generate_modes.classifier_on(values["device"], classifier))
 
     def fill_and_describe(folder: Path) -> None:
         fill(folder)
@@ -140,110 +138,15 @@ def _choose_labels(values: Mapping[str, Any], trained: "TrainedGenerator") -> li
     return None
 
 
-def _from_noise(values: Mapping[str, Any], trained: "TrainedGenerator", choice: "Choice") -> Fill:
-    """Return what fills a folder in the modes that need nothing but the generator."""
-    from dcgan_lightning.inference import films, gallery
-    from dcgan_lightning.inference.selection import draw_blocks
-    from dcgan_lightning.networks.sampling import sample_labels, sample_noise
-    from dcgan_lightning.pictures.film import require_mp4
-
-    generator, labels = trained.generator, choice.label
-    n, seed, first, steps, scale = (values[key] for key in ("n", "seed", "first", "steps", "scale"))
-    film = films.FilmSettings(values["frame_ms"], values["format"])
-    if film.kind == "mp4" and values["mode"] != "images":
-        require_mp4()
-
-    def fill(folder: Path) -> None:
-        if values["mode"] == "images":
-            outputs = {key: values[key] for key in ("columns", "scale", "png", "npz")}
-            if isinstance(labels, list) and len(labels) > 1 and not outputs["columns"]:
-                outputs["columns"] = min(len(labels), 100)  # a class in each column
-            blocks = log_pace(draw_blocks(trained, choice, n, seed, first))
-            blocks = with_progress(blocks, n, "making images")
-            gallery.write_images(folder, blocks, n, first, **outputs)
-            if n > gallery.GRID_LIMIT:
-                log.info("grid.png shows the first %d of %s images", gallery.GRID_LIMIT, f"{n:,}")
-        elif values["mode"] == "interpolate":
-            points = choice.truncation * sample_noise(generator.latent_dim, n, seed, first)
-            classes = sample_labels(generator.classes, n, first, labels)
-            with show_progress("making the film"):
-                films.write_interpolation(folder, generator, points, classes, steps, scale, film, first)
-        else:
-            points = choice.truncation * sample_noise(generator.latent_dim, values["tours"] * n, seed, first)
-            tours = points.unflatten(0, (-1, n))
-            classes = sample_labels(generator.classes, len(tours), 0, labels)
-            with show_progress("making the film"):
-                films.write_walk(folder, generator, tours, classes, steps, scale, film)
-
-    return fill
-
-
-def _classes(
-    values: Mapping[str, Any], generator: "NoiseGenerator", labels: list[int], names: Sequence[str]
-) -> Fill:
-    """Return what fills a folder with images of the same noise in each class."""
-    import torch
-
-    from dcgan_lightning.inference.gallery import write_classes
-    from dcgan_lightning.networks.sampling import generate_images, sample_noise
-
-    def fill(folder: Path) -> None:
-        noise = sample_noise(generator.latent_dim, values["n"], values["seed"], values["first"])
-        noise *= values["truncation"]
-        rows = [generate_images(generator, noise, torch.full((len(noise),), label)) for label in labels]
-        chosen = [names[label] for label in labels]
-        write_classes(folder, torch.stack(rows), chosen, values["first"], values["scale"], values["png"])
-
-    return fill
-
-
-def _neighbours(
-    values: Mapping[str, Any],
-    trained: "TrainedGenerator",
-    choice: "Choice",
-    classifier: "FashionClassifier | None",
-    data: DictConfig,
-) -> Fill:
-    """Return what fills a folder with images beside the training images that are most like them."""
-    import torch
-
-    from dcgan_lightning.evaluation.fashion_mnist.classifier import normalize
-    from dcgan_lightning.evaluation.fashion_mnist.garments import nearest
-    from dcgan_lightning.inference.gallery import write_neighbours
-    from dcgan_lightning.inference.selection import draw_blocks
-
-    network = _classifier_on(values["device"], classifier)
+def _training_images(data: DictConfig, k: int) -> "torch.Tensor":
+    """Return the training images, uint8 (N, 1, H, W), of which there must be at least ``k``."""
     datamodule = build(data)
     datamodule.prepare_data()
     datamodule.setup()
-    train = datamodule.images
-    if train.shape[1] != 1 or len(train) < values["k"]:
-        raise ConfigError(f"mode=neighbours needs at least k={values['k']} grey training images; check data")
-
-    def features(images: "torch.Tensor") -> "torch.Tensor":
-        size = network.features(normalize(images[:1].to(values["device"]))).shape[1]
-        found = torch.empty(len(images), size)  # at once: small pieces kept in turn cost 1.4 GB of gaps
-        done = 0
-        for part in with_progress(images.split(256), len(images), f"looking at {len(images):,} images"):
-            found[done : done + len(part)] = network.features(normalize(part.to(values["device"])))
-            done += len(part)
-        return found
-
-    def fill(folder: Path) -> None:
-        made = draw_blocks(trained, choice, values["n"], values["seed"], values["first"])
-        images = torch.cat(list(made))
-        with torch.no_grad(), show_progress("looking for the nearest training images"):
-            distances, indices = nearest(features(images), features(train), values["k"])
-        numbers = range(values["first"], values["first"] + values["n"])
-        write_neighbours(folder, images, numbers, train, indices, distances, values["scale"])
-
-    return fill
-
-
-def _classifier_on(device: str, classifier: "FashionClassifier | None") -> "FashionClassifier":
-    from dcgan_lightning.evaluation.fashion_mnist.classifier import load_classifier
-
-    return (classifier or load_classifier()).to(device)
+    images = datamodule.images
+    if images.shape[1] != 1 or len(images) < k:
+        raise ConfigError(f"mode=neighbours needs at least k={k} grey training images; check data")
+    return images
 
 
 def _check_channels(values: Mapping[str, Any], channels: int) -> None:

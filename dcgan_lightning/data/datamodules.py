@@ -9,7 +9,7 @@ from torch import Tensor
 from dcgan_lightning.config.data import batch_size_problem
 from dcgan_lightning.core.errors import DataError
 from dcgan_lightning.data.batches import Position, ShuffledBatches
-from dcgan_lightning.data.fashion_mnist.sources import Split
+from dcgan_lightning.data.fashion_mnist.located import Split
 from dcgan_lightning.data.images import check_images
 
 log = logging.getLogger(__name__)

@@ -5,7 +5,7 @@ from torch import Tensor
 
 from dcgan_lightning.core.randomness import stream_generator
 from dcgan_lightning.data.datamodules import InMemoryDataModule
-from dcgan_lightning.data.fashion_mnist.sources import Split
+from dcgan_lightning.data.fashion_mnist.located import Split
 from dcgan_lightning.data.images import IMAGE_SIZE
 
 

@@ -9,75 +9,17 @@ import numpy as np
 from numpy.typing import NDArray
 
 from dcgan_lightning.core import shell
-from dcgan_lightning.core.durations import format_duration
 from dcgan_lightning.core.measured import Figure, panels_of
 from dcgan_lightning.reports import charts, elements
+from dcgan_lightning.reports.head import head
 from dcgan_lightning.reports.material import Material
-from dcgan_lightning.reports.score_table import draw_scores, format_score, name_scores
-from dcgan_lightning.reports.scores import FLOOR, MEANINGS, Meaning
+from dcgan_lightning.reports.score_table import draw_scores, name_scores
+from dcgan_lightning.reports.scores import MEANINGS, Meaning
 
-_HEADLINE = "frechet_distance"
 _ABOUT = {
     "Model loss": "Each network's gain is the other's loss: neither goes to zero for good.",
     "Discriminator accuracy": "The share of images that it classifies correctly.",
 }
-_DATA = {"FashionMNISTDataModule": "Fashion-MNIST", "SyntheticDataModule": "made-up shapes"}
-
-
-def head(material: Material) -> str:
-    """Return the run's name, how far it came, and what its generator makes now."""
-    words = (
-        '<div><p class="eyebrow">DCGAN, report of a run</p>'
-        f"<h1>{escape(material.name)}</h1>"
-        f"{elements.paragraph(_lead(material), 'lead')}{elements.facts(_key_facts(material))}</div>"
-    )
-    if not material.frames:
-        words += elements.paragraph("There are no sample grids: the run has drawn none.", "soft")
-        return f"<header>{words}</header>"
-    last = material.frames[-1]
-    moment = f"epoch {last.epoch}, iteration {last.iteration}"
-    grid = elements.image(last.png, f"Grid of generated images at {moment}", 'id="final"')
-    caption = f"What the generator makes at {moment}, from noise it has not been trained on."
-    return f'<header class="two">{words}{elements.figure(grid, caption)}</header>'
-
-
-def _lead(material: Material) -> str:
-    """Return one sentence about the training."""
-    wanted = _setting(material, "trainer", "max_epochs")
-    if material.history is None:
-        return "There is no history, so how far the training came is not known."
-    epochs, iterations = int(material.history["epoch"][-1]), len(material.history["epoch"])
-    of = f" of {wanted}" if isinstance(wanted, int) and wanted > epochs else ""
-    seconds = format_duration(float(material.history["seconds"][-1]))
-    scored = (score for scores in material.scores for score in scores.scores if score.name == _HEADLINE)
-    score = next(scored, None)
-    headline = ""
-    if score is not None:
-        floor = score.anchors.get(FLOOR)
-        than = f", where real images have {format_score(floor)}" if floor is not None else ""
-        headline = f" {score.meaning.title} {format_score(score.value)}{than}."
-    return f"Epoch {epochs}{of}, {iterations:,} iterations, {seconds} of training.{headline}"
-
-
-def _key_facts(material: Material) -> dict[str, str]:
-    data = material.settings.get("data") or {}
-    name = str(data.get("_target_", "")).rpartition(".")[2]
-    images = f"images in {data.get('root')}" if data.get("verify") is False else _DATA.get(name, name)
-    rates = [str(_setting(material, "model", f"{network}_lr")) for network in ("generator", "discriminator")]
-    environment = material.environment
-    device = str(environment.get("device", "")).replace("cpu", "CPU")
-    if threads := environment.get("threads"):
-        device += f", {threads} thread{'s' if threads != 1 else ''}"
-    return {
-        "Data": images,
-        "Images an iteration": str(data.get("batch_size", "")),
-        "Learning rates": " and ".join(rates) if len(set(rates)) > 1 else rates[0].replace("None", ""),
-        "Seed": str(material.settings.get("seed", "")),
-        "Last picture drawn": f"{material.drawn:%d %B %Y, %H:%M}".lstrip("0") if material.drawn else "",
-        "Device": device,
-        "PyTorch": str(environment.get("torch", "")),
-        "Lightning": str(environment.get("pytorch-lightning", "")),
-    }
 
 
 def _missing(material: Material, text: str, module: str, *arguments: str) -> str:
@@ -86,10 +28,6 @@ def _missing(material: Material, text: str, module: str, *arguments: str) -> str
         return elements.paragraph(f"{text}. It takes a checkpoint, and the run has none.", "soft")
     command = shell.command(module, [shell.override("ckpt_path", str(material.path)), *arguments])
     return elements.missing(f"{text}. Run:", command)
-
-
-def _setting(material: Material, group: str, name: str) -> Any:
-    return (material.settings.get(group) or {}).get(name)
 
 
 def viewer(material: Material) -> str:

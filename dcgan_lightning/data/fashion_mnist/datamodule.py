@@ -7,7 +7,8 @@ from pathlib import Path
 from torch import Tensor
 
 from dcgan_lightning.data.datamodules import InMemoryDataModule
-from dcgan_lightning.data.fashion_mnist.sources import Split, load_images, load_labels, locate
+from dcgan_lightning.data.fashion_mnist.located import Split, load_images, load_labels
+from dcgan_lightning.data.fashion_mnist.sources import locate
 
 log = logging.getLogger(__name__)
 

@@ -14,8 +14,9 @@ from dcgan_lightning.core.errors import DataError
 from dcgan_lightning.data import FashionMNISTDataModule
 from dcgan_lightning.data.fashion_mnist import sources
 from dcgan_lightning.data.fashion_mnist.idx import FASHION_MNIST, IdxFile
+from dcgan_lightning.data.fashion_mnist.located import Located, load_images, load_labels
 from dcgan_lightning.data.fashion_mnist.names import find_sets
-from dcgan_lightning.data.fashion_mnist.sources import Located, load_images, load_labels, locate
+from dcgan_lightning.data.fashion_mnist.sources import locate
 
 KEYS = ("train_images", "train_labels", "test_images", "test_labels")
 COUNTS = {"train": 6, "test": 4}

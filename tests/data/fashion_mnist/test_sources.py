@@ -18,13 +18,8 @@ from dcgan_lightning.core.errors import DataError
 from dcgan_lightning.core.temporaries import is_temporary, temporary_path
 from dcgan_lightning.data.fashion_mnist import fetch, sources
 from dcgan_lightning.data.fashion_mnist.idx import FASHION_MNIST, IdxFile
-from dcgan_lightning.data.fashion_mnist.sources import (
-    Located,
-    default_cache_dir,
-    load_images,
-    load_labels,
-    locate,
-)
+from dcgan_lightning.data.fashion_mnist.located import Located, load_images, load_labels
+from dcgan_lightning.data.fashion_mnist.sources import default_cache_dir, locate
 
 NAMES = [file.name for file in FASHION_MNIST.values()]
 COUNTS = {"train": 40, "test": 10}
@@ -392,7 +387,7 @@ def test_damage_after_locating_is_seen_at_loading(cache):
 
 def test_no_room_to_unpack_for_loading_is_a_clear_error(cache, tmp_path, other_set, monkeypatch):
     located = locate(put(tmp_path / "mine", True, other_set), verify=False)
-    monkeypatch.setattr(sources.tempfile, "tempdir", str(tmp_path / "gone"))
+    monkeypatch.setattr("tempfile.tempdir", str(tmp_path / "gone"))
     with pytest.raises(DataError, match=r"t10k-images-idx3-ubyte\.gz: cannot be unpacked \(.*with gunzip$"):
         load_images(located, "test", verify=False)
 

@@ -1,0 +1,102 @@
+"""The files of a set that was found, and its images and labels, read through torchvision."""
+
+import tempfile
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Literal
+
+from dcgan_lightning.core.errors import DataError
+from dcgan_lightning.data.fashion_mnist.idx import FASHION_MNIST, check_labels, is_gzipped, read_idx_bytes
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+Split = Literal["train", "test"]
+
+
+@dataclass(frozen=True)
+class Located:
+    """The files of a set, checked: the four of Fashion-MNIST, or training images and what else there is.
+
+    Attributes:
+        folder: Holds them; those of Fashion-MNIST under their usual names and uncompressed.
+        source: Where they came from, to be read in a sentence.
+        files: The path of each: "train_images", "train_labels", "test_images", "test_labels".
+        is_transposed: The images are stored by columns.
+    """
+
+    folder: Path
+    source: str
+    files: dict[str, Path] = field(default_factory=dict, compare=False, repr=False)
+    is_transposed: bool = False
+
+
+def load_images(located: Located, split: Split, verify: bool) -> "Tensor":
+    """Read the images of a split, through torchvision.
+
+    Args:
+        located: From `sources.locate`.
+        split: Which images.
+        verify: Compare the SHA-256 sum once more.
+
+    Returns:
+        uint8 (N, 28, 28).
+
+    Raises:
+        DataError: The set has none, or the file has been damaged since it was located.
+    """
+    from torchvision.datasets.mnist import read_image_file
+
+    images = _through_torchvision(read_image_file, located, f"{split}_images", verify)
+    return images.transpose(1, 2).contiguous() if located.is_transposed else images
+
+
+def load_labels(located: Located, split: Split, verify: bool) -> "Tensor":
+    """Read the labels of a split, through torchvision.
+
+    Args:
+        located: From `sources.locate`.
+        split: Which labels.
+        verify: Compare the SHA-256 sum once more.
+
+    Returns:
+        int64 (N,), 0 to 9.
+
+    Raises:
+        DataError: The set has none or others, or the file has been damaged since it was located.
+    """
+    from torchvision.datasets.mnist import read_label_file
+
+    return _through_torchvision(read_label_file, located, f"{split}_labels", verify)
+
+
+def _through_torchvision(
+    read: Callable[[str], "Tensor"], located: Located, key: str, verify: bool
+) -> "Tensor":
+    """Check a file, then let torchvision read it, which only takes uncompressed ones."""
+    file = FASHION_MNIST[key]
+    path = located.files.get(key)
+    if path is None:
+        what = {
+            "train_images": "training images",
+            "test_images": "test images",
+            "train_labels": "labels of the training images",
+            "test_labels": "labels of the test images",
+        }
+        raise DataError(
+            f"{located.folder} holds no {what[key]}, which are needed here; "
+            f"add a file such as {file.name}, or use another data set"
+        )
+    content = read_idx_bytes(path, file if verify else None, len(file.shape))
+    if len(file.shape) == 1:
+        check_labels(path, content)
+    if not is_gzipped(path):
+        return read(str(path))
+    try:
+        with tempfile.TemporaryDirectory() as folder:
+            unpacked = Path(folder, file.name)
+            unpacked.write_bytes(content)
+            return read(str(unpacked))
+    except OSError as error:
+        raise DataError(f"{path}: cannot be unpacked ({error}); unpack it yourself, with gunzip") from error
