@@ -14,7 +14,8 @@ from dcgan_lightning.config.hydra_files import leaving_nothing
 from dcgan_lightning.config.messages import describe_not_text, is_hydras_error, missing_plugin, one_line
 from dcgan_lightning.core.devices import shorten_spinning
 from dcgan_lightning.core.errors import ConfigError, DCGANError
-from dcgan_lightning.core.processes import ending_signals, is_first_process, note_command
+from dcgan_lightning.core.processes import is_first_process, note_command
+from dcgan_lightning.core.signals import exit_code
 from dcgan_lightning.core.streams import keep_streams
 
 # run_command sets HYDRA_FULL_ERROR for Hydra and hands the user's choice down to the job's other processes.
@@ -48,7 +49,7 @@ def run_command(command: Callable[[], Any], config_name: str = "train") -> NoRet
         leaving_nothing(command)
     except KeyboardInterrupt:
         print("stopped by Ctrl-C", file=sys.stderr)
-        sys.exit(130)
+        sys.exit(exit_code(signal.SIGINT))
     except (DCGANError, HydraException, OmegaConfBaseException, YAMLError, OSError) as error:
         refuse(error, config_name)
     except UnicodeDecodeError as error:
@@ -83,16 +84,6 @@ def work_where_typed() -> None:
 
     if HydraConfig.get().job.chdir:
         os.chdir(HydraConfig.get().runtime.cwd)
-
-
-def end_on_signals() -> None:
-    """Let SIGTERM and SIGHUP end this process as Ctrl-C does: nothing half-made is left."""
-
-    def end(number: int, frame: object) -> NoReturn:
-        sys.exit(128 + number)
-
-    for number in ending_signals():
-        signal.signal(number, end)
 
 
 def refuse(error: Exception, config_name: str = "train") -> NoReturn:

@@ -19,7 +19,7 @@ import hydra
 from omegaconf import DictConfig
 
 import dcgan_lightning
-from dcgan_lightning.cli import end_on_signals, refuse, run_command, work_where_typed
+from dcgan_lightning.cli import refuse, run_command, work_where_typed
 from dcgan_lightning.config.build import CONF_DIR, build
 from dcgan_lightning.config.generate import default_count
 from dcgan_lightning.config.validate import check_command
@@ -27,6 +27,7 @@ from dcgan_lightning.core.devices import choose_device, set_tf32, set_threads
 from dcgan_lightning.core.durations import format_count
 from dcgan_lightning.core.errors import ConfigError, DCGANError
 from dcgan_lightning.core.files import check_is_new, fill_folder
+from dcgan_lightning.core.signals import end_on_signals
 
 if TYPE_CHECKING:  # PyTorch takes seconds to import, and a refusal needs none of it
     import torch

@@ -3,7 +3,6 @@
 import contextlib
 import logging
 import signal
-import threading
 from collections.abc import Iterator
 from types import FrameType
 
@@ -13,7 +12,7 @@ from pytorch_lightning.callbacks import Callback
 from dcgan_lightning.callbacks.checkpoints import Checkpoints
 from dcgan_lightning.core.locks import check_ownership
 from dcgan_lightning.core.meetings import meet
-from dcgan_lightning.core.processes import ending_signals
+from dcgan_lightning.core.signals import end, handling, in_main_thread, stopping_signals
 
 log = logging.getLogger(__name__)
 
@@ -43,28 +42,21 @@ class GracefulStop(Callback):
         self._saves = any(isinstance(part, Checkpoints) for part in trainer.checkpoint_callbacks)
         # Lightning would exchange whether it was asked to stop; the processes have agreed on that already.
         trainer.fit_loop.epoch_loop._broadcast_sigterm_tensor = lambda: None  # type: ignore[method-assign]
-        if threading.current_thread() is not threading.main_thread():
+        if not in_main_thread():
             yield
             return
         # Lightning's own handler exchanges tensors between processes from within the handler, whatever the
         # others are doing at that moment, and on SLURM it saves in the middle of an iteration.
         trainer._signal_connector.register_signal_handlers = lambda: None  # type: ignore[method-assign]
-        numbers = (signal.SIGINT, *ending_signals())
-        previous = {number: signal.signal(number, self._on_signal) for number in numbers}
-        try:
+        with handling(stopping_signals(), self._on_signal):
             yield
-        finally:
-            for number, handler in previous.items():
-                signal.signal(number, handler)
 
     def _on_signal(self, number: int, frame: FrameType | None) -> None:
         again = self.signal == number
         self.signal = signal.Signals(number)
         self.is_graceful = self._is_training and not (again and number == signal.SIGINT)
-        if number == signal.SIGINT and (again or not self._is_training):
-            signal.default_int_handler(number, frame)
-        if not self._is_training:
-            raise SystemExit(128 + number)
+        if not self._is_training or (again and number == signal.SIGINT):
+            end(number, frame)
         if not again:
             what = ", then saving" if self._saves else "; without callbacks.checkpoint nothing is saved"
             hint = "; press Ctrl-C again to stop at once" if number == signal.SIGINT else ""

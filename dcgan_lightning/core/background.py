@@ -1,6 +1,5 @@
 """Files that another process draws, so that the training need not wait for it."""
 
-import signal
 from collections.abc import Callable
 from concurrent.futures import Future, ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
@@ -10,7 +9,8 @@ from typing import Any
 
 from dcgan_lightning.core.files import write_atomic
 from dcgan_lightning.core.locks import Ownership, ownership_of
-from dcgan_lightning.core.processes import end_with_parent, ending_signals
+from dcgan_lightning.core.processes import end_with_parent
+from dcgan_lightning.core.signals import ignore_signals
 
 
 class Background:
@@ -81,8 +81,7 @@ class Background:
 
 
 def _prepare() -> None:
-    for number in (signal.SIGINT, *ending_signals()):  # a terminal and SLURM send them to all processes
-        signal.signal(number, signal.SIG_IGN)
+    ignore_signals()  # the process that trains decides
     end_with_parent()
 
 

@@ -4,11 +4,11 @@ import contextlib
 import functools
 import os
 import signal
-import sys
 import threading
 import time
 from collections.abc import Iterator
-from types import FrameType
+
+from dcgan_lightning.core.signals import block_signals, end_outside_imports, in_main_thread
 
 # What Lightning's own launcher, torchrun and SLURM set for each process of a job.
 _NUMBERS = ("RANK", "LOCAL_RANK", "NODE_RANK", "GROUP_RANK", "SLURM_PROCID")
@@ -19,16 +19,6 @@ _COMMAND = "DCGAN_COMMAND_PROCESS"
 def is_first_process() -> bool:
     """Return whether this process speaks and writes for the job; one that is alone does."""
     return all(os.environ.get(name, "0") == "0" for name in _NUMBERS)
-
-
-def ending_signals() -> list[signal.Signals]:
-    """Return the signals besides Ctrl-C that end a command.
-
-    Clusters send SIGTERM, and a closed terminal SIGHUP; nohup starts a command that ignores the latter.
-    """
-    if sys.platform == "win32" or signal.getsignal(signal.SIGHUP) is signal.SIG_IGN:
-        return [signal.SIGTERM]
-    return [signal.SIGTERM, signal.SIGHUP]
 
 
 def end_with_parent(poll_seconds: float = 5.0) -> None:
@@ -74,10 +64,9 @@ def ending_with_sweep(poll_seconds: float = 1.0, grace_seconds: float = 60.0) ->
         return
     sweep = int(os.environ[_COMMAND])
     _stop_after(sweep, poll_seconds, grace_seconds)
-    in_main_thread = threading.current_thread() is threading.main_thread()
-    is_joblibs = in_main_thread and signal.getsignal(signal.SIGTERM) in (signal.SIG_DFL, signal.SIG_IGN)
+    is_joblibs = in_main_thread() and signal.getsignal(signal.SIGTERM) in (signal.SIG_DFL, signal.SIG_IGN)
     if is_joblibs:
-        signal.signal(signal.SIGTERM, _end)
+        signal.signal(signal.SIGTERM, end_outside_imports)
         signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGTERM})  # see shield_workers
     try:
         yield
@@ -102,29 +91,15 @@ def _stop_after(sweep: int, poll_seconds: float, grace_seconds: float) -> None:
     threading.Thread(target=watch, name="end-with-sweep", daemon=True).start()
 
 
-def _end(number: int, frame: FrameType | None) -> None:
-    """Raise SystemExit, but not within an import: PyTorch's parts in C++ would abort the process."""
-    while frame is not None:
-        if frame.f_code.co_filename.startswith("<frozen importlib"):
-            threading.Timer(0.5, os.kill, (os.getpid(), number)).start()
-            return
-        frame = frame.f_back
-    raise SystemExit(128 + number)
-
-
 def shield_workers() -> None:
-    """Keep Ctrl-C, SIGTERM and SIGHUP, which may reach all processes, from those that this thread starts.
-
-    joblib kills all its workers as soon as one ends. The signals still reach this process, by another thread.
-    """
+    """Keep signals, which may reach all processes, from joblib's workers: if one ends, joblib kills all."""
     from multiprocessing import resource_tracker
 
     from joblib.externals.loky.backend import resource_tracker as joblibs_tracker
 
     for tracker in (resource_tracker, joblibs_tracker):  # whose starts would unblock the signals again
         tracker.ensure_running()
-    threading.Thread(target=threading.Event().wait, name="takes-signals", daemon=True).start()
-    signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT, *ending_signals()})
+    block_signals()
 
 
 def _is_alive(process: int) -> bool:

@@ -4,7 +4,6 @@ import contextlib
 import os
 import signal
 import sys
-import threading
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -20,7 +19,15 @@ from dcgan_lightning.config.hydra_files import accept
 from dcgan_lightning.config.messages import one_line
 from dcgan_lightning.core.errors import DCGANError, ProcessError, SweepError
 from dcgan_lightning.core.locks import is_locked, lock_owner
-from dcgan_lightning.core.processes import ending_signals, shield_workers
+from dcgan_lightning.core.processes import shield_workers
+from dcgan_lightning.core.signals import (
+    end,
+    end_on_signals,
+    handle,
+    in_main_thread,
+    signal_of,
+    stopping_signals,
+)
 from dcgan_lightning.runs.jobs import JobRecord, describe_job, read_new_records, read_records, record_files
 from dcgan_lightning.sweeps.refusals import check_sweep, pin_folder, refusing
 from dcgan_lightning.sweeps.search import study_error
@@ -62,17 +69,11 @@ class NoteSweep(Callback):
         can_go_on = config.get("ckpt_path") in (None, "last", "auto")
         template = plain(config.hydra.sweep, resolve=False)["dir"]
         _started = Sweep(os.getpid(), folder, can_go_on, record_files(folder), template)
-        if threading.current_thread() is threading.main_thread():
-            for number in ending_signals():
-                signal.signal(number, _end)
+        if in_main_thread():
+            end_on_signals()
             if _has_workers(config.hydra.launcher):
-                for number in (signal.SIGINT, *ending_signals()):
-                    signal.signal(number, _end_after_jobs)
+                handle(stopping_signals(), _end_after_jobs)
                 shield_workers()
-
-
-def _end(number: int, frame: FrameType | None) -> None:
-    raise KeyboardInterrupt if number == signal.SIGINT else SystemExit(128 + number)
 
 
 def _has_workers(launcher: DictConfig) -> bool:
@@ -88,11 +89,10 @@ def _has_workers(launcher: DictConfig) -> bool:
 
 def _end_after_jobs(number: int, frame: FrameType | None) -> None:
     """Let the jobs save before joblib kills them; a second signal ends at once."""
-    for other in (signal.SIGINT, *ending_signals()):
-        signal.signal(other, _end)
+    handle(stopping_signals(), end)
     if _started is not None:
         _stop_jobs(_started)
-    _end(number, frame)
+    end(number, frame)
 
 
 def _stop_jobs(sweep: Sweep, seconds: float = 60.0) -> None:
@@ -141,20 +141,13 @@ def summarized(command: Callable[[], Any]) -> None:
     if error is None or record_files(_started.folder) != _started.records:  # else it was refused at once
         accept()
         _summarize(_started)
-    if (was_killed or _was_stopped(error)) and _started.can_go_on:
+    if (was_killed or signal_of(error)) and _started.can_go_on:
         command_line = continue_sweep_command(_started.folder, sys.argv[1:], _started.template)
         print(f"\ngo on with: {command_line}", flush=True)
     if isinstance(error, (KeyboardInterrupt, SystemExit)):
         raise error
     error = study_error(error, _started.folder) or error
     _name_failed(read_records(_started.folder), error)
-
-
-def _was_stopped(error: BaseException | None) -> bool:
-    """Tell whether Ctrl-C, SIGTERM or SIGHUP ended the sweep."""
-    if isinstance(error, SystemExit):
-        return error.code in [128 + number for number in ending_signals()]
-    return isinstance(error, KeyboardInterrupt)
 
 
 def _summarize(sweep: Sweep) -> None:

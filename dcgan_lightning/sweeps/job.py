@@ -2,6 +2,7 @@
 
 import contextlib
 import dataclasses
+import signal
 import time
 import traceback
 from collections.abc import Iterator
@@ -10,6 +11,7 @@ from pathlib import Path
 
 from dcgan_lightning.config.messages import one_line
 from dcgan_lightning.core.errors import RunFolderError
+from dcgan_lightning.core.signals import signal_name, signal_of
 from dcgan_lightning.runs.jobs import JobRecord, Status, write_record
 
 
@@ -50,7 +52,7 @@ def note_job(sweep: Path, job: JobRecord) -> Iterator[Outcome]:
             if isinstance(error, Exception):
                 note("failed", " ".join(one_line(error).split()))
             else:
-                note("stopped", _signal_name(error))
+                note("stopped", signal_name(signal_of(error) or signal.SIGTERM))
         raise
     note("stopped" if outcome.stop else "finished", outcome.stop, objective=outcome.objective)
 
@@ -71,9 +73,3 @@ def forgetting_locals() -> Iterator[None]:
                 traceback.clear_frames(one.__traceback__)
                 found += [other for other in (one.__cause__, one.__context__) if other not in found]
         raise
-
-
-def _signal_name(error: BaseException) -> str:
-    """Return what stopped a job, from how it ends."""
-    is_hangup = isinstance(error, SystemExit) and error.code == 129
-    return "Ctrl-C" if isinstance(error, KeyboardInterrupt) else "SIGHUP" if is_hangup else "SIGTERM"

@@ -24,6 +24,7 @@ from dcgan_lightning.core.distributed import is_connection_error, is_timeout
 from dcgan_lightning.core.errors import DivergedError, ProcessError
 from dcgan_lightning.core.meetings import PATIENCE, part
 from dcgan_lightning.core.processes import is_first_process
+from dcgan_lightning.core.signals import ended_by
 from dcgan_lightning.systems import System
 from dcgan_lightning.training.checkpoint_io import AtomicCheckpointIO
 from dcgan_lightning.training.strategy import ManualDDPStrategy
@@ -129,9 +130,7 @@ def fit(
                 return  # another callback has asked for the end
             if not is_first_process():
                 raise SystemExit(0) from None  # only the first one's code counts; others alarm Lightning
-            if stop.signal == signal.SIGINT:
-                raise KeyboardInterrupt from None
-            raise SystemExit(128 + (stop.signal or signal.SIGTERM)) from None
+            raise ended_by(stop.signal or signal.SIGTERM) from None
         if isinstance(error, DivergedError):
             last = Path(trainer.default_root_dir) / "checkpoints" / "last.ckpt"
             state = f"the last good checkpoint is {last}" if last.exists() else "there is no checkpoint yet"
