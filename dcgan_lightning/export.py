@@ -26,6 +26,7 @@ if TYPE_CHECKING:  # PyTorch takes seconds to import, and a refusal needs none o
 log = logging.getLogger("dcgan_lightning.export")  # __name__ is "__main__" when run as a command
 
 TOLERANCE = 1e-5  # of a pixel, whose range is [-1, 1]
+HALF_TOLERANCE = 0.05  # with weights of 16 bits: most pixels are within a grey level, which is 0.008
 CHECKED_COUNTS = (1, 7, 64)  # images at once
 PACKAGES = {
     "safetensors": ("safetensors",),
@@ -66,7 +67,7 @@ def export(cfg: DictConfig) -> ExportResult:
 
     from dcgan_lightning.inference.formats import FORMATS
     from dcgan_lightning.inference.model_card import CARD_FILE, PICTURE_FILE, model_card, read_scores
-    from dcgan_lightning.inference.pretrained import checkpoint_name, load_trained, run_folder
+    from dcgan_lightning.inference.pretrained import checkpoint_name, describe, load_trained, run_folder
     from dcgan_lightning.networks.sampling import sample_images
     from dcgan_lightning.pictures import encode_png, make_grid
 
@@ -83,8 +84,12 @@ def export(cfg: DictConfig) -> ExportResult:
     with renewed_folder(folder) as new:
         for name in formats:
             with show_progress(f"writing and checking {name}"):
-                FORMATS[name].write(trained.generator, new)
-                deviations[name] = check_copy(trained.generator, name, new)
+                if name == "safetensors":
+                    trained.generator.save_pretrained(new, values["half"], describe(trained))
+                else:
+                    FORMATS[name].write(trained.generator, new)
+                tolerance = HALF_TOLERANCE if values["half"] and name == "safetensors" else TOLERANCE
+                deviations[name] = check_copy(trained.generator, name, new, tolerance)
         grid = make_grid(sample_images(trained.generator, 16), columns=4, scale=4)
         write_atomic(new / PICTURE_FILE, encode_png(grid))
         write_atomic(new / CARD_FILE, model_card(trained, deviations, read_scores(trained)).encode())
@@ -132,30 +137,35 @@ def check_replaceable(folder: Path, files: set[str], beside: set[str]) -> None:
         )
 
 
-def check_copy(generator: "NoiseGenerator", name: str, folder: Path) -> float:
+def check_copy(generator: "NoiseGenerator", name: str, folder: Path, tolerance: float = TOLERANCE) -> float:
     """Read a format's files back and compare their images with the original's.
 
     Args:
         generator: The original, in inference mode.
         name: One of `EXPORT_FORMATS`.
         folder: Where the files are.
+        tolerance: The largest deviation that is allowed.
 
     Returns:
         The largest deviation of a pixel.
 
     Raises:
-        ExportError: It is above `TOLERANCE`.
+        ExportError: It is above the tolerance.
     """
     from dcgan_lightning.inference.formats import FORMATS, largest_deviation
-    from dcgan_lightning.networks.sampling import sample_noise
+    from dcgan_lightning.networks.sampling import sample_labels, sample_noise
 
     copy = FORMATS[name].read(folder)
-    noise = sample_noise(generator.latent_dim, max(CHECKED_COUNTS))
-    deviation = max(largest_deviation(generator, copy, noise[:count]) for count in CHECKED_COUNTS)
-    if not deviation <= TOLERANCE:
+    inputs = [sample_noise(generator.latent_dim, max(CHECKED_COUNTS))]
+    if (labels := sample_labels(generator.classes, max(CHECKED_COUNTS))) is not None:
+        inputs.append(labels)
+    deviation = max(
+        largest_deviation(generator, copy, *(values[:count] for values in inputs)) for count in CHECKED_COUNTS
+    )
+    if not deviation <= tolerance:
         raise ExportError(
             f"format={name}: the exported generator is {deviation:.1e} off the original, more than "
-            f"{TOLERANCE:.0e}; nothing was kept, try another format or version of its packages"
+            f"{tolerance:.0e}; nothing was kept, try another format or version of its packages"
         )
     size = sum((folder / file).stat().st_size for file in FORMATS[name].files)
     counts = ", ".join(map(str, CHECKED_COUNTS))

@@ -22,7 +22,7 @@ from dcgan_lightning.core.errors import (
     RunFolderError,
 )
 from dcgan_lightning.export import ExportResult, export
-from dcgan_lightning.inference.formats import FORMATS, install_commands
+from dcgan_lightning.inference.formats import FORMATS, example_code, install_commands
 from dcgan_lightning.inference.model_card import model_card
 from dcgan_lightning.inference.pretrained import load_generator, load_trained
 from dcgan_lightning.networks import Generator
@@ -96,8 +96,8 @@ def test_all_formats_and_what_the_card_says(export_with, run: Path) -> None:
     assert f"{weights:,} weights, " in card
     assert f"(N, {generator.latent_dim}) float32" in card
     assert f"| `generator_channels` | `{generator.arguments['channels']}` |" in card
-    for form in FORMATS.values():
-        assert form.example.format(latent_dim=generator.latent_dim) in card
+    for name, form in FORMATS.items():
+        assert example_code(name, generator) in card
         assert f"```bash\n{install_commands(form.needs)}\n```" in card
     assert "[export]" not in card  # the extra would bring what none of the examples needs
     assert str(run.parent) not in card

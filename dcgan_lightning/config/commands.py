@@ -80,7 +80,7 @@ COMMANDS = {
     ),
     "export": Command(
         {"ckpt_path": trained, "format": _formats, "averaged": averaged, "output_dir": optional(text)}
-        | {"threads": threads}
+        | {"half": flag, "threads": threads}
     ),
     "generate": Command(GENERATE_RULES, generate_problem),
     "report": Command({"run": _run}),

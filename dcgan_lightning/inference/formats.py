@@ -10,12 +10,14 @@ import torch
 from torch import Tensor
 
 from dcgan_lightning.core.files import write_atomic
-from dcgan_lightning.networks import Generator, NoiseGenerator
+from dcgan_lightning.networks import NoiseGenerator
 
 ONNX_OPSET = 18
+_INPUTS = ["z", "labels"]  # of a generator without classes the first only
 _EXAMPLES = 2  # images of the batch that is traced; any number of at least 1 can be made afterwards
 
-MakeImages = Callable[[Tensor], Tensor]
+MakeImages = Callable[..., Tensor]
+"""Noise vectors (N, latent_dim), and classes int64 (N,) if there are any, to images (N, C, 28, 28)."""
 
 
 @dataclass(frozen=True)
@@ -26,8 +28,8 @@ class Format:
         files: What it is made of; the first one holds the weights.
         needs: Packages that using it needs; "dcgan_lightning" is this project, without what it depends on.
         write: Writes the files of a generator in inference mode into a folder.
-        read: Returns a function that makes images as the files say: (N, latent_dim) to (N, C, 28, 28).
-        example: Python code that makes 16 images, run in the folder; ``{latent_dim}`` is to be filled in.
+        read: Returns a function that makes images as the files say.
+        example: Python code that makes 16 images, run in the folder (see `example_code`).
     """
 
     files: Sequence[str]
@@ -50,24 +52,38 @@ def install_commands(needs: Sequence[str]) -> str:
     return "\n".join(lines)
 
 
-def largest_deviation(original: NoiseGenerator, copy: MakeImages, noise: Tensor) -> float:
+def example_code(name: str, generator: NoiseGenerator) -> str:
+    """Return Python code that makes 16 images with a format's files; with classes, of each class in turn."""
+    shape, classes = f"16, {generator.latent_dim}", generator.classes
+    return FORMATS[name].example.format(
+        network=type(generator).__name__,
+        shape=shape,
+        inputs=f"torch.randn({shape})" + (f", torch.arange(16) % {classes}" if classes else ""),
+        feeds='{"z": z' + (f', "labels": numpy.arange(16) % {classes}' if classes else "") + "}",
+    )
+
+
+def largest_deviation(original: NoiseGenerator, copy: MakeImages, *inputs: Tensor) -> float:
     """Return how far the pixels of two generators lie apart at most, in units of their range [-1, 1].
 
     Args:
         original: In inference mode.
         copy: Compared with it.
-        noise: (N, latent_dim).
+        *inputs: Noise (N, latent_dim), and classes (N,) if the generator knows any.
     """
     with torch.no_grad():
-        return float((copy(noise) - original(noise)).abs().max())
+        return float((copy(*inputs) - original(*inputs)).abs().max())
 
 
 def _tracing(generator: NoiseGenerator) -> dict[str, Any]:
     """Return what both exporters take: an example, and that any number of images may come."""
     batch = torch.export.Dim("batch", min=1)
+    args: list[Tensor] = [torch.zeros(_EXAMPLES, generator.latent_dim)]
+    if generator.classes:
+        args.append(torch.zeros(_EXAMPLES, dtype=torch.int64))
     return {
-        "args": (torch.zeros(_EXAMPLES, generator.latent_dim),),
-        "dynamic_shapes": {"z": {0: batch}},
+        "args": tuple(args),
+        "dynamic_shapes": {name: {0: batch} for name, _ in zip(_INPUTS, args, strict=False)},
     }
 
 
@@ -93,7 +109,7 @@ def _write_onnx(generator: NoiseGenerator, folder: Path) -> None:
     program = torch.onnx.export(
         generator,
         **_tracing(generator),
-        input_names=["z"],
+        input_names=_INPUTS[: 2 if generator.classes else 1],
         output_names=["images"],
         opset_version=ONNX_OPSET,
         dynamo=True,
@@ -119,21 +135,26 @@ def _read_onnx(folder: Path) -> MakeImages:
     session = onnxruntime.InferenceSession(
         folder / "generator.onnx", options, providers=["CPUExecutionProvider"]
     )
-    return lambda noise: torch.from_numpy(session.run(["images"], {"z": noise.numpy()})[0])
+
+    def make_images(*inputs: Tensor) -> Tensor:
+        feeds = {name: value.numpy() for name, value in zip(_INPUTS, inputs, strict=False)}
+        return torch.from_numpy(session.run(["images"], feeds)[0])
+
+    return make_images
 
 
 FORMATS = {
     "safetensors": Format(
         files=("model.safetensors", "config.json"),
         needs=("torch", "numpy", "safetensors", "dcgan_lightning"),
-        write=Generator.save_pretrained,
-        read=Generator.from_pretrained,
+        write=NoiseGenerator.save_pretrained,
+        read=NoiseGenerator.from_pretrained,
         example="""\
 import torch
-from dcgan_lightning.networks import Generator
+from dcgan_lightning.networks import {network}
 
-generator = Generator.from_pretrained(".")
-images = generator(torch.randn(16, {latent_dim})).detach().numpy()""",
+generator = {network}.from_pretrained(".")
+images = generator({inputs}).detach().numpy()""",
     ),
     "onnx": Format(
         files=("generator.onnx",),
@@ -144,8 +165,8 @@ images = generator(torch.randn(16, {latent_dim})).detach().numpy()""",
 import numpy, onnxruntime
 
 session = onnxruntime.InferenceSession("generator.onnx")
-z = numpy.random.standard_normal((16, {latent_dim})).astype("float32")
-images = session.run(["images"], {{"z": z}})[0]""",
+z = numpy.random.standard_normal(({shape})).astype("float32")
+images = session.run(["images"], {feeds})[0]""",
     ),
     "torch_export": Format(
         files=("generator.pt2",),
@@ -156,6 +177,6 @@ images = session.run(["images"], {{"z": z}})[0]""",
 import torch
 
 generator = torch.export.load("generator.pt2").module()
-images = generator(torch.randn(16, {latent_dim})).detach().numpy()""",
+images = generator({inputs}).detach().numpy()""",
     ),
 }

@@ -12,8 +12,10 @@ import dcgan_lightning
 from dcgan_lightning.config.nested import MISSING, look_up
 from dcgan_lightning.core.durations import format_count
 from dcgan_lightning.core.errors import RunFolderError
-from dcgan_lightning.inference.formats import FORMATS, install_commands
+from dcgan_lightning.inference.classes import class_names
+from dcgan_lightning.inference.formats import FORMATS, example_code, install_commands
 from dcgan_lightning.inference.pretrained import TrainedGenerator, run_folder
+from dcgan_lightning.networks import NoiseGenerator
 from dcgan_lightning.networks.summary import count_parameters
 from dcgan_lightning.runs.reading import read_evaluation
 
@@ -41,17 +43,21 @@ def model_card(
     weights = sum(weight.numel() for weight in generator.parameters())
     statistics = sum(count_parameters(generator)) - weights
     kind = "averaged over its training" if trained.averaged else "as its training left it"
+    labels = {
+        "input `labels`": f"(N,) int64, 0 to {generator.classes - 1}: {', '.join(class_names(trained))}"
+    }
     parts = [
         _front_matter(trained),
-        f"# DCGAN generator, {kind}",
+        f"# {_title(generator)}, {kind}",
         f"![16 images]({PICTURE_FILE})",
         f"It makes {_subject(trained)}: {_progress(trained)} with batches of "
-        f"{trained.settings.get('batch_size')} images, exported from `{_origin(trained.path)}`. The picture "
+        f"{_batch_size(trained)} images, exported from `{_origin(trained.path)}`. The picture "
         "shows the images 0 to 15 of seed 0.",
         _table(
             ("", ""),
             {
                 "input `z`": f"(N, {generator.latent_dim}) float32, N at least 1, standard normal",
+                **(labels if generator.classes else {}),
                 "output `images`": f"(N, {channels}, 28, 28) float32 in [-1, 1], -1 is black; "
                 "bytes: `round(images * 127.5 + 127.5)`",
                 "parameters": f"{weights:,} weights, {statistics:,} BatchNorm statistics",
@@ -69,7 +75,7 @@ def model_card(
         ),
     ]
     for name in deviations:
-        code = FORMATS[name].example.format(latent_dim=generator.latent_dim)
+        code = example_code(name, generator)
         install = install_commands(FORMATS[name].needs)
         parts.append(
             f"`{FORMATS[name].files[0]}`, 16 images:\n\n```bash\n{install}\n```\n\n```python\n{code}\n```"
@@ -132,6 +138,16 @@ def score_table(report: Mapping[str, Any]) -> str:
 
 def _number(value: Any) -> str:
     return f"{value:.4g}" if isinstance(value, (int, float)) else ""
+
+
+def _title(generator: NoiseGenerator) -> str:
+    return {"Generator": "DCGAN", "SNGANGenerator": "SNGAN"}.get(
+        type(generator).__name__, "GAN"
+    ) + " generator"
+
+
+def _batch_size(trained: TrainedGenerator) -> Any:
+    return trained.fingerprint.get("data.batch_size", trained.settings.get("batch_size"))
 
 
 def _is_of_fashion_mnist(trained: TrainedGenerator) -> bool:

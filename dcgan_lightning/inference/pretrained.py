@@ -13,10 +13,19 @@ from torch import Tensor, nn
 from dcgan_lightning.config.systems import model_rules
 from dcgan_lightning.core.errors import CheckpointError
 from dcgan_lightning.networks import NoiseGenerator, build_networks
+from dcgan_lightning.networks.noise_generator import CONFIG_FILE as EXPORT_FILE
+from dcgan_lightning.networks.noise_generator import WEIGHTS_FILE, read_config
 from dcgan_lightning.runs.checkpoints import newest_checkpoint, progress, read_checkpoint
+from dcgan_lightning.runs.forms import COUNT, FLAG, each, fields, plain
 from dcgan_lightning.runs.jobs import CONFIG_FILE
 
 log = logging.getLogger(__name__)
+
+SHIPPED = Path(__file__).with_name("fashion_mnist_sngan")  # a generator that comes with the package
+_ABOUT = fields(
+    {"epochs": COUNT, "iterations": COUNT, "averaged": FLAG}
+    | dict.fromkeys(("settings", "fingerprint"), each(dict, plain))
+)
 
 _FIRST_SYSTEM = "dcgan_lightning.systems.DCGAN"  # that of checkpoints which do not name theirs
 _AVERAGE = "AveragedGenerator"  # the key under which Lightning keeps the callback's state
@@ -73,7 +82,8 @@ def load_trained(path: Path | str, averaged: bool | None = None) -> TrainedGener
     """Read a trained generator.
 
     Args:
-        path: A checkpoint file or a run's folder (see `find_trained`).
+        path: A checkpoint file, a run's folder (see `find_trained`), the folder of an export, or "pretrained"
+            for the generator that comes with the package.
         averaged: True: the average over the training, False: the trained weights themselves, None: the
             average if the run kept one.
 
@@ -81,6 +91,9 @@ def load_trained(path: Path | str, averaged: bool | None = None) -> TrainedGener
         CheckpointError: There is no checkpoint, it is damaged, or it has no average although one was asked
             for.
     """
+    folder = SHIPPED if str(path) == "pretrained" else Path(path)
+    if (folder / WEIGHTS_FILE).is_file():
+        return _load_exported(folder)
     path = find_trained(path)
     checkpoint = read_checkpoint(path)
     settings: dict[str, Any] = checkpoint.get("hyper_parameters") or {}
@@ -120,6 +133,29 @@ def load_trained(path: Path | str, averaged: bool | None = None) -> TrainedGener
         dict(settings),
         dict(checkpoint["fingerprint"]),
     )
+
+
+def _load_exported(folder: Path) -> TrainedGenerator:
+    """Return an exported generator; one of older files tells nothing of its training."""
+    generator = NoiseGenerator.from_pretrained(folder).requires_grad_(False)
+    about: dict[str, Any] = {"epochs": 0, "iterations": 0, "averaged": False}
+    about |= {"settings": {}, "fingerprint": {}}
+    about |= {key: value for key, value in read_config(folder).items() if key in about}
+    if problem := _ABOUT(about, "config"):
+        raise CheckpointError(f"{folder / EXPORT_FILE} is damaged: {problem}; export it again")
+    about["settings"] = dict(about["settings"]) | {"image_channels": generator.image_channels}
+    return TrainedGenerator(generator, None, folder, **about)
+
+
+def describe(trained: TrainedGenerator) -> dict[str, Any]:
+    """Return what an export keeps of a generator's training."""
+    return {
+        "epochs": trained.epochs,
+        "iterations": trained.iterations,
+        "averaged": trained.averaged,
+        "settings": trained.settings,
+        "fingerprint": trained.fingerprint,
+    }
 
 
 def _weights_of(state: Mapping[str, Tensor], network: str) -> dict[str, Tensor]:

@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Self
 
@@ -50,21 +51,31 @@ class NoiseGenerator(nn.Module):
         """
         raise NotImplementedError
 
-    def save_pretrained(self, folder: Path | str) -> None:
+    def save_pretrained(
+        self, folder: Path | str, half: bool = False, about: Mapping[str, Any] | None = None
+    ) -> None:
         """Write ``config.json`` and ``model.safetensors``, for `from_pretrained`.
 
         Args:
             folder: Made if missing.
+            half: Round the weights to 16 bits, which halves the file.
+            about: Plain values to keep beside the arguments.
 
         Raises:
             MissingExtraError: The package safetensors is not installed.
             RunFolderError: The folder cannot be written.
         """
-        data: bytes = _safetensors().save(self.state_dict())
+        state = self.state_dict()
+        if half:
+            state = {
+                name: value.half() if value.is_floating_point() else value for name, value in state.items()
+            }
+        data: bytes = _safetensors().save(state)
         config = {
             "network": type(self).__name__,
             "generator": self.arguments,
             "sha256": hashlib.sha256(data).hexdigest(),
+            **(about or {}),
         }
         write_atomic(Path(folder) / WEIGHTS_FILE, data)
         write_atomic(Path(folder) / CONFIG_FILE, f"{json.dumps(config, indent=2)}\n".encode())
@@ -74,7 +85,8 @@ class NoiseGenerator(nn.Module):
         """Return an exported generator in inference mode, on the CPU.
 
         Args:
-            folder: Made by ``python -m dcgan_lightning.export`` or `save_pretrained`.
+            folder: Made by ``python -m dcgan_lightning.export`` or `save_pretrained`, of a generator of this
+                class; ``NoiseGenerator.from_pretrained`` takes all.
             **options: Arguments of the class that change nothing in the files, as ``fast_paths``.
 
         Raises:
@@ -83,15 +95,20 @@ class NoiseGenerator(nn.Module):
         """
         safetensors = _safetensors()
         try:
-            config = json.loads(read_file(Path(folder) / CONFIG_FILE))
+            config = read_config(folder)
             data = read_file(Path(folder) / WEIGHTS_FILE)
             if hashlib.sha256(data).hexdigest() != config["sha256"]:
                 raise ValueError(f"the checksum of {WEIGHTS_FILE} is another one")
-            if (name := config.get("network", cls.__name__)) != cls.__name__:
+            kinds = {kind.__name__: kind for kind in (cls, *cls.__subclasses__())}
+            if (name := config.get("network", "Generator")) not in kinds:
                 raise TypeError(f"it is of the class {name}, not {cls.__name__}")
             with torch.device("meta"):  # no weights yet: nothing is drawn, and no memory taken
-                generator = cls(**config["generator"], **options)
-            generator.load_state_dict(safetensors.load(data), assign=True)
+                generator = kinds[name](**config["generator"], **options)
+            weights = {
+                key: value.float() if value.dtype is torch.float16 else value
+                for key, value in safetensors.load(data).items()
+            }
+            generator.load_state_dict(weights, assign=True)
         except FileNotFoundError as error:
             raise CheckpointError(
                 f"{folder} holds no exported generator, {Path(error.filename).name} is missing; "
@@ -103,6 +120,18 @@ class NoiseGenerator(nn.Module):
                 f"the generator in {folder} cannot be used ({reason}); export it again"
             ) from error
         return generator.eval()
+
+
+def read_config(folder: Path | str) -> dict[str, Any]:
+    """Return what the ``config.json`` of an exported generator holds.
+
+    Raises:
+        OSError, ValueError, TypeError: It is missing or damaged.
+    """
+    config = json.loads(read_file(Path(folder) / CONFIG_FILE))
+    if not isinstance(config, dict):
+        raise TypeError(f"{CONFIG_FILE} must hold a dictionary")
+    return config
 
 
 def _safetensors() -> Any:

@@ -13,7 +13,13 @@ import torch
 
 from dcgan_lightning.config.commands import EXPORT_FORMATS
 from dcgan_lightning.export import PACKAGES
-from dcgan_lightning.inference.formats import FORMATS, ONNX_OPSET, install_commands, largest_deviation
+from dcgan_lightning.inference.formats import (
+    FORMATS,
+    ONNX_OPSET,
+    example_code,
+    install_commands,
+    largest_deviation,
+)
 from dcgan_lightning.networks import Generator
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -99,7 +105,7 @@ def test_the_examples_run_where_little_is_installed(
     code = WITHOUT.format(blocked)
     for name in names:
         FORMATS[name].write(generator, tmp_path)
-        code += f"{FORMATS[name].example.format(latent_dim=6)}\nprint(images.shape, images.dtype)\n"
+        code += f"{example_code(name, Generator(6, (8, 6, 4)))}\nprint(images.shape, images.dtype)\n"
     code += "import numpy\nz = numpy.linspace(-2, 2, 18, dtype='float32').reshape(3, 6)\n"
     code += (
         "numpy.save('images.npy', session.run(None, {'z': z})[0])\n"
@@ -147,7 +153,7 @@ def test_what_the_card_installs_is_enough_for_its_example(tmp_path: Path, name: 
     ]
     assert {"pytorch_lightning", "hydra", "torchvision", "matplotlib", "PIL"} < {*blocked}
     FORMATS[name].write(make_generator(), tmp_path)
-    code = WITHOUT.format(tuple(blocked)) + FORMATS[name].example.format(latent_dim=6)
+    code = WITHOUT.format(tuple(blocked)) + example_code(name, Generator(6, (8, 6, 4)))
     result = subprocess.run(
         [sys.executable, "-c", f"{code}\nprint(images.shape)"],
         cwd=tmp_path,
