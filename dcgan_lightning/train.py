@@ -4,30 +4,21 @@ import contextlib
 import logging
 import os
 import time
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import hydra
 from hydra.core.hydra_config import HydraConfig
 from hydra.types import RunMode
-from omegaconf import DictConfig, OmegaConf
+from omegaconf import DictConfig
 
 from dcgan_lightning.cli import refuse, run_command, work_where_typed
-from dcgan_lightning.config.build import CONF_DIR, build, plain
-from dcgan_lightning.config.data import iterations_of_epoch
-from dcgan_lightning.config.hydra_files import accept, written_by_hydra
-from dcgan_lightning.config.parts import monitor_problem
-from dcgan_lightning.config.validate import check_packages, check_sizes, validate
-from dcgan_lightning.core.devices import (
-    card_of_job,
-    check_processes,
-    choose_accelerator,
-    describe_environment,
-    set_tf32,
-    set_threads,
-    threads_of_job,
-)
+from dcgan_lightning.config.build import CONF_DIR, plain
+from dcgan_lightning.config.hydra_files import written_by_hydra
+from dcgan_lightning.config.validate import check_packages, validate
+from dcgan_lightning.core.devices import describe_environment
 from dcgan_lightning.core.errors import (
     CollapsedError,
     ConfigError,
@@ -36,39 +27,34 @@ from dcgan_lightning.core.errors import (
     MemoryLackError,
     is_out_of_memory,
 )
-from dcgan_lightning.core.files import write_atomic
 from dcgan_lightning.core.locks import locked
-from dcgan_lightning.core.memory import keep_freed_memory
-from dcgan_lightning.core.processes import end_with_parent, ending_with_sweep, is_first_process
-from dcgan_lightning.core.temporaries import remove_leftovers
+from dcgan_lightning.core.processes import ending_with_sweep, is_first_process
 from dcgan_lightning.runs.jobs import JobRecord, begin_job
 from dcgan_lightning.sweeps.end import is_in_sweeps_process, summarized
 from dcgan_lightning.sweeps.job import Outcome, forgetting_locals, note_job
-from dcgan_lightning.training.closing import describe_end, describe_score, next_steps
-from dcgan_lightning.training.fingerprint import default_settings, fingerprint
-from dcgan_lightning.training.printed_commands import continue_command
-from dcgan_lightning.training.resume import (
-    CONFIG_FILE,
-    check_folder,
-    check_resumable,
-    find_checkpoint,
-    keeps_checkpoints,
-    take_over,
+from dcgan_lightning.training.closing import describe_end, describe_score, how_to_go_on, next_steps
+from dcgan_lightning.training.fingerprint import fingerprint
+from dcgan_lightning.training.resume import CONFIG_FILE, check_folder, find_checkpoint, keeps_checkpoints
+from dcgan_lightning.training.session import (
+    Start,
+    build_system,
+    load_data,
+    prepare_machine,
+    prepare_trainer,
+    read_start,
+    run_loop,
 )
-from dcgan_lightning.training.start import starting
 
 if TYPE_CHECKING:  # PyTorch takes seconds to import, and a refusal needs none of it
     import pytorch_lightning as pl
 
+    from dcgan_lightning.callbacks import GracefulStop
     from dcgan_lightning.systems import System
 
 log = logging.getLogger("dcgan_lightning.train")  # __name__ is "__main__" when run as a command
 
 # Their jobs run on this machine and would outlive the sweep.
 _LOCAL_LAUNCHERS = ("JoblibLauncher", "LocalLauncher")
-
-
-NO_CHECKPOINTS = "without callbacks.checkpoint no checkpoint is kept: this run cannot be continued or used"
 
 
 @dataclass(frozen=True)
@@ -134,82 +120,26 @@ def train(cfg: DictConfig) -> RunResult:
 
 def _train(cfg: DictConfig, folder: Path, ckpt_path: Path | None) -> RunResult:
     started = time.monotonic()
-    if not is_first_process():
-        end_with_parent()
-    is_sweep = HydraConfig.initialized() and HydraConfig.get().mode == RunMode.MULTIRUN
-    processes = check_processes(plain(cfg.trainer), is_sweep)
-    accelerator = choose_accelerator(cfg.trainer.accelerator)
-    card = card_of_job(plain(cfg.trainer), accelerator, int(HydraConfig.get().job.num)) if is_sweep else None
-    threads = cfg.threads or (threads_of_job(HydraConfig.get().launcher) if is_sweep else None)
-    set_threads(threads, accelerator, processes // int(cfg.trainer.get("num_nodes", 1)))
-    set_tf32(cfg.tf32)
-    keep_freed_memory()
-    settings, environment = fingerprint(cfg, processes), describe_environment(accelerator)
-    from dcgan_lightning.runs.checkpoints import iterations_so_far, read_checkpoint
-    from dcgan_lightning.runs.compatibility import (
-        check_callbacks,
-        check_fits,
-        check_optimizers,
-        check_position,
-    )
-
-    checkpoint: dict[str, Any] = {}
-    is_finished = False
-    if ckpt_path is not None:
-        checkpoint = read_checkpoint(ckpt_path)
-        is_finished = check_resumable(
-            checkpoint, ckpt_path, settings, environment, cfg.trainer.max_epochs, default_settings(cfg)
-        )
+    machine = prepare_machine(cfg)
+    settings, environment = fingerprint(cfg, machine.processes), describe_environment(machine.accelerator)
+    start = read_start(cfg, ckpt_path, settings, environment)
     from dcgan_lightning.callbacks import GracefulStop
-    from dcgan_lightning.callbacks.logs import continue_tables
-    from dcgan_lightning.callbacks.scores import find_scores
     from dcgan_lightning.training.checkpoint_io import AtomicCheckpointIO
-    from dcgan_lightning.training.loop import build_trainer, fit
 
-    checkpoint_io = AtomicCheckpointIO(settings, environment, folder)
-    system = build(cfg.model)
-    if problem := monitor_problem(plain(cfg), [figure.name for figure in system.figures]):
-        raise ConfigError(problem)
-    if ckpt_path is not None:
-        check_fits(checkpoint, system, ckpt_path)
-        check_optimizers(checkpoint, system.configure_optimizers(), ckpt_path)
-    datamodule = build(cfg.data)
-    datamodule.prepare_data()
-    datamodule.setup()
-    check_sizes(plain(cfg), len(datamodule.images), processes)
-    system.check_data(datamodule.labels)
-    if ckpt_path is not None:
-        limit = cfg.trainer.limit_train_batches
-        per_epoch = iterations_of_epoch(len(datamodule.images), cfg.data.batch_size, limit)
-        check_position(checkpoint, per_epoch, ckpt_path)
-    stop = GracefulStop()
-    iterations = iterations_so_far(checkpoint) if checkpoint else 0
-    trainer = build_trainer(
-        cfg,
-        accelerator,
-        processes,
-        stop,
-        checkpoint_io,
-        log_figures=not is_finished,
-        is_sweep=is_sweep,
-        card=card,
-        iteration=iterations,
-    )
-    if ckpt_path is not None:
-        callbacks = trainer.callbacks  # type: ignore[attr-defined]
-        check_callbacks(checkpoint, callbacks, system, ckpt_path)
-    done = trainer.fit_loop.epoch_loop.batch_progress.total
+    stop, checkpoint_io = GracefulStop(), AtomicCheckpointIO(settings, environment, folder)
+    system = build_system(cfg, start)
+    datamodule = load_data(cfg, machine.processes, system, start)
+    trainer = prepare_trainer(cfg, machine, system, start, stop, checkpoint_io)
+    with _reporting(cfg, folder, stop):
+        run_loop(cfg, trainer, system, datamodule, start, stop)
+    return _result(folder, trainer, system, start, stop, time.monotonic() - started)
+
+
+@contextlib.contextmanager
+def _reporting(cfg: DictConfig, folder: Path, stop: "GracefulStop") -> Iterator[None]:
+    """Write the report after the block, unless it was ended before an iteration, or by a fault."""
     try:
-        with starting(plain(cfg), folder, lambda: done.completed > iterations):
-            if is_first_process():
-                if ckpt_path is not None and trainer.checkpoint_callbacks:
-                    take_over(ckpt_path, folder)
-                continue_tables(trainer.loggers, folder, iterations)
-                describe_run(cfg, folder, trainer, system, datamodule.source)
-                log.info("%s", describe_iteration(cfg, len(datamodule.images), processes))
-                if not keeps_checkpoints(cfg.callbacks):
-                    log.warning(NO_CHECKPOINTS)
-            fit(trainer, system, datamodule, ckpt_path, stop)
+        yield
     except (KeyboardInterrupt, SystemExit):
         if stop.is_graceful:
             _try_to_report(cfg, folder)
@@ -218,19 +148,6 @@ def _train(cfg: DictConfig, folder: Path, ckpt_path: Path | None) -> RunResult:
         _try_to_report(cfg, folder)  # such a run in particular is one to look at
         raise
     _try_to_report(cfg, folder)
-    scores = find_scores(trainer)
-    best = scores.best if scores else None
-    return RunResult(
-        folder=folder,
-        epochs=trainer.current_epoch,
-        seconds=time.monotonic() - started,
-        metrics={name: float(value) for name, value in trainer.callback_metrics.items()},
-        score=best.value if best else None,
-        score_epoch=best.epoch if best else None,
-        system=system,
-        has_trained=not is_finished,
-        iterations=stop.iterations,
-    )
 
 
 def _try_to_report(cfg: DictConfig, folder: Path) -> None:
@@ -245,44 +162,25 @@ def _try_to_report(cfg: DictConfig, folder: Path) -> None:
         log.warning("the report was not written: %s", " ".join(str(error).split()))
 
 
-def describe_run(cfg: DictConfig, folder: Path, trainer: "pl.Trainer", system: "System", source: str) -> None:
-    """Keep settings and networks in the run's folder, and say what starts."""
-    import torch
+def _result(
+    folder: Path, trainer: "pl.Trainer", system: "System", start: Start, stop: "GracefulStop", seconds: float
+) -> RunResult:
+    """Return what this session leaves in memory."""
+    from dcgan_lightning.callbacks.scores import find_scores
 
-    from dcgan_lightning.networks.summary import summarize
-
-    networks = "\n\n".join(
-        summarize(getattr(system, name), *example) for name, example in system.examples().items()
+    scores = find_scores(trainer)
+    best = scores.best if scores else None
+    return RunResult(
+        folder=folder,
+        epochs=trainer.current_epoch,
+        seconds=seconds,
+        metrics={name: float(value) for name, value in trainer.callback_metrics.items()},
+        score=best.value if best else None,
+        score_epoch=best.epoch if best else None,
+        system=system,
+        has_trained=not start.is_finished,
+        iterations=stop.iterations,
     )
-    accept()
-    write_atomic(folder / CONFIG_FILE, OmegaConf.to_yaml(cfg, resolve=True).encode())
-    write_atomic(folder / "networks.txt", f"{networks}\n".encode())
-    for part in [folder, *folder.iterdir()]:
-        if part.is_dir() and not part.is_symlink():
-            remove_leftovers(part)
-    device = trainer.strategy.root_device
-    name = (
-        torch.cuda.get_device_name(device) if device.type == "cuda" else f"{torch.get_num_threads()} threads"
-    )
-    team = f" in {trainer.world_size} processes" if trainer.world_size > 1 else ""
-    log.info("%s\n\ntraining on %s (%s)%s, %s, into %s", networks, device.type, name, team, source, folder)
-
-
-def describe_iteration(cfg: DictConfig, count: int, processes: int) -> str:
-    """Return what an iteration and an epoch are, over all processes, in one line.
-
-    Args:
-        cfg: The composed configuration.
-        count: Number of training images.
-        processes: How many train together.
-    """
-    batch_size, limit = cfg.data.batch_size, cfg.trainer.limit_train_batches
-    iterations = iterations_of_epoch(count, batch_size, limit)
-    share = f", {batch_size // processes} in each of {processes} processes" if processes > 1 else ""
-    rates = {name.removesuffix("_lr"): rate for name, rate in cfg.model.items() if name.endswith("_lr")}
-    named = ", ".join(f"{name} {rate:g}" for name, rate in rates.items())
-    learning = f"; learning rates: {named}" if rates else ""
-    return f"iteration: {batch_size} images{share}; epoch: {iterations} iterations{learning}"
 
 
 @hydra.main(version_base="1.3", config_path=CONF_DIR, config_name="train")
@@ -316,49 +214,24 @@ def _command(cfg: DictConfig) -> float | None:
         raise  # the other jobs go on
     except (KeyboardInterrupt, SystemExit):
         if not is_sweep and (folder / CONFIG_FILE).is_file():
-            log.info("\n%s", _how_to_go_on("go on", cfg, cfg.trainer.max_epochs))
+            log.info("\n%s", how_to_go_on("go on", cfg, cfg.trainer.max_epochs))
         raise
 
-    log.info("\n%s", describe_end(result.epochs, result.seconds, result.has_trained, result.iterations))
-    if result.score is not None and result.score_epoch is not None:
-        log.info("%s", describe_score(result.score, result.score_epoch))
-    log.info("everything is in %s", folder)
-    if not is_sweep:
-        for line in next_steps(folder, keeps_checkpoints(cfg.callbacks)):
-            log.info("%s", line)
-    what, epochs = ("go on", 0) if result.iterations else ("train on", 10)
-    log.info("%s", _how_to_go_on(what, cfg, cfg.trainer.max_epochs + epochs))
+    _log_end(cfg, result, is_sweep)
     return outcome.objective
 
 
-def _how_to_go_on(what: str, cfg: DictConfig, max_epochs: int) -> str:
-    """Return a line with the command that goes on with this run, or why there is none."""
-    if not keeps_checkpoints(cfg.callbacks):
-        return NO_CHECKPOINTS
-    hydra_cfg: Any = HydraConfig.get()
-    arguments = continue_command(
-        Path(hydra_cfg.runtime.output_dir),
-        [*hydra_cfg.overrides.hydra, *hydra_cfg.overrides.task],
-        max_epochs,
-        _options(hydra_cfg),
-        plain(hydra_cfg.run, resolve=False)["dir"],
-        hydra_cfg.runtime.cwd,
-    )
-    return f"{what} with: {arguments}"
-
-
-def _options(hydra_cfg: Any) -> list[str]:
-    """Return the options of the command line that say which configuration files are read."""
-    paths = {
-        source.provider: f"{source.schema}://{source.path}" for source in hydra_cfg.runtime.config_sources
-    }
-    options = {
-        "--config-path": paths["main"].removeprefix("file://"),
-        "--config-name": hydra_cfg.job.config_name,
-        "--config-dir": paths.get("command-line", "").removeprefix("file://"),
-    }
-    usual = {"--config-path": CONF_DIR, "--config-name": "train", "--config-dir": ""}
-    return [f"{name}={value}" for name, value in options.items() if value != usual[name]]
+def _log_end(cfg: DictConfig, result: RunResult, is_sweep: bool) -> None:
+    """Log what was trained, where it is and what can be done with it."""
+    log.info("\n%s", describe_end(result.epochs, result.seconds, result.has_trained, result.iterations))
+    if result.score is not None and result.score_epoch is not None:
+        log.info("%s", describe_score(result.score, result.score_epoch))
+    log.info("everything is in %s", result.folder)
+    if not is_sweep:
+        for line in next_steps(result.folder, keeps_checkpoints(cfg.callbacks)):
+            log.info("%s", line)
+    what, epochs = ("go on", 0) if result.iterations else ("train on", 10)
+    log.info("%s", how_to_go_on(what, cfg, cfg.trainer.max_epochs + epochs))
 
 
 def _begin(cfg: DictConfig, sweep: Path, folder: Path) -> JobRecord:

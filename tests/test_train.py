@@ -10,8 +10,9 @@ from dcgan_lightning.callbacks import TrackedFiles
 from dcgan_lightning.core.errors import CollapsedError
 from dcgan_lightning.pictures import decode_png
 from dcgan_lightning.systems import DCGAN
-from dcgan_lightning.train import describe_iteration, train
+from dcgan_lightning.train import train
 from dcgan_lightning.training.closing import describe_end
+from dcgan_lightning.training.opening import describe_iteration
 
 
 def test_result(compose_cfg: Compose, tmp_path: Path) -> None:

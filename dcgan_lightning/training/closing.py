@@ -2,9 +2,18 @@
 
 import os
 from pathlib import Path
+from typing import Any
 
+from hydra.core.hydra_config import HydraConfig
+from omegaconf import DictConfig
+
+from dcgan_lightning.config.build import CONF_DIR, plain
 from dcgan_lightning.core.durations import format_count, format_duration
 from dcgan_lightning.core.shell import command, override
+from dcgan_lightning.training.printed_commands import continue_command
+from dcgan_lightning.training.resume import keeps_checkpoints
+
+NO_CHECKPOINTS = "without callbacks.checkpoint no checkpoint is kept: this run cannot be continued or used"
 
 
 def describe_end(epochs: int, seconds: float, has_trained: bool, iterations: int = 0) -> str:
@@ -43,3 +52,33 @@ def next_steps(folder: Path, keeps_checkpoints: bool) -> list[str]:
     if keeps_checkpoints:
         lines.append(f"make images with: {command('generate', [override('ckpt_path', shown)])}")
     return lines
+
+
+def how_to_go_on(what: str, cfg: DictConfig, max_epochs: int) -> str:
+    """Return a line with the command that goes on with this run, or why there is none."""
+    if not keeps_checkpoints(cfg.callbacks):
+        return NO_CHECKPOINTS
+    hydra_cfg: Any = HydraConfig.get()
+    arguments = continue_command(
+        Path(hydra_cfg.runtime.output_dir),
+        [*hydra_cfg.overrides.hydra, *hydra_cfg.overrides.task],
+        max_epochs,
+        _options(hydra_cfg),
+        plain(hydra_cfg.run, resolve=False)["dir"],
+        hydra_cfg.runtime.cwd,
+    )
+    return f"{what} with: {arguments}"
+
+
+def _options(hydra_cfg: Any) -> list[str]:
+    """Return the options of the command line that say which configuration files are read."""
+    paths = {
+        source.provider: f"{source.schema}://{source.path}" for source in hydra_cfg.runtime.config_sources
+    }
+    options = {
+        "--config-path": paths["main"].removeprefix("file://"),
+        "--config-name": hydra_cfg.job.config_name,
+        "--config-dir": paths.get("command-line", "").removeprefix("file://"),
+    }
+    usual = {"--config-path": CONF_DIR, "--config-name": "train", "--config-dir": ""}
+    return [f"{name}={value}" for name, value in options.items() if value != usual[name]]

@@ -1,0 +1,73 @@
+"""What a run keeps and says of itself at its start: settings, networks, what an iteration is."""
+
+import logging
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from omegaconf import DictConfig, OmegaConf
+
+from dcgan_lightning.config.data import iterations_of_epoch
+from dcgan_lightning.config.hydra_files import accept
+from dcgan_lightning.core.files import write_atomic
+from dcgan_lightning.core.temporaries import remove_leftovers
+from dcgan_lightning.runs.jobs import CONFIG_FILE
+from dcgan_lightning.training.closing import NO_CHECKPOINTS
+from dcgan_lightning.training.resume import keeps_checkpoints
+
+if TYPE_CHECKING:
+    import pytorch_lightning as pl
+
+    from dcgan_lightning.systems import System
+
+log = logging.getLogger(__name__)
+
+
+def write_description(cfg: DictConfig, folder: Path, system: "System") -> str:
+    """Keep settings and networks in the run's folder, and return the tables of the networks' layers."""
+    from dcgan_lightning.networks.summary import summarize
+
+    networks = "\n\n".join(
+        summarize(getattr(system, name), *example) for name, example in system.examples().items()
+    )
+    accept()
+    write_atomic(folder / CONFIG_FILE, OmegaConf.to_yaml(cfg, resolve=True).encode())
+    write_atomic(folder / "networks.txt", f"{networks}\n".encode())
+    for part in [folder, *folder.iterdir()]:
+        if part.is_dir() and not part.is_symlink():
+            remove_leftovers(part)
+    return networks
+
+
+def describe_opening(
+    cfg: DictConfig, folder: Path, trainer: "pl.Trainer", networks: str, datamodule: Any
+) -> None:
+    """Log what starts: networks, device, data, iterations, and whether no checkpoints are kept."""
+    import torch
+
+    device = trainer.strategy.root_device
+    name = (
+        torch.cuda.get_device_name(device) if device.type == "cuda" else f"{torch.get_num_threads()} threads"
+    )
+    team = f" in {trainer.world_size} processes" if trainer.world_size > 1 else ""
+    where = f"training on {device.type} ({name}){team}, {datamodule.source}, into {folder}"
+    log.info("%s\n\n%s", networks, where)
+    log.info("%s", describe_iteration(cfg, len(datamodule.images), trainer.world_size))
+    if not keeps_checkpoints(cfg.callbacks):
+        log.warning(NO_CHECKPOINTS)
+
+
+def describe_iteration(cfg: DictConfig, count: int, processes: int) -> str:
+    """Return what an iteration and an epoch are, over all processes, in one line.
+
+    Args:
+        cfg: The composed configuration.
+        count: Number of training images.
+        processes: How many train together.
+    """
+    batch_size, limit = cfg.data.batch_size, cfg.trainer.limit_train_batches
+    iterations = iterations_of_epoch(count, batch_size, limit)
+    share = f", {batch_size // processes} in each of {processes} processes" if processes > 1 else ""
+    rates = {name.removesuffix("_lr"): rate for name, rate in cfg.model.items() if name.endswith("_lr")}
+    named = ", ".join(f"{name} {rate:g}" for name, rate in rates.items())
+    learning = f"; learning rates: {named}" if rates else ""
+    return f"iteration: {batch_size} images{share}; epoch: {iterations} iterations{learning}"
