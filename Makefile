@@ -8,7 +8,7 @@ BIN := $(VENV)/bin
 INSTALLED := $(VENV)/.installed
 
 .DEFAULT_GOAL := help
-.PHONY: help setup data train first-look smoke evaluate anchors test lowest browser reliability parity bench bench-growth lint format lock clean
+.PHONY: help setup data train first-look best images smoke evaluate anchors test lowest browser reliability parity bench bench-growth lint format lock clean
 
 help: ## Show this list
 	@echo 'Usage: make TARGET [ARGS="key=value ..."]'
@@ -26,13 +26,19 @@ data: $(INSTALLED) ## Find or fetch Fashion-MNIST, verify and describe it
 	$(BIN)/python -m dcgan_lightning.data $(ARGS)
 
 # Memory: see dcgan_lightning/core/memory.py
-train first-look smoke evaluate anchors: export GLIBC_TUNABLES ?= glibc.malloc.tcache_count=0
+train first-look best smoke evaluate anchors: export GLIBC_TUNABLES ?= glibc.malloc.tcache_count=0
 
 train: $(INSTALLED) ## Train on the best device there is; outputs/<run_name>/ holds everything
 	$(BIN)/python -m dcgan_lightning.train $(ARGS)
 
 first-look: $(INSTALLED) ## Good pictures in minutes, also without a GPU
 	$(BIN)/python -m dcgan_lightning.train experiment=first_look $(ARGS)
+
+best: $(INSTALLED) ## The best pictures here, in about an hour and a half
+	$(BIN)/python -m dcgan_lightning.train experiment=best $(ARGS)
+
+images: $(INSTALLED) ## Images of every class from the generator that comes with the package, in seconds
+	$(BIN)/python -m dcgan_lightning.generate ckpt_path=pretrained mode=atlas $(ARGS)
 
 smoke: $(INSTALLED) ## A run of seconds on made-up data
 	$(BIN)/python -m dcgan_lightning.train experiment=smoke $(ARGS)
