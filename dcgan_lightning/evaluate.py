@@ -10,11 +10,9 @@ from typing import TYPE_CHECKING, Any
 import hydra
 from omegaconf import DictConfig
 
-import dcgan_lightning
 from dcgan_lightning.cli import refuse, run_command, work_where_typed
 from dcgan_lightning.config.build import CONF_DIR, build
 from dcgan_lightning.config.validate import check_command
-from dcgan_lightning.core.durations import format_count
 from dcgan_lightning.core.errors import ConfigError, DCGANError, ScoreError
 from dcgan_lightning.core.files import write_atomic
 from dcgan_lightning.core.heartbeat import show_progress
@@ -22,6 +20,7 @@ from dcgan_lightning.core.heartbeat import show_progress
 if TYPE_CHECKING:  # PyTorch takes seconds to import, and a refusal needs none of it
     from torch import Tensor
 
+    from dcgan_lightning.config.commands import Metric
     from dcgan_lightning.data import InMemoryDataModule
     from dcgan_lightning.evaluation import FeatureNetwork, RealImages
     from dcgan_lightning.inference.pretrained import TrainedGenerator
@@ -46,13 +45,13 @@ def evaluate(cfg: DictConfig) -> dict[str, Any]:
     if cfg.ckpt_path is None:
         raise ConfigError("ckpt_path is missing; give a run's folder or a checkpoint: ckpt_path=outputs/...")
 
-    import torch
-
-    from dcgan_lightning.evaluation import score_images, shipped_anchors
-    from dcgan_lightning.evaluation.report import summarize
-    from dcgan_lightning.evaluation.scores import check_count
+    from dcgan_lightning.evaluation import shipped_anchors
+    from dcgan_lightning.evaluation.report import format_report, summarize
+    from dcgan_lightning.evaluation.scores import check_count, choose_metrics
     from dcgan_lightning.inference.pretrained import load_trained, warn_of_other_images
-    from dcgan_lightning.inference.selection import Choice, draw_blocks
+    from dcgan_lightning.networks.sampling import sample_labels
+    from dcgan_lightning.systems.classification import check_trainable
+    from dcgan_lightning.training.loop import quieten_lightning
 
     trained = load_trained(cfg.ckpt_path, None if cfg.averaged == "auto" else cfg.averaged)
     network = _load_features(cfg)
@@ -63,17 +62,16 @@ def evaluate(cfg: DictConfig) -> dict[str, Any]:
     datamodule = build(cfg.data)
     real = real_images(datamodule)
     trained.generator.to(network.device)
-    choice = Choice(truncation=cfg.truncation, keep=cfg.keep)
-    runs = []
-    for seed in cfg.seeds:
-        started = time.monotonic()
-        with show_progress(f"sampling seed {seed}") as work:
-            work.note = f"making {cfg.count:,} images"
-            images = torch.cat(list(draw_blocks(trained, choice, cfg.count, seed)))
-            runs.append(score_images(images, real, network, values["metrics"], work.set_note))
-        log.info("sampling seed %d: scored in %.0f s", seed, time.monotonic() - started)
-        if len(runs) == 1:
-            first_images = images
+    labels = sample_labels(trained.generator.classes, cfg.count)  # the classes take turns
+    metrics, left_out = choose_metrics(values["metrics"], labels, real, network)
+    for line in left_out:
+        log.info("%s", line)
+    if cfg.train_on_generated:
+        check_trainable(labels, real)
+        quieten_lightning(show_profile=False)
+    runs, first_images = _score_seeds(cfg, trained, labels, real, network, metrics)
+    of_real = {} if labels is None else _score_real(labels, real, network, metrics, cfg)
+    anchors = shipped_anchors(network) if _is_verified(datamodule) else None
     report = {
         **_describe(trained, network, datamodule.source),
         "truncation": cfg.truncation,
@@ -81,20 +79,52 @@ def evaluate(cfg: DictConfig) -> dict[str, Any]:
         "count": cfg.count,
         "seeds": values["seeds"],
         **summarize(runs),
+        "real_images": of_real,
         "runs": runs,
-        "anchors": shipped_anchors(network) if _is_verified(datamodule) else None,
+        "anchors": anchors and {**anchors, "real": anchors["real"] | of_real},
     }
-    _tell(report, network)
+    log.info("\n%s", format_report(report, network.label))
     _write(report, _target(trained, cfg), first_images, real)
     return report
 
 
+def _score_seeds(
+    cfg: DictConfig,
+    trained: "TrainedGenerator",
+    labels: "Tensor | None",
+    real: "RealImages",
+    network: "FeatureNetwork",
+    metrics: "list[Metric]",
+) -> tuple[list[dict[str, Any]], "Tensor"]:
+    """Return the scores of each sampling seed, and the images of the first one."""
+    import torch
+
+    from dcgan_lightning.evaluation import score_images
+    from dcgan_lightning.inference.selection import Choice, draw_blocks
+    from dcgan_lightning.systems.classification import classification_accuracy_score
+
+    choice = Choice(truncation=cfg.truncation, keep=cfg.keep)
+    runs, first_images = [], torch.empty(0)
+    for seed in cfg.seeds:
+        started = time.monotonic()
+        with show_progress(f"sampling seed {seed}") as work:
+            work.note = f"making {cfg.count:,} images"
+            images = torch.cat(list(draw_blocks(trained, choice, cfg.count, seed)))
+            runs.append(score_images(images, real, network, metrics, work.set_note, labels))
+            if cfg.train_on_generated:
+                work.note = "training a classifier on the images"
+                runs[-1] |= classification_accuracy_score(images, labels, real)
+        log.info("sampling seed %d: scored in %.0f s", seed, time.monotonic() - started)
+        if len(runs) == 1:
+            first_images = images
+    return runs, first_images
+
+
 def real_images(datamodule: "InMemoryDataModule | None" = None) -> "RealImages":
-    """Return the test images of a data set as reference, with the training images.
+    """Return the test images of a data set as reference, with the training images, and their classes.
 
     Args:
-        datamodule: The data set; Fashion-MNIST if not given, whose labels are returned too (the scores of a
-            generator need none).
+        datamodule: The data set; Fashion-MNIST if not given.
 
     Raises:
         DataError: The images are unavailable, or the data set has no test images.
@@ -105,12 +135,32 @@ def real_images(datamodule: "InMemoryDataModule | None" = None) -> "RealImages":
 
     datamodule = datamodule or FashionMNISTDataModule()
     datamodule.prepare_data()
-    labels = datamodule.load_split("train")[1] if _is_verified(datamodule) else None
-    return RealImages(datamodule.load_images("test"), datamodule.load_images("train"), labels)
+    return RealImages(
+        datamodule.load_images("test"),
+        datamodule.load_images("train"),
+        datamodule.load_labels("train"),
+        datamodule.load_labels("test"),
+        has_garments=_is_verified(datamodule),
+    )
+
+
+def _score_real(
+    labels: "Tensor", real: "RealImages", network: "FeatureNetwork", metrics: "list[Metric]", cfg: DictConfig
+) -> dict[str, Any]:
+    """Return what real images reach in the scores of classes: ceilings and floor."""
+    from dcgan_lightning.evaluation.scores import score_real_images
+    from dcgan_lightning.systems.classification import classification_accuracy_score
+
+    with show_progress("scoring real images") as work:
+        scores = score_real_images(labels, real, network, metrics)
+        if cfg.train_on_generated and (alike := real.like(labels)) is not None:
+            work.note = "training a classifier on them"
+            scores |= classification_accuracy_score(alike, labels, real)
+    return scores
 
 
 def check_anchors(cfg: DictConfig) -> dict[str, Any]:
-    """Compute the classifier's accuracy and the anchors anew, and compare them with the shipped ones.
+    """Compute the classifiers' accuracies and the anchors anew, and compare them with the shipped ones.
 
     Args:
         cfg: The composed configuration; ``paths.output_dir`` is where ``anchors.json`` goes: the shipped file
@@ -128,25 +178,21 @@ def check_anchors(cfg: DictConfig) -> dict[str, Any]:
         raise ConfigError("anchors=true needs Fashion-MNIST itself: data=fashion_mnist data.verify=true")
 
     from dcgan_lightning.evaluation.fashion_mnist.anchors import (
-        ANCHORS_FILE,
         check_deviations,
         compute_anchors,
+        measure_accuracies,
         shipped_anchors,
-    )
-    from dcgan_lightning.evaluation.fashion_mnist.classifier import (
-        accuracy,
-        describe_weights,
-        load_classifier,
+        write_anchors,
     )
     from dcgan_lightning.evaluation.report import format_comparison
 
     network = _load_features(cfg)
     shipped = shipped_anchors(network)
     real = real_images(datamodule)
-    with show_progress("testing the classifier"):
-        found = accuracy(load_classifier(), *datamodule.load_split("test"))
-    known = float(describe_weights()["test_accuracy"])
-    log.info("classifier: test accuracy %.2f %% (shipped: %.2f %%)", 100 * found, 100 * known)
+    with show_progress("testing the classifiers"):
+        accuracies = measure_accuracies(*datamodule.load_split("test"))
+    for name, (found, known) in accuracies.items():
+        log.info("%s: test accuracy %.2f %% (shipped: %.2f %%)", name, 100 * found, 100 * known)
     with show_progress("scoring the anchors") as work:
 
         def report(name: str) -> None:
@@ -155,20 +201,12 @@ def check_anchors(cfg: DictConfig) -> dict[str, Any]:
 
         anchors = compute_anchors(real, network, report=report)
     log.info("\n%s\n", format_comparison(anchors, shipped))
-    content = json.loads(ANCHORS_FILE.read_text(encoding="utf-8"))
-    content["features"][network.name] = {
-        "digest": network.digest,
-        "versions": _versions(),
-        "anchors": anchors,
-    }
-    kind = "" if network.name == "classifier" else f"_{network.name}"
-    path = Path(cfg.paths.output_dir) / f"{ANCHORS_FILE.stem}{kind}{ANCHORS_FILE.suffix}"
-    write_atomic(path, f"{json.dumps(content, indent=1)}\n".encode())
+    content, path = write_anchors(anchors, network, Path(cfg.paths.output_dir))
     log.info("written to %s", path)
     if shipped is None:
         log.info("the package ships no anchors for %s: nothing was compared", network.label)
     else:
-        check_deviations(anchors, shipped, found, known)
+        check_deviations(anchors, shipped, accuracies)
         log.info("all agree with the shipped ones")
     return content
 
@@ -191,20 +229,10 @@ def _is_verified(datamodule: "InMemoryDataModule") -> bool:
     return bool(getattr(datamodule, "verify", False))
 
 
-def _versions() -> dict[str, str]:
-    import torch
-    import torchmetrics
-
-    return {
-        "dcgan_lightning": dcgan_lightning.__version__,
-        "torch": str(torch.__version__),
-        "torchmetrics": str(torchmetrics.__version__),
-    }
-
-
 def _describe(trained: "TrainedGenerator", network: "FeatureNetwork", source: str) -> dict[str, Any]:
     """Return what the scores are of, and what they were seen through."""
-    from dcgan_lightning.evaluation.fashion_mnist.classifier import describe_weights
+    from dcgan_lightning.evaluation.fashion_mnist.anchors import versions
+    from dcgan_lightning.evaluation.fashion_mnist.classifier import HELD_OUT_FILE, describe_weights
 
     return {
         "checkpoint": str(trained.path),
@@ -213,8 +241,9 @@ def _describe(trained: "TrainedGenerator", network: "FeatureNetwork", source: st
         "averaged": trained.averaged,
         "features": {"name": network.name, "digest": network.digest, "size": network.size},
         "classifier": describe_weights()["sha256"],
+        "held_out_classifier": describe_weights(HELD_OUT_FILE)["sha256"],
         "reference": f"{source}, test images",
-        "versions": _versions(),
+        "versions": versions(),
     }
 
 
@@ -233,34 +262,9 @@ def _target(trained: "TrainedGenerator", cfg: DictConfig) -> Path:
     return folder / "_".join(choices)
 
 
-def _tell(report: Mapping[str, Any], network: "FeatureNetwork") -> None:
-    """Print the report as a table."""
-    from dcgan_lightning.evaluation.fashion_mnist.anchors import ANCHOR_COUNT, ANCHORS
-    from dcgan_lightning.evaluation.report import format_classes, format_table
-
-    log.info(
-        "\n%s, %s%s: %s images for each of the sampling seeds %s,\nagainst %s, seen through %s",
-        report["checkpoint"],
-        format_count(report["epochs"], "epoch"),
-        ", averaged generator" if report["averaged"] else "",
-        f"{report['count']:,}",
-        ", ".join(map(str, report["seeds"])),
-        report["reference"],
-        network.label,
-    )
-    log.info("\n%s", format_table(report, report["anchors"]))
-    if histogram := report["mean"].get("class_histogram"):
-        log.info("\nclasses: %s", format_classes(histogram))
-    if report["anchors"] is None:
-        log.info("\nno anchors are shipped for %s with these images", network.label)
-        return
-    log.info("\nanchors, %s images each:", f"{ANCHOR_COUNT:,}")
-    for name, meaning in ANCHORS.items():
-        log.info("  %-14s %s", name, meaning)
-
-
 def _write(report: Mapping[str, Any], target: Path, images: "Tensor", real: "RealImages") -> None:
     """Write the report, and the closest pairs of the first seed as a picture."""
+    from dcgan_lightning.evaluation.newness import label_pairs
     from dcgan_lightning.pictures import draw_pairs
 
     path, picture = (target.with_name(f"{target.name}{ending}") for ending in (".json", "_nearest.png"))
@@ -269,15 +273,7 @@ def _write(report: Mapping[str, Any], target: Path, images: "Tensor", real: "Rea
     log.info("\nscores: %s", path)
     if closest := report["runs"][0].get("closest"):
         assert real.train is not None
-        pairs = {
-            f"Closest by {space}s: generated (left) and training image (right). Distance 1 is that of a "
-            "typical unseen image, 0 of a copy": [
-                (images[pair["generated"]], real.train[pair["train"]], f"{pair['ratio']:.2f}")
-                for pair in found
-            ]
-            for space, found in closest.items()
-        }
-        write_atomic(picture, draw_pairs(pairs))
+        write_atomic(picture, draw_pairs(label_pairs(closest, images, real.train)))
         log.info("closest pairs: %s", picture)
 
 

@@ -7,7 +7,7 @@ import platform
 import time
 from importlib import metadata
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import hydra
 from omegaconf import DictConfig
@@ -19,6 +19,9 @@ from dcgan_lightning.config.validate import check_command
 from dcgan_lightning.core.errors import DCGANError
 from dcgan_lightning.core.files import write_atomic
 from dcgan_lightning.core.heartbeat import show_progress
+
+if TYPE_CHECKING:
+    import pytorch_lightning as pl
 
 log = logging.getLogger("dcgan_lightning.train_classifier")  # __name__ is "__main__" when run as a command
 
@@ -40,40 +43,43 @@ def train_classifier(cfg: DictConfig) -> dict[str, Any]:
     import pytorch_lightning as pl
     import torch
 
-    from dcgan_lightning.data import LabelledBatches
     from dcgan_lightning.evaluation.fashion_mnist.cards import classifier_card
-    from dcgan_lightning.evaluation.fashion_mnist.classifier import accuracy, encode_weights
+    from dcgan_lightning.evaluation.fashion_mnist.classifier import (
+        FashionClassifier,
+        accuracy,
+        encode_weights,
+    )
     from dcgan_lightning.evaluation.features import check_images
-    from dcgan_lightning.systems import Classification
+    from dcgan_lightning.systems.classification import fit_classifier
     from dcgan_lightning.training.loop import quieten_lightning
 
     torch.set_num_threads(cfg.threads)
     datamodule = build(cfg.data)
     datamodule.prepare_data()
-    system = Classification(seed=cfg.seed, **values["classifier"])
-    encode_weights(system.network)  # rather now than after the training: safetensors may be missing
+    architecture = values["classifier"]["architecture"]
+    encode_weights(FashionClassifier())  # rather now than after the training: safetensors may be missing
     quieten_lightning(show_profile=False)
     images, labels = datamodule.load_split("train")
     check_images(images)
     test = datamodule.load_split("test")  # rather missing now than after the training
-    batches = LabelledBatches(
-        images, labels, cfg.data.batch_size, cfg.seed, lambda: trainer.current_epoch, cfg.shift
-    )
+    batch_size = cfg.data.batch_size
     started = time.process_time()
-    with show_progress("training", cfg.epochs * len(batches), "batches") as work:
-        trainer = pl.Trainer(
-            accelerator="cpu",
-            max_epochs=cfg.epochs,
-            callbacks=[pl.callbacks.LambdaCallback(on_train_batch_end=lambda *_: work.advance())],
-            logger=False,
-            enable_checkpointing=False,
-            enable_model_summary=False,
-            enable_progress_bar=False,
-            default_root_dir=cfg.paths.output_dir,
+    with show_progress("training", cfg.epochs * -(-len(images) // batch_size), "batches") as work:
+        log_steps = pl.callbacks.LambdaCallback(
+            on_train_batch_end=lambda *_: work.advance(),
+            on_train_epoch_end=lambda trainer, _: _log_epoch(trainer),
         )
-        trainer.fit(system, train_dataloaders=batches)
+        network = fit_classifier(
+            images,
+            labels,
+            cfg.epochs,
+            batch_size,
+            cfg.shift,
+            cfg.seed,
+            callbacks=[log_steps],
+            **values["classifier"],
+        )
     seconds = time.process_time() - started
-    network = system.network.eval()
     weights = encode_weights(network)
     test_accuracy = accuracy(network, *test)
     description = {
@@ -83,7 +89,7 @@ def train_classifier(cfg: DictConfig) -> dict[str, Any]:
         "data": datamodule.source,
         "cpu_seconds": round(seconds),
         "settings": {key: values[key] for key in ("seed", "threads", "epochs", "shift")}
-        | {"batch_size": values["data"]["batch_size"]}
+        | {"batch_size": batch_size}
         | values["classifier"],
         "versions": {
             "dcgan_lightning": dcgan_lightning.__version__,
@@ -93,13 +99,19 @@ def train_classifier(cfg: DictConfig) -> dict[str, Any]:
         },
     }
     folder = Path(cfg.paths.output_dir)
-    name = f"{datamodule.short_name}_classifier"  # Fashion-MNIST's is the shipped one's
+    kind = "" if architecture == "convolutional" else f"_{architecture}"
+    name = f"{datamodule.short_name}{kind}_classifier"  # Fashion-MNIST's are the shipped ones'
     write_atomic(folder / f"{name}.safetensors", weights)
     write_atomic(folder / f"{name}.json", f"{json.dumps(description, indent=2)}\n".encode())
     write_atomic(folder / f"{name}.md", classifier_card(description, len(weights)).encode())
     log.info("test accuracy %.2f %%, trained in %.0f s of CPU time", 100 * test_accuracy, seconds)
     log.info("weights (SHA-256 %s...), description and card are in %s", description["sha256"][:12], folder)
     return description
+
+
+def _log_epoch(trainer: "pl.Trainer") -> None:
+    loss = float(trainer.callback_metrics["loss"])
+    log.info("epoch %d/%s: loss %.4f", trainer.current_epoch + 1, trainer.max_epochs, loss)
 
 
 @hydra.main(version_base="1.3", config_path=CONF_DIR, config_name="train_classifier")

@@ -15,7 +15,7 @@ from dcgan_lightning.core.errors import CheckpointError, ConfigError, DCGANError
 from dcgan_lightning.evaluate import check_anchors, evaluate, real_images
 from dcgan_lightning.evaluation import CLASS_NAMES, METRICS, load_features, score_images
 from dcgan_lightning.evaluation.fashion_mnist import anchors
-from dcgan_lightning.evaluation.fashion_mnist.classifier import describe_weights
+from dcgan_lightning.evaluation.fashion_mnist.classifier import HELD_OUT_FILE, WEIGHTS_FILE, describe_weights
 from dcgan_lightning.evaluation.report import SCORES
 from dcgan_lightning.inference.pretrained import load_generator
 from dcgan_lightning.networks.sampling import sample_images
@@ -62,7 +62,9 @@ def test_the_report_holds_every_score_and_what_it_depends_on(cfg_for, run: Path)
     assert report["features"]["name"] == "classifier"
     assert report["features"]["digest"] == report["classifier"]
     assert report["anchors"] is None  # of made-up images there are none
-    assert report["mean"].keys() == {*SCORES, "class_histogram"}
+    without_classes = {"class_accuracy", "class_frechet", "classification_accuracy_score"}
+    assert report["mean"].keys() == {*SCORES, "class_histogram"} - without_classes
+    assert report["real_images"] == {}
     first, second = (seed["frechet_distance"] for seed in report["runs"])
     assert first != second
     assert report["mean"]["frechet_distance"] == pytest.approx((first + second) / 2)
@@ -136,6 +138,12 @@ def test_the_table_shows_scores_beside_anchors(
         (["averaged=true"], CheckpointError, "averaged=true, but .* was trained without"),
         (["features=inception"], ScoreError, "features=inception needs weights=FILE"),
         (["device=cuda"], ConfigError, "device=cuda: PyTorch finds no CUDA device"),
+        (["train_on_generated=true"], ScoreError, "train_on_generated=true needs a generator with classes"),
+        (
+            ["metrics=[class_accuracy]"],
+            ScoreError,
+            r"metrics=\[class_accuracy\]: choose other scores; .* no intended classes",
+        ),
         (["anchors=true"], ConfigError, "anchors=true needs Fashion-MNIST itself"),
     ],
 )
@@ -155,6 +163,69 @@ def test_what_cannot_be_scored_leaves_nothing(
         check_anchors(cfg) if cfg.anchors else evaluate(cfg)
     assert "\n" not in str(caught.value)
     assert files_below(tmp_path) == before
+
+
+def test_a_line_says_which_scores_need_classes(cfg_for, caplog: pytest.LogCaptureFixture) -> None:
+    with caplog.at_level("INFO"):
+        evaluate(cfg_for("seeds=[0]", "metrics=[classes,class_accuracy,class_frechet]"))
+    line = "class_accuracy and class_frechet left out: the images have no intended classes"
+    assert [record.message for record in caplog.records].count(line) == 1
+    assert "\nclass_accuracy" not in caplog.text
+
+
+@pytest.fixture
+def conditional_cfg(compose_cfg: Compose, conditional_run: Path, tmp_path: Path):
+    run = shutil.copytree(conditional_run, tmp_path / "conditional")
+
+    def cfg_with(*overrides: str) -> DictConfig:
+        data = ["data=synthetic", "data.count=400", "count=300", "seeds=[0]"]
+        return compose_cfg(f"ckpt_path={run}", *data, *overrides, config_name="evaluate")
+
+    return cfg_with
+
+
+def test_a_generator_with_classes_has_scores_of_them(
+    conditional_cfg, caplog: pytest.LogCaptureFixture
+) -> None:
+    from dcgan_lightning.data import SyntheticDataModule
+
+    with caplog.at_level("INFO"):
+        report = evaluate(
+            conditional_cfg("metrics=[class_accuracy,class_frechet]", "train_on_generated=true")
+        )
+    assert report["mean"].keys() == {"class_frechet", "classification_accuracy_score"}
+    real = real_images(SyntheticDataModule(count=400))
+    labels = torch.arange(300) % 2
+    images = sample_images(load_generator(report["checkpoint"]), 300)
+    scores = score_images(images, real, metrics=("class_frechet",), labels=labels)
+    assert report["mean"]["class_frechet"] == scores["class_frechet"]
+    assert report["real_images"]["class_frechet"] < report["mean"]["class_frechet"] / 3
+    # The stand-in for real images is easy to learn; two epochs of a tiny generator are not enough for it.
+    assert report["real_images"]["classification_accuracy_score"] > 0.85
+    assert report["mean"]["classification_accuracy_score"] < 0.85
+    assert (
+        "class_accuracy left out: the held-out classifier knows the classes of Fashion-MNIST" in caplog.text
+    )
+    assert "trained on as many training images: the ceiling" in caplog.text
+
+
+def test_class_accuracy_stands_beside_that_of_the_test_images(
+    conditional_cfg, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    from dcgan_lightning import evaluation
+
+    known = {"real": {"class_accuracy": 0.99, "recall": 0.5}, "blur": {"class_accuracy": 0.25}}
+    monkeypatch.setattr(evaluation, "shipped_anchors", lambda network: known)
+    monkeypatch.setattr("dcgan_lightning.evaluate._is_verified", lambda datamodule: True)
+    with caplog.at_level("INFO"):
+        report = evaluate(conditional_cfg("metrics=[class_accuracy]"))
+    mean, of_real = report["mean"], report["real_images"]
+    # The classifier has seen the anchor's training images: unseen ones take their place.
+    assert report["anchors"] == {"real": {"recall": 0.5} | of_real, "blur": {"class_accuracy": 0.25}}
+    assert mean["class_accuracies"].keys() == of_real["class_accuracies"].keys() == {"t_shirt", "trouser"}
+    assert mean["class_accuracy"] == pytest.approx(sum(mean["class_accuracies"].values()) / 2)
+    (line,) = (line for line in caplog.text.splitlines() if line.endswith("of the test images: the ceiling"))
+    assert line.split()[:2] == ["class_accuracy", f"{of_real['class_accuracy']:.4f}"]
 
 
 def test_a_model_of_colour_images_is_refused(compose_cfg: Compose, tmp_path: Path) -> None:
@@ -179,8 +250,10 @@ def test_anchors_are_compared_with_the_shipped_ones(
         content = check_anchors(compose_cfg(config_name="evaluate"))
     assert json.loads((tmp_path / "run" / "anchors.json").read_text()) == content
     assert content["features"]["classifier"]["anchors"] == shipped
-    accuracy = f"{100 * describe_weights()['test_accuracy']:.2f} %"
-    assert f"classifier: test accuracy {accuracy} (shipped: {accuracy})" in caplog.text
+    lines = {record.message for record in caplog.records}
+    for name, path in (("classifier", WEIGHTS_FILE), ("held-out classifier", HELD_OUT_FILE)):
+        accuracy = f"{100 * describe_weights(path)['test_accuracy']:.2f} %"
+        assert f"{name}: test accuracy {accuracy} (shipped: {accuracy})" in lines
     assert "all agree with the shipped ones" in caplog.text
 
     other = copy.deepcopy(shipped)

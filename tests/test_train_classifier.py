@@ -61,9 +61,28 @@ def test_a_set_without_test_images_is_refused_before_the_training(
         train_classifier(compose_cfg(*settings, config_name="train_classifier"))
 
 
+def test_another_architecture_has_files_of_its_own(compose_cfg: Compose, tmp_path: Path) -> None:
+    settings = ("data=synthetic", "data.count=300", "data.batch_size=20", "epochs=6", "seed=1")
+    cfg = compose_cfg(*settings, "classifier.architecture=residual", config_name="train_classifier")
+    description = train_classifier(cfg)
+    assert description["settings"]["architecture"] == "residual"
+    path = tmp_path / "run" / "synthetic_residual_classifier.safetensors"
+    assert files_below(tmp_path / "run") == {
+        path.with_suffix(end).name for end in (path.suffix, ".json", ".md")
+    }
+    network = load_classifier(path)
+    assert network.architecture == "residual"
+    test = SyntheticDataModule(seed=1, count=300).load_split("test")
+    assert description["test_accuracy"] == accuracy(network, *test) > 0.8
+    card = path.with_suffix(".md").read_text()
+    assert "`python -m dcgan_lightning.train_classifier classifier.architecture=residual seed=1`" in card
+    assert "222,250 weights" in card
+
+
 @pytest.mark.parametrize(
     ("override", "message"),
     [
+        ("classifier.architecture=linear", "classifier.architecture must be one of convolutional, residual"),
         ("epochs=0", "epochs must be a whole number from 1 to 1000; got 0"),
         ("classifier.lr=-1", "classifier.lr must be a number above 0; got -1"),
         ("classifier.dropout=1", "classifier.dropout must be a number from 0 up to"),

@@ -10,6 +10,7 @@ from pathlib import Path
 import dcgan_lightning
 from dcgan_lightning.__main__ import COMMANDS, list_commands
 from dcgan_lightning.config.build import CONF_DIR
+from dcgan_lightning.evaluation.fashion_mnist.classifier import HELD_OUT_FILE, WEIGHTS_FILE
 
 ROOT = Path(dcgan_lightning.__file__).resolve().parents[1]
 
@@ -45,9 +46,9 @@ def test_a_built_wheel_carries_the_configuration_and_runs_anywhere(tmp_path: Pat
         assert commands[script] == f"{module}:main"
         assert callable(importlib.import_module(module).main)
 
-    weights = Path("evaluation", "fashion_mnist", "weights", "fashion_mnist_classifier.safetensors")
-    original = Path(dcgan_lightning.__file__).parent / weights
-    assert (installed / "dcgan_lightning" / weights).read_bytes() == original.read_bytes()
+    for original in (WEIGHTS_FILE, HELD_OUT_FILE):
+        weights = original.relative_to(Path(dcgan_lightning.__file__).parent)
+        assert (installed / "dcgan_lightning" / weights).read_bytes() == original.read_bytes()
     assert (installed / "dcgan_lightning" / "evaluation" / "fashion_mnist" / "anchors.json").is_file()
 
     result = subprocess.run(

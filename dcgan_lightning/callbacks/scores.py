@@ -24,7 +24,8 @@ from dcgan_lightning.core.optional import OptionalSteps
 from dcgan_lightning.core.randomness import stream_generator
 from dcgan_lightning.data import InMemoryDataModule
 from dcgan_lightning.evaluation.features import FeatureNetwork, load_features
-from dcgan_lightning.evaluation.scores import CHEAP_METRICS, RealImages, check_count, score_images
+from dcgan_lightning.evaluation.real_images import RealImages
+from dcgan_lightning.evaluation.scores import CHEAP_METRICS, check_count, score_images
 from dcgan_lightning.pictures import draw_scores
 from dcgan_lightning.runs.forms import COUNT, Form, both, fields, tensor
 from dcgan_lightning.runs.positions import Position

@@ -1,7 +1,7 @@
 """What the configurations of the commands other than the main job may hold: each has all its keys here."""
 
 from collections.abc import Callable, Mapping
-from typing import Any, NamedTuple
+from typing import Any, Literal, NamedTuple, get_args
 
 from dcgan_lightning.config.checks import (
     Check,
@@ -25,6 +25,8 @@ from dcgan_lightning.config.checks import (
 from dcgan_lightning.config.data import DATA_RULES, FASHION_MNIST_COUNT
 from dcgan_lightning.config.generate import GENERATE_RULES, generate_problem
 
+Metric = Literal["frechet", "kernel", "manifold", "classes", "class_accuracy", "class_frechet", "newness"]
+METRICS: tuple[Metric, ...] = get_args(Metric)
 EXPORT_FORMATS = ("safetensors", "onnx", "torch_export")
 
 
@@ -69,7 +71,8 @@ COMMANDS = {
             "averaged": averaged,
             "truncation": truncation,
             "keep": keep,
-            "metrics": some_of(one_of("frechet", "kernel", "manifold", "classes", "newness"), 5),
+            "metrics": some_of(one_of(*METRICS), len(METRICS)),
+            "train_on_generated": flag,
             "device": device,
             "threads": threads,
             "anchors": flag,
@@ -90,6 +93,7 @@ COMMANDS = {
             "threads": whole(1, 1024),
             "epochs": whole(1, 1000),
             "shift": whole(0, 14),
+            "classifier.architecture": one_of("convolutional", "residual"),
             "classifier.lr": positive,
             "classifier.weight_decay": not_negative,
             "classifier.dropout": below_one,

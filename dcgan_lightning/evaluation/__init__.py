@@ -1,5 +1,6 @@
 """Scores: how good and how new generated images are, beside anchors to read them by."""
 
+from dcgan_lightning.config.commands import METRICS
 from dcgan_lightning.config.data import CLASS_NAMES
 from dcgan_lightning.evaluation.fashion_mnist.anchors import (
     ANCHORS,
@@ -9,7 +10,8 @@ from dcgan_lightning.evaluation.fashion_mnist.anchors import (
 )
 from dcgan_lightning.evaluation.fashion_mnist.classifier import FashionClassifier, load_classifier
 from dcgan_lightning.evaluation.features import FeatureNetwork, load_features
-from dcgan_lightning.evaluation.scores import CHEAP_METRICS, METRICS, RealImages, score_images
+from dcgan_lightning.evaluation.real_images import RealImages
+from dcgan_lightning.evaluation.scores import CHEAP_METRICS, score_images
 
 __all__ = [
     "ANCHORS",

@@ -12,7 +12,6 @@ from torch import Tensor, nn
 from dcgan_lightning.core.errors import MissingExtraError, ScoreError, WeightsError, install
 from dcgan_lightning.core.randomness import stream_generator
 from dcgan_lightning.evaluation.fashion_mnist.classifier import (
-    FEATURES,
     FashionClassifier,
     describe_weights,
     load_classifier,
@@ -122,7 +121,12 @@ def load_features(
     network.to(device)
     head = network.head if name == "classifier" else None
     return FeatureNetwork(
-        name, digest, FEATURES, lambda images: network.features(normalize(images)), device, head
+        name,
+        digest,
+        network.head.in_features,
+        lambda images: network.features(normalize(images)),
+        device,
+        head,
     )
 
 

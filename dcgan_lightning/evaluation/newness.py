@@ -1,6 +1,7 @@
 """Newness: whether generated images are further from the training images than unseen real ones are."""
 
-from typing import NamedTuple
+from collections.abc import Mapping, Sequence
+from typing import Any, NamedTuple
 
 import torch
 from torch import Tensor
@@ -62,3 +63,22 @@ def closest(nearest: Nearest, count: int) -> list[tuple[int, int, float]]:
     """Return (index, training image's index, distance) of the images nearest to a training image."""
     order = nearest.distances.argsort(stable=True)[:count].tolist()
     return [(index, int(nearest.indices[index]), float(nearest.distances[index])) for index in order]
+
+
+def label_pairs(
+    pairs: Mapping[str, Sequence[Mapping[str, Any]]], generated: Tensor, train: Tensor
+) -> dict[str, list[tuple[Tensor, Tensor, str]]]:
+    """Return the closest pairs of each space as images with their distances, under a title.
+
+    Args:
+        pairs: ``closest`` of `score_images`.
+        generated: uint8 (N, 1, 28, 28), the images that were scored.
+        train: uint8 (M, 1, 28, 28).
+    """
+    return {
+        f"Closest by {space}s: generated (left) and training image (right). Distance 1 is that of a "
+        "typical unseen image, 0 of a copy": [
+            (generated[pair["generated"]], train[pair["train"]], f"{pair['ratio']:.2f}") for pair in found
+        ]
+        for space, found in pairs.items()
+    }

@@ -4,7 +4,8 @@ import statistics
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from dcgan_lightning.config.data import CLASS_NAMES
+from dcgan_lightning.core.durations import format_count
+from dcgan_lightning.evaluation.fashion_mnist.anchors import ANCHOR_COUNT, ANCHORS
 
 # Each score that is one number, in the order of the tables, and how to read it.
 SCORES = {
@@ -17,11 +18,22 @@ SCORES = {
     "coverage": "1 is best",
     "class_divergence": "0 is even",
     "confidence": "",
+    "class_accuracy": "1 is best",
+    "class_frechet": "0 is best",
+    "classification_accuracy_score": "1 is best",
     "feature_newness": "1 is real",
     "feature_copies": "0.01 is real",
     "pixel_newness": "1 is real",
     "pixel_copies": "0.01 is real",
 }
+
+# What the scores of intended classes are for real images.
+REAL = {
+    "class_accuracy": "of the test images: the ceiling",
+    "class_frechet": "of as many training images of the same classes: the floor",
+    "classification_accuracy_score": "trained on as many training images: the ceiling",
+}
+BY_CLASS = ("class_histogram", "class_accuracies")  # those that are one number for each class
 
 
 def summarize(runs: Sequence[Mapping[str, Any]]) -> dict[str, dict[str, Any]]:
@@ -32,7 +44,7 @@ def summarize(runs: Sequence[Mapping[str, Any]]) -> dict[str, dict[str, Any]]:
 
     Returns:
         ``mean`` and ``spread`` (standard deviation between the sets, None for a single one) of each score
-        that they hold, and of the ``class_histogram``.
+        that they hold, and of each class in ``class_histogram`` and ``class_accuracies``.
     """
 
     def spread(values: Sequence[float]) -> float | None:
@@ -44,13 +56,44 @@ def summarize(runs: Sequence[Mapping[str, Any]]) -> dict[str, dict[str, Any]]:
         "mean": {name: statistics.fmean(values) for name, values in columns.items()},
         "spread": {name: spread(values) for name, values in columns.items()},
     }
-    if "class_histogram" in runs[0]:
-        shares = {name: [run["class_histogram"][name] for run in runs] for name in CLASS_NAMES}
-        summary["mean"]["class_histogram"] = {
-            name: statistics.fmean(values) for name, values in shares.items()
-        }
-        summary["spread"]["class_histogram"] = {name: spread(values) for name, values in shares.items()}
+    for by_class in BY_CLASS:
+        if by_class in runs[0]:
+            shares = {name: [run[by_class][name] for run in runs] for name in runs[0][by_class]}
+            summary["mean"][by_class] = {name: statistics.fmean(values) for name, values in shares.items()}
+            summary["spread"][by_class] = {name: spread(values) for name, values in shares.items()}
     return summary
+
+
+def format_report(report: Mapping[str, Any], label: str) -> str:
+    """Return a report of `dcgan_lightning.evaluate` as text for the terminal.
+
+    Args:
+        report: As written to its JSON file.
+        label: The feature network's name.
+    """
+    averaged = ", averaged generator" if report["averaged"] else ""
+    seeds = ", ".join(map(str, report["seeds"]))
+    parts = [
+        f"{report['checkpoint']}, {format_count(report['epochs'], 'epoch')}{averaged}: "
+        f"{report['count']:,} images for each of the sampling seeds {seeds},\n"
+        f"against {report['reference']}, seen through {label}",
+        format_table(report, report["anchors"]),
+    ]
+    if histogram := report["mean"].get("class_histogram"):
+        parts.append(f"classes: {format_classes(histogram)}")
+    if accuracies := report["mean"].get("class_accuracies"):
+        parts.append(f"class_accuracy by class: {format_classes(accuracies)}")
+    real = report["real_images"]
+    if lines := [f"  {name:<29}  {format_number(real[name])}  {REAL[name]}" for name in REAL if name in real]:
+        parts.append("\n".join(["real images:", *lines]))
+    if "class_accuracies" in real:
+        parts[-1] += f"\n  class_accuracy by class: {format_classes(real['class_accuracies'])}"
+    if report["anchors"] is None:
+        parts.append(f"no anchors are shipped for {label} with these images")
+    else:
+        meanings = [f"  {name:<14} {meaning}" for name, meaning in ANCHORS.items()]
+        parts.append("\n".join([f"anchors, {ANCHOR_COUNT:,} images each:", *meanings]))
+    return "\n\n".join(parts)
 
 
 def format_table(
@@ -69,7 +112,8 @@ def format_table(
             spread = summary["spread"][name]
             value = format_number(summary["mean"][name])
             value += "" if spread is None else f" +/- {format_number(spread)}"
-            rows.append([name, SCORES[name], value, *(format_number(a[name]) for a in anchors.values())])
+            cells = [format_number(a[name]) if name in a else "" for a in anchors.values()]
+            rows.append([name, SCORES[name], value, *cells])
     return align(rows)
 
 
@@ -79,16 +123,18 @@ def format_comparison(
     """Return anchors computed anew as a table, each score with its shipped value in brackets."""
     rows = [["score", "", *found]]
     for name, reading in SCORES.items():
-        cells = [
-            format_number(scores[name]) + (f" ({format_number(shipped[anchor][name])})" if shipped else "")
-            for anchor, scores in found.items()
-        ]
-        rows.append([name, reading, *cells])
+        cells = []
+        for anchor, scores in found.items():
+            known = (shipped or {}).get(anchor, {})
+            cell = format_number(scores[name]) if name in scores else ""
+            cells.append(f"{cell} ({format_number(known[name])})" if cell and name in known else cell)
+        if any(cells):
+            rows.append([name, reading, *cells])
     return align(rows)
 
 
 def format_classes(shares: Mapping[str, float]) -> str:
-    """Return a class histogram in a line, the most frequent class first."""
+    """Return a share for each class in a line, the largest first."""
     ordered = sorted(shares.items(), key=lambda item: -item[1])
     return ", ".join(f"{name} {100 * share:.1f} %" for name, share in ordered)
 

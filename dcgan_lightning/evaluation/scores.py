@@ -1,17 +1,20 @@
 """All scores of a set of generated images, as plain numbers."""
 
-import hashlib
-from collections.abc import Callable, Collection
-from dataclasses import dataclass, field
-from typing import Any, Literal, TypeVar, cast, get_args
+from collections.abc import Callable, Collection, Sequence
+from typing import Any
 
-import numpy as np
 import torch
 from torch import Tensor
 
+from dcgan_lightning.config.commands import METRICS, Metric
 from dcgan_lightning.config.data import CLASS_NAMES
 from dcgan_lightning.core.errors import ScoreError
-from dcgan_lightning.evaluation.distances import nearest_rows
+from dcgan_lightning.evaluation.class_scores import (
+    class_frechet_distance,
+    found_classes,
+    shares_by_class,
+    smallest_class,
+)
 from dcgan_lightning.evaluation.fashion_mnist.classifier import class_probabilities, load_classifier
 from dcgan_lightning.evaluation.features import FeatureNetwork, check_images, load_features
 from dcgan_lightning.evaluation.metrics import (
@@ -21,88 +24,12 @@ from dcgan_lightning.evaluation.metrics import (
     kernel_distance,
     manifold_scores,
 )
-from dcgan_lightning.evaluation.newness import Nearest, closest, newness
+from dcgan_lightning.evaluation.newness import closest, newness
+from dcgan_lightning.evaluation.real_images import RealImages, canonical_order
 
-Metric = Literal["frechet", "kernel", "manifold", "classes", "newness"]
-
-METRICS: tuple[Metric, ...] = get_args(Metric)
+CLASS_METRICS: tuple[Metric, ...] = ("class_accuracy", "class_frechet")  # for images with intended classes
 CHEAP_METRICS: tuple[Metric, ...] = ("frechet", "manifold", "classes")  # for use in training
-Kept = TypeVar("Kept")
 CLOSEST = 12  # pairs that `score_images` names
-
-
-@dataclass(frozen=True, eq=False)
-class RealImages:
-    """The real images that scores compare with; keeps what is slow to compute of them.
-
-    Attributes:
-        reference: uint8 (N, 1, 28, 28), what the generated images should look like: the test images, or in
-            training a part of the training images.
-        train: uint8 (M, 1, 28, 28), what the generator was trained on, for newness.
-        train_labels: int64 (M,), for the anchor that lacks a class.
-    """
-
-    reference: Tensor
-    train: Tensor | None = None
-    train_labels: Tensor | None = None
-    _kept: dict[Any, Any] = field(default_factory=dict, repr=False)
-
-    def __post_init__(self) -> None:
-        check_images(self.reference)
-        if self.train is not None:
-            check_images(self.train)
-
-    def reference_features(self, network: FeatureNetwork) -> Tensor:
-        """Return the features (N, D) of the reference images, in their `canonical_order`."""
-        return self._keep(
-            (network.key, "reference"), lambda: network(self.reference[canonical_order(self.reference)])
-        )
-
-    def nearest(self, images: Tensor, space: FeatureNetwork) -> Nearest:
-        """Return the nearest training image of each image; kept, because several networks share the pixels.
-
-        Args:
-            images: uint8 (n, 1, 28, 28).
-            space: Distances are between its features.
-        """
-        digest = hashlib.sha256(images.cpu().contiguous().numpy().data).hexdigest()
-        return self._keep(
-            (space.key, digest), lambda: Nearest(*nearest_rows(space(images), self._train_features(space)))
-        )
-
-    def pixels(self, network: FeatureNetwork) -> FeatureNetwork:
-        """Return the space of the pixels, on the network's device."""
-        if network.name == "pixels":
-            return network
-        return load_features("pixels", device=network.device)
-
-    def reference_distances(self, space: FeatureNetwork) -> Tensor:
-        """Return the reference images' distances (N,) to their nearest training images."""
-        return self.nearest(self.reference, space).distances
-
-    def _train_features(self, space: FeatureNetwork) -> Tensor:
-        if self.train is None:
-            raise ScoreError("newness needs the training images: RealImages(reference, train)")
-        train = self.train
-        return self._keep((space.key, "train"), lambda: space(train))
-
-    def _keep(self, key: Any, compute: Callable[[], Kept]) -> Kept:
-        if key not in self._kept:
-            self._kept[key] = compute()
-        return cast(Kept, self._kept[key])
-
-
-def canonical_order(images: Tensor) -> Tensor:
-    """Return the order of images by their bytes: the same images in another order come out the same.
-
-    Args:
-        images: uint8 (N, ...).
-
-    Returns:
-        int64 (N,), indices.
-    """
-    flat = np.ascontiguousarray(images.cpu().flatten(1).numpy())
-    return torch.from_numpy(np.argsort(flat.view(f"S{flat.shape[1]}").ravel(), kind="stable"))
 
 
 def score_images(
@@ -111,6 +38,7 @@ def score_images(
     network: FeatureNetwork | None = None,
     metrics: Collection[Metric] = METRICS,
     report: Callable[[str], None] = lambda stage: None,
+    labels: Tensor | None = None,
 ) -> dict[str, Any]:
     """Return the scores of generated images.
 
@@ -122,13 +50,17 @@ def score_images(
         network: What to look through; the shipped classifier if not given.
         metrics: Which scores; `CHEAP_METRICS` for a few during training.
         report: Takes the name of each stage before it begins.
+        labels: int64 (N,), the classes that the images are meant to be of; None: there are none. Scores that
+            need them are left out where they lack something (see `why_left_out`).
 
     Returns:
-        Numbers, and of "classes" also ``class_histogram`` (class to share), of "newness" also ``closest``:
-        for each space the generated images that are nearest to a training image. README.md explains them.
+        Numbers, and of "classes" also ``class_histogram`` (class to share), of "class_accuracy" also
+        ``class_accuracies`` (class to share), of "newness" also ``closest``: for each space the generated
+        images that are nearest to a training image. README.md explains them.
 
     Raises:
-        ScoreError: The images have another form, or are too few for the scores that were asked for.
+        ScoreError: The images have another form, or are too few for the scores that were asked for, or there
+            are not as many labels.
     """
     if unknown := sorted(set(metrics) - set(METRICS)):
         raise ScoreError(f"metrics can be {', '.join(METRICS)}; got {unknown[0]!r}")
@@ -136,10 +68,16 @@ def score_images(
     check_images(generated)
     check_count(len(generated), network, metrics)
     check_count(len(real.reference), network, metrics, "reference images")
-    report("features")
+    if labels is not None and len(labels) != len(generated):
+        raise ScoreError(f"{len(generated)} generated images, but {len(labels)} labels; give one for each")
+    metrics = [name for name in metrics if not why_left_out(name, labels, real, network)]
     order = canonical_order(generated)
     generated = generated[order]
-    features = network(generated)
+    labels = None if labels is None else labels[order.to(labels.device)].cpu()
+    features = torch.empty(0)
+    if not {"class_accuracy", "newness"}.issuperset(metrics):
+        report("features")
+        features = network(generated)
     scores: dict[str, Any] = {"count": len(generated)}
     if {"frechet", "kernel", "manifold"} & set(metrics):
         reference = real.reference_features(network)
@@ -155,9 +93,97 @@ def score_images(
     if "classes" in metrics:
         report("classes")
         scores |= _class_scores(generated, features, network)
+    if "class_accuracy" in metrics and labels is not None:
+        report("class_accuracy")
+        found = found_classes(generated, labels, network.device)
+        scores["class_accuracy"] = float(found.double().mean())
+        scores["class_accuracies"] = shares_by_class(found, labels)
+    if "class_frechet" in metrics and labels is not None:
+        report("class_frechet")
+        scores["class_frechet"] = class_frechet_distance(
+            real.reference_features(network), real.ordered_labels(), features, labels
+        )
     if "newness" in metrics:
         report("newness")
         scores |= _newness_scores(generated, order, real, network)
+    return scores
+
+
+def why_left_out(
+    metric: Metric, labels: Tensor | None, real: RealImages, network: FeatureNetwork
+) -> str | None:
+    """Return what a score of classes lacks, or None if it, or another score, can be computed.
+
+    Args:
+        metric: Any.
+        labels: int64 (N,), the intended classes of the generated images, if they have any.
+        real: What to compare with.
+        network: What to look through.
+    """
+    if metric not in CLASS_METRICS:
+        return None
+    if labels is None:
+        return "the images have no intended classes"
+    if metric == "class_accuracy" and not real.has_garments:
+        return "the held-out classifier knows the classes of Fashion-MNIST only"
+    if metric == "class_frechet":
+        if real.reference_labels is None:
+            return "the real images have no classes"
+        if (fewest := smallest_class(labels.cpu(), real.reference_labels)) <= network.size:
+            return (
+                f"features={network.name} needs at least {network.size + 1} images of each class, generated "
+                f"and real; one has {fewest}"
+            )
+    return None
+
+
+def choose_metrics(
+    wanted: Sequence[Metric], labels: Tensor | None, real: RealImages, network: FeatureNetwork
+) -> tuple[list[Metric], list[str]]:
+    """Return those scores that can be computed, and a line for each reason why others are left out.
+
+    Args:
+        wanted: To choose from.
+        labels: See `why_left_out`, as the others.
+        real: What to compare with.
+        network: What to look through.
+
+    Raises:
+        ScoreError: None can be computed.
+    """
+    reasons = {metric: why_left_out(metric, labels, real, network) for metric in wanted}
+    lines = [
+        f"{' and '.join(name for name in wanted if reasons[name] == reason)} left out: {reason}"
+        for reason in dict.fromkeys(filter(None, reasons.values()))
+    ]
+    metrics = [metric for metric in wanted if reasons[metric] is None]
+    if not metrics:
+        raise ScoreError(f"metrics=[{','.join(wanted)}]: choose other scores; {'; '.join(lines)}")
+    return metrics, lines
+
+
+def score_real_images(
+    labels: Tensor, real: RealImages, network: FeatureNetwork, metrics: Collection[Metric]
+) -> dict[str, Any]:
+    """Return what real images reach in the scores of classes, to read those of generated ones by.
+
+    Args:
+        labels: int64 (N,), the intended classes of the generated images.
+        real: What to compare with.
+        network: What to look through.
+        metrics: Those of the generated images.
+
+    Returns:
+        ``class_accuracy`` and ``class_accuracies`` of the reference images: the ceiling. ``class_frechet`` of
+        training images of the same classes, equally many: the floor. Only those that can be computed.
+    """
+    scores: dict[str, Any] = {}
+    ceiling, floor = CLASS_METRICS[:1], CLASS_METRICS[1:]
+    if "class_accuracy" in metrics and real.reference_labels is not None:
+        scores |= score_images(real.reference, real, network, ceiling, labels=real.reference_labels)
+    if "class_frechet" in metrics and (alike := real.like(labels)) is not None:
+        scores |= score_images(alike, real, network, floor, labels=labels)
+    scores.pop("count", None)
     return scores
 
 

@@ -51,6 +51,13 @@ MEANINGS = {
         "Class divergence", "0 if all ten garments are equally frequent", "lower", True
     ),
     "confidence": Meaning("Confidence", "how sure the classifier is of the garment"),
+    "class_accuracy": Meaning("Class accuracy", "share of images that are of the class asked for", "higher"),
+    "class_frechet": Meaning(
+        "Fréchet distance in classes", "how far the images are from real ones of their class", "lower", True
+    ),
+    "classification_accuracy_score": Meaning(
+        "Accuracy trained on ours", "real images classified correctly after training on ours", "higher"
+    ),
     "feature_newness": Meaning("Newness, features", "1 if as far from the training images as unseen ones"),
     "feature_copies": Meaning("Near-copies, features", "0.01 is what unseen real images have"),
     "pixel_newness": Meaning("Newness, pixels", "the same, pixel by pixel"),

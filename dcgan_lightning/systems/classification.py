@@ -1,18 +1,21 @@
-"""The training step of the classifier that the scores look through."""
+"""Training of the classifiers for the scores."""
 
-import logging
+from collections.abc import Sequence
 from typing import Any
 
 import pytorch_lightning as pl
+import torch
 from torch import Tensor
 from torch.nn import functional as F
 from torch.optim import AdamW
 from torch.optim.lr_scheduler import OneCycleLR
 
+from dcgan_lightning.core.errors import ScoreError
 from dcgan_lightning.core.randomness import reseed_default_generators, stream_generator, stream_seed
-from dcgan_lightning.evaluation.fashion_mnist.classifier import FashionClassifier
-
-log = logging.getLogger(__name__)
+from dcgan_lightning.data.labelled import LabelledBatches
+from dcgan_lightning.evaluation import CLASS_NAMES, RealImages
+from dcgan_lightning.evaluation.fashion_mnist.architectures import Architecture
+from dcgan_lightning.evaluation.fashion_mnist.classifier import FashionClassifier, accuracy
 
 
 class Classification(pl.LightningModule):
@@ -20,6 +23,7 @@ class Classification(pl.LightningModule):
 
     Args:
         seed: Initial weights and dropout are functions of it.
+        architecture: Of the network.
         lr: The largest learning rate, > 0; it starts at a 25th of it and ends near 0.
         weight_decay: Of AdamW, >= 0.
         dropout: Share of the features dropped in training, in [0, 1).
@@ -29,14 +33,19 @@ class Classification(pl.LightningModule):
     """
 
     def __init__(
-        self, seed: int = 0, lr: float = 2e-3, weight_decay: float = 0.01, dropout: float = 0.5
+        self,
+        seed: int = 0,
+        architecture: Architecture = "convolutional",
+        lr: float = 2e-3,
+        weight_decay: float = 0.01,
+        dropout: float = 0.5,
     ) -> None:
         super().__init__()
         self.seed = seed
         self.lr = lr
         self.weight_decay = weight_decay
         self.save_hyperparameters()
-        self.network = FashionClassifier(dropout, stream_generator(seed, "init"))
+        self.network = FashionClassifier(dropout, stream_generator(seed, "init"), architecture)
 
     def forward(self, images: Tensor) -> Tensor:
         """Return the logits of the classes (shapes: see `FashionClassifier`)."""
@@ -67,7 +76,88 @@ class Classification(pl.LightningModule):
         self.log("loss", loss, on_step=False, on_epoch=True, batch_size=len(images))
         return loss
 
-    def on_train_epoch_end(self) -> None:
-        """Say how far it is."""
-        loss = float(self.trainer.callback_metrics["loss"])
-        log.info("epoch %d/%s: loss %.4f", self.current_epoch + 1, self.trainer.max_epochs, loss)
+
+def check_trainable(labels: Tensor | None, real: RealImages) -> None:
+    """Refuse `classification_accuracy_score` where there are no classes to train on or to test on.
+
+    Args:
+        labels: int64 (N,), the intended classes of the generated images, if they have any.
+        real: With the images to test on.
+
+    Raises:
+        ScoreError: Says what is missing.
+    """
+    if labels is None or real.reference_labels is None:
+        needed = "a generator with classes" if labels is None else "real images with classes"
+        raise ScoreError(f"train_on_generated=true needs {needed}; use train_on_generated=false")
+    if (largest := int(torch.cat([labels, real.reference_labels]).max())) >= len(CLASS_NAMES):
+        raise ScoreError(
+            f"train_on_generated=true is for the classes 0 to {len(CLASS_NAMES) - 1}, found {largest}; "
+            "use train_on_generated=false"
+        )
+
+
+def classification_accuracy_score(
+    images: Tensor, labels: Tensor | None, real: RealImages
+) -> dict[str, float]:
+    """Train a classifier on generated images and test it on real ones.
+
+    Its accuracy is high only if the images are of their classes and as varied as real ones. The ceiling is
+    the accuracy after training on as many real images. The settings are those of the shipped classifier.
+
+    Args:
+        images: uint8 (N, 1, 28, 28), to train on.
+        labels: int64 (N,), their intended classes, 0 to 9.
+        real: With the images to test on, the reference, and their classes.
+
+    Returns:
+        ``classification_accuracy_score``, in [0, 1].
+
+    Raises:
+        ScoreError: See `check_trainable`.
+
+    Source:
+        Ravuri and Vinyals 2019, https://arxiv.org/abs/1905.10887.
+    """
+    check_trainable(labels, real)
+    assert labels is not None
+    assert real.reference_labels is not None
+    network = fit_classifier(images, labels, epochs=12, batch_size=128, shift=1)
+    return {"classification_accuracy_score": accuracy(network, real.reference, real.reference_labels)}
+
+
+def fit_classifier(
+    images: Tensor,
+    labels: Tensor,
+    epochs: int,
+    batch_size: int,
+    shift: int = 0,
+    seed: int = 0,
+    callbacks: Sequence[pl.Callback] = (),
+    **settings: Any,
+) -> FashionClassifier:
+    """Train a classifier on the CPU and return it in inference mode.
+
+    Args:
+        images: uint8 (N, 1, 28, 28).
+        labels: int64 (N,), 0 to 9.
+        epochs: Passes through the images, >= 1.
+        batch_size: Images a batch.
+        shift: Pixels that an image is moved by at most (see `LabelledBatches`).
+        seed: Weights, order, moves and dropout follow from it.
+        callbacks: Of Lightning's trainer.
+        **settings: Further arguments of `Classification`.
+    """
+    system = Classification(seed, **settings)
+    batches = LabelledBatches(images, labels, batch_size, seed, lambda: trainer.current_epoch, shift)
+    trainer = pl.Trainer(
+        accelerator="cpu",
+        max_epochs=epochs,
+        callbacks=list(callbacks),
+        logger=False,
+        enable_checkpointing=False,
+        enable_model_summary=False,
+        enable_progress_bar=False,
+    )
+    trainer.fit(system, train_dataloaders=batches)
+    return system.network.eval()

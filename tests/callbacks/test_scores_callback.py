@@ -14,7 +14,8 @@ from dcgan_lightning.callbacks import AveragedGenerator, Checkpoints, Scores
 from dcgan_lightning.callbacks import scores as scores_module
 from dcgan_lightning.core.errors import ConfigError, ScoreError
 from dcgan_lightning.data import SyntheticDataModule
-from dcgan_lightning.evaluation.scores import CHEAP_METRICS, RealImages, score_images
+from dcgan_lightning.evaluation.real_images import RealImages
+from dcgan_lightning.evaluation.scores import CHEAP_METRICS, score_images
 from dcgan_lightning.networks.sampling import sample_images
 from dcgan_lightning.runs.checkpoints import progress, read_checkpoint
 from dcgan_lightning.systems import DCGAN

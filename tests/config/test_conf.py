@@ -22,7 +22,7 @@ from dcgan_lightning.config.resolvers import multiples
 from dcgan_lightning.config.validate import check_command, validate
 from dcgan_lightning.core.errors import MissingExtraError
 from dcgan_lightning.evaluation import METRICS
-from dcgan_lightning.evaluation.fashion_mnist.classifier import describe_weights
+from dcgan_lightning.evaluation.fashion_mnist.classifier import HELD_OUT_FILE, WEIGHTS_FILE, describe_weights
 from dcgan_lightning.training.checkpoint_io import AtomicCheckpointIO
 from dcgan_lightning.training.loop import build_trainer
 
@@ -210,9 +210,13 @@ def test_the_evaluate_commands_configuration(compose_cfg: Compose) -> None:
 
 
 def test_the_classifiers_configuration_is_that_of_the_shipped_weights(compose_cfg: Compose) -> None:
-    values = check_command(compose_cfg(config_name="train_classifier"), "train_classifier")
-    settings = {key: values[key] for key in ("seed", "threads", "epochs", "shift")} | values["classifier"]
-    assert settings | {"batch_size": values["data"]["batch_size"]} == describe_weights()["settings"]
+    held_out = ("classifier.architecture=residual", "seed=1")
+    for overrides, path in (((), WEIGHTS_FILE), (held_out, HELD_OUT_FILE)):
+        cfg = compose_cfg(*overrides, config_name="train_classifier")
+        values = check_command(cfg, "train_classifier")
+        settings = {key: values[key] for key in ("seed", "threads", "epochs", "shift")}
+        settings |= {"batch_size": values["data"]["batch_size"]} | values["classifier"]
+        assert settings == describe_weights(path)["settings"]
 
 
 def test_the_report_commands_configuration(compose_cfg: Compose) -> None:

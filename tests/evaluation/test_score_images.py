@@ -10,7 +10,7 @@ from torchvision.transforms.functional import gaussian_blur, hflip
 
 from dcgan_lightning.core.errors import ScoreError
 from dcgan_lightning.evaluation import CHEAP_METRICS, CLASS_NAMES, METRICS, RealImages, score_images
-from dcgan_lightning.evaluation.scores import canonical_order
+from dcgan_lightning.evaluation.real_images import canonical_order
 
 COUNT = 1500
 

@@ -1,14 +1,17 @@
-"""The model card of the scores' classifier."""
+"""The model cards of the scores' classifiers."""
 
 from collections.abc import Mapping
 from typing import Any
 
+import torch
+
 from dcgan_lightning.config.data import CLASS_NAMES
+from dcgan_lightning.evaluation.fashion_mnist.architectures import LAYERS, Architecture
+from dcgan_lightning.evaluation.fashion_mnist.classifier import FashionClassifier
 
 _CARD = """# {title} of dcgan_lightning
 
-A small network that tells the ten classes of Fashion-MNIST apart. The scores of generated images look through
-its layer before the last (128 numbers an image).
+{use}
 
 | | |
 |---|---|
@@ -17,7 +20,7 @@ its layer before the last (128 numbers an image).
 | output | 10 logits: {classes} |
 | trained on | {data} |
 | training | {training} |
-| made by | `python -m dcgan_lightning.train_classifier`, {minutes:.1f} minutes of one CPU core |
+| made by | `python -m dcgan_lightning.train_classifier{options}`, {minutes:.1f} minutes of one CPU core |
 | **test accuracy** | **{accuracy:.2f} %** of the {test_images:,} test images |
 | file | safetensors, float32, {size:,} bytes |
 | SHA-256 | `{sha256}` |
@@ -30,17 +33,28 @@ it gives another network of about the same accuracy.
 ## Not for
 
 - **Deciding anything about real garments or photographs.** It has seen grey thumbnails of one shop only.
-- **Comparison with published FID values.** Those look through Inception; numbers of different networks do not
-  compare, nor do those of different weights of this network. Reports name the first digits of the SHA-256.
-- **Detail within a class.** It was trained to tell classes apart and may overlook what does not serve that,
-  such as fine texture. `features=random` and `features=pixels` are there as controls.
+{limits}
 - **Training a generator against it.** A generator that has seen the network can please it without being good.
 """
 
-_ARCHITECTURE = (
-    "3 x 3 convolutions 1-32-64, each with ReLU and 2 x 2 max-pooling; dense 3136-128, ReLU, dropout; "
-    "dense 128-10; 421,642 weights"
-)
+_USES = {
+    "convolutional": """\
+A small network that tells the ten classes of Fashion-MNIST apart. The scores of generated images look through
+its layer before the last (128 numbers an image).""",
+    "residual": """\
+A small network that tells the ten classes of Fashion-MNIST apart. It judges whether generated images are of
+the class that was asked for (class_accuracy) and serves no other score: its architecture and seed are not
+those of the network whose features give the distances.""",
+}
+_LIMITS = {
+    "convolutional": """\
+- **Comparison with published FID values.** Those look through Inception; numbers of different networks do not
+  compare, nor do those of different weights of this network. Reports name the first digits of the SHA-256.
+- **Detail within a class.** It was trained to tell classes apart and may overlook what does not serve that,
+  such as fine texture. `features=random` and `features=pixels` are there as controls.""",
+    "residual": """\
+- **Quality.** An image may be recognized as its class and still be torn or blurred.""",
+}
 
 
 def classifier_card(description: Mapping[str, Any], size: int) -> str:
@@ -51,6 +65,9 @@ def classifier_card(description: Mapping[str, Any], size: int) -> str:
         size: Bytes of the file of weights.
     """
     settings = description["settings"]
+    architecture = settings["architecture"]
+    options = "" if architecture == "convolutional" else f" classifier.architecture={architecture}"
+    options += f" seed={settings['seed']}" if settings["seed"] else ""
     training = (
         f"{settings['epochs']} epochs of batches of {settings['batch_size']}; AdamW, learning rate up to "
         f"{settings['lr']:g} in one cycle, weight decay {settings['weight_decay']:g}; dropout "
@@ -61,7 +78,10 @@ def classifier_card(description: Mapping[str, Any], size: int) -> str:
         title="Fashion-MNIST classifier" if is_usual else f"Classifier for {description['data']}",
         test_images=description.get("test_images", 10_000),
         classes=", ".join(CLASS_NAMES),
-        architecture=_ARCHITECTURE,
+        use=_USES[architecture],
+        limits=_LIMITS[architecture],
+        options=options,
+        architecture=f"{LAYERS[architecture]}; {_count_weights(architecture):,} weights",
         data=f"{description['data']}, training images only, each moved by up to {settings['shift']} pixel(s)",
         training=training,
         minutes=description["cpu_seconds"] / 60,
@@ -70,3 +90,9 @@ def classifier_card(description: Mapping[str, Any], size: int) -> str:
         sha256=description["sha256"],
         versions=", ".join(f"{name} {version}" for name, version in description["versions"].items()),
     )
+
+
+def _count_weights(architecture: Architecture) -> int:
+    with torch.device("meta"):
+        network = FashionClassifier(architecture=architecture)
+    return sum(weight.numel() for weight in network.parameters())

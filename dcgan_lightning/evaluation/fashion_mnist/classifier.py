@@ -1,4 +1,4 @@
-"""The classifier whose inner layer the scores look through: network, shipped weights, checks."""
+"""The shipped classifiers: one for the features, one held out to judge classes; network, weights, checks."""
 
 import hashlib
 import json
@@ -10,45 +10,45 @@ from torch import Tensor, nn
 
 from dcgan_lightning.config.data import CLASS_NAMES
 from dcgan_lightning.core.errors import MissingExtraError, WeightsError, install
+from dcgan_lightning.evaluation.fashion_mnist.architectures import Architecture, build_trunk
 from dcgan_lightning.networks import initialize
 
-FEATURES = 128  # of the layer before the last
-
-WEIGHTS_NAME = "fashion_mnist_classifier"
-WEIGHTS_FILE = Path(__file__).with_name("weights") / f"{WEIGHTS_NAME}.safetensors"
+_WEIGHTS = Path(__file__).with_name("weights")
+WEIGHTS_FILE = _WEIGHTS / "fashion_mnist_classifier.safetensors"  # its features give the distances
+HELD_OUT_FILE = _WEIGHTS / "fashion_mnist_residual_classifier.safetensors"  # judges the classes only
 
 
 class FashionClassifier(nn.Module):
-    """Tell the ten classes of Fashion-MNIST apart: two convolutions, two dense layers, 421,642 weights.
+    """Tell the ten classes of Fashion-MNIST apart.
 
     Args:
         dropout: Share of the features dropped in training, in [0, 1).
         generator: Source of the random numbers for the weights; PyTorch's default one if not given.
+        architecture: Of the layers before the last.
+
+    Attributes:
+        architecture: The same.
 
     Shape:
         images (N, 1, 28, 28) in [-1, 1]; logits (N, 10), in the order of `CLASS_NAMES`.
     """
 
-    def __init__(self, dropout: float = 0.5, generator: torch.Generator | None = None) -> None:
+    def __init__(
+        self,
+        dropout: float = 0.5,
+        generator: torch.Generator | None = None,
+        architecture: Architecture = "convolutional",
+    ) -> None:
         super().__init__()
-        self.trunk = nn.Sequential(
-            nn.Conv2d(1, 32, kernel_size=3, padding=1),
-            nn.ReLU(),
-            nn.MaxPool2d(2),  # (N, 32, 14, 14)
-            nn.Conv2d(32, 64, kernel_size=3, padding=1),
-            nn.ReLU(),
-            nn.MaxPool2d(2),  # (N, 64, 7, 7)
-            nn.Flatten(),
-            nn.Linear(64 * 7 * 7, FEATURES),
-            nn.ReLU(),
-        )
+        self.architecture = architecture
+        self.trunk, features = build_trunk(architecture)
         self.dropout = nn.Dropout(dropout)
-        self.head = nn.Linear(FEATURES, len(CLASS_NAMES))
+        self.head = nn.Linear(features, len(CLASS_NAMES))
         initialize(self, "glorot_uniform", generator)
         self.to(memory_format=torch.channels_last)  # twice as fast on a CPU
 
     def features(self, images: Tensor) -> Tensor:
-        """Return the layer before the last, (N, 128), at least 0."""
+        """Return the layer before the last, (N, 128) or of the residual architecture (N, 96), at least 0."""
         features: Tensor = self.trunk(images)
         return features
 
@@ -59,10 +59,10 @@ class FashionClassifier(nn.Module):
 
 
 def load_classifier(path: Path = WEIGHTS_FILE) -> FashionClassifier:
-    """Return the shipped classifier in inference mode, its weights frozen.
+    """Return a shipped classifier in inference mode, its weights frozen.
 
     Args:
-        path: The weights; beside them stands a JSON file of the same name with their SHA-256.
+        path: The weights; beside them is a JSON file of the same name with their SHA-256 and architecture.
 
     Raises:
         WeightsError: The file is missing or not the one that its JSON file describes.
@@ -72,7 +72,7 @@ def load_classifier(path: Path = WEIGHTS_FILE) -> FashionClassifier:
     load = _safetensors().load
     try:
         with torch.device("meta"):  # no weights yet: nothing is drawn
-            network = FashionClassifier()
+            network = FashionClassifier(architecture=_architecture(path))
         network.load_state_dict(load(content), assign=True)
     except Exception as error:  # safetensors has its own errors, PyTorch raises RuntimeError
         reason = " ".join(str(error).split())
@@ -124,7 +124,7 @@ def encode_weights(network: nn.Module) -> bytes:
 
 
 def describe_weights(path: Path = WEIGHTS_FILE) -> dict[str, Any]:
-    """Return what is known of a file of weights: ``sha256``, ``test_accuracy``, settings, versions.
+    """Return what is known of a file of weights: ``sha256``, ``test_accuracy``, ``settings``, ``versions``.
 
     Raises:
         WeightsError: The JSON file beside the weights is missing or damaged.
@@ -139,6 +139,13 @@ def describe_weights(path: Path = WEIGHTS_FILE) -> dict[str, Any]:
             "install it anew"
         ) from error
     return known
+
+
+def _architecture(path: Path) -> Architecture:
+    """Return the architecture of a file of weights; older descriptions name none."""
+    settings = describe_weights(path).get("settings", {})
+    architecture: Architecture = settings.get("architecture", "convolutional")
+    return architecture
 
 
 def _read_checked(path: Path) -> bytes:

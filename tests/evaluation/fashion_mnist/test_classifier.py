@@ -11,7 +11,10 @@ from score_cases import split
 from dcgan_lightning.config.data import CLASS_NAMES
 from dcgan_lightning.core.errors import MissingExtraError, WeightsError
 from dcgan_lightning.data.images import normalize as normalize_data
+from dcgan_lightning.evaluation.fashion_mnist.architectures import ResidualBlock
+from dcgan_lightning.evaluation.fashion_mnist.cards import classifier_card
 from dcgan_lightning.evaluation.fashion_mnist.classifier import (
+    HELD_OUT_FILE,
     WEIGHTS_FILE,
     FashionClassifier,
     accuracy,
@@ -22,31 +25,33 @@ from dcgan_lightning.evaluation.fashion_mnist.classifier import (
     normalize,
 )
 
-FILES = [WEIGHTS_FILE.with_suffix(suffix) for suffix in (".safetensors", ".json", ".md")]
+SHIPPED = (WEIGHTS_FILE, HELD_OUT_FILE)
 
 
 @pytest.fixture
 def copy(tmp_path: Path) -> Path:
     """Return the weights, with their description, in a folder of their own."""
-    for path in FILES[:2]:
-        shutil.copy(path, tmp_path)
+    for suffix in (".safetensors", ".json"):
+        shutil.copy(WEIGHTS_FILE.with_suffix(suffix), tmp_path)
     return tmp_path / WEIGHTS_FILE.name
 
 
 @pytest.mark.real_data
-def test_the_shipped_classifier_is_as_good_as_its_card_says() -> None:
+@pytest.mark.parametrize("path", SHIPPED, ids=lambda path: path.stem)
+def test_a_shipped_classifier_is_as_good_as_it_is_said_to_be(path: Path) -> None:
     images, labels = split("test")
-    found = accuracy(load_classifier(), images, labels)
+    found = accuracy(load_classifier(path), images, labels)
     assert found >= 0.92
-    assert found == pytest.approx(describe_weights()["test_accuracy"], abs=2e-4)
-    assert f"**{100 * describe_weights()['test_accuracy']:.2f} %**" in FILES[2].read_text()
+    assert found == pytest.approx(describe_weights(path)["test_accuracy"], abs=2e-4)
 
 
-def test_the_shipped_files_belong_together_and_are_small() -> None:
-    content = FILES[0].read_bytes()
-    assert len(content) < 3_000_000
-    assert hashlib.sha256(content).hexdigest() == describe_weights()["sha256"]
-    assert describe_weights()["sha256"] in FILES[2].read_text()
+@pytest.mark.parametrize("path", SHIPPED, ids=lambda path: path.stem)
+def test_the_shipped_files_belong_together_and_are_small(path: Path) -> None:
+    content = path.read_bytes()
+    assert len(content) < {WEIGHTS_FILE: 3_000_000, HELD_OUT_FILE: 1_000_000}[path]
+    assert hashlib.sha256(content).hexdigest() == describe_weights(path)["sha256"]
+    assert path.with_suffix(".md").read_text() == classifier_card(describe_weights(path), len(content))
+    assert load_classifier(path).architecture == describe_weights(path)["settings"]["architecture"]
 
 
 def test_the_network() -> None:
@@ -62,8 +67,29 @@ def test_the_network() -> None:
     assert torch.equal(again(images), network(images))
 
 
-def test_the_loaded_network_is_frozen() -> None:
-    network = load_classifier()
+def test_the_residual_network() -> None:
+    network = FashionClassifier(generator=torch.Generator().manual_seed(0), architecture="residual").eval()
+    assert sum(weight.numel() for weight in network.parameters()) == 222_250
+    images = torch.rand(3, 1, 28, 28) * 2 - 1
+    features = network.features(images)
+    assert features.shape == (3, 96)
+    assert features.min() >= 0
+    assert torch.equal(network(images), network.head(features))
+    with pytest.raises(ValueError, match="architecture must be one of convolutional, residual; got 'linear'"):
+        FashionClassifier(architecture="linear")
+
+
+def test_a_residual_block_adds_to_its_input() -> None:
+    images = torch.randn(2, 3, 6, 6, generator=torch.Generator().manual_seed(0))
+    block = ResidualBlock(3, 3).eval()
+    torch.nn.init.zeros_(block.convolutions[3].weight)
+    assert torch.equal(block(images), images.relu())
+    assert ResidualBlock(3, 5, stride=2)(images).shape == (2, 5, 3, 3)
+
+
+@pytest.mark.parametrize("path", SHIPPED, ids=lambda path: path.stem)
+def test_the_loaded_network_is_frozen(path: Path) -> None:
+    network = load_classifier(path)
     assert not network.training
     assert not any(weight.requires_grad for weight in network.parameters())
 
@@ -93,7 +119,7 @@ def test_images_come_in_as_in_training() -> None:
 
 
 def test_the_same_weights_are_the_same_bytes() -> None:
-    assert encode_weights(load_classifier()) == FILES[0].read_bytes()
+    assert encode_weights(load_classifier()) == WEIGHTS_FILE.read_bytes()
 
 
 def test_a_flipped_bit_is_refused(copy: Path) -> None:
@@ -127,6 +153,21 @@ def test_weights_of_another_network_are_refused(copy: Path) -> None:
     with pytest.raises(WeightsError, match="does not hold the classifier's weights") as caught:
         load_classifier(copy)
     assert "\n" not in str(caught.value)
+
+
+def test_an_older_description_names_no_architecture(copy: Path) -> None:
+    description = json.loads(copy.with_suffix(".json").read_text())
+    del description["settings"]["architecture"]
+    copy.with_suffix(".json").write_text(json.dumps(description))
+    assert load_classifier(copy).architecture == "convolutional"
+
+
+def test_an_unknown_architecture_is_refused(copy: Path) -> None:
+    description = json.loads(copy.with_suffix(".json").read_text())
+    description["settings"]["architecture"] = "linear"
+    copy.with_suffix(".json").write_text(json.dumps(description))
+    with pytest.raises(WeightsError, match=r"does not hold the classifier's weights .*'linear'"):
+        load_classifier(copy)
 
 
 def test_without_safetensors_the_remedy_is_named(monkeypatch: pytest.MonkeyPatch) -> None:

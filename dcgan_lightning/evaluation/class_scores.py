@@ -1,0 +1,95 @@
+"""Scores of images with intended classes: are they of that class, and are they like its real images."""
+
+import torch
+from torch import Tensor
+
+from dcgan_lightning.config.data import CLASS_NAMES
+from dcgan_lightning.core.randomness import stream_generator
+from dcgan_lightning.evaluation.fashion_mnist.classifier import (
+    HELD_OUT_FILE,
+    class_probabilities,
+    load_classifier,
+)
+from dcgan_lightning.evaluation.metrics import frechet_distance
+
+
+def found_classes(images: Tensor, labels: Tensor, device: torch.device | str = "cpu") -> Tensor:
+    """Return for each image whether the held-out classifier finds the intended class.
+
+    The classifier has another architecture and seed than the one whose features give the distances, so that
+    a generator selected by those distances is not judged by the same network. The ceiling is the
+    classifier's accuracy on real test images.
+
+    Args:
+        images: uint8 (N, 1, 28, 28).
+        labels: int64 (N,), the intended classes in the order of `CLASS_NAMES`.
+        device: Where to compute.
+
+    Returns:
+        bool (N,), on the CPU.
+
+    Source:
+        Odena et al. 2017, https://arxiv.org/abs/1610.09585, section 5, the accuracy of a given classifier.
+    """
+    classifier = load_classifier(HELD_OUT_FILE).to(device)
+    return class_probabilities(classifier, images.to(device)).argmax(dim=1).cpu() == labels.cpu()
+
+
+def shares_by_class(found: Tensor, labels: Tensor) -> dict[str, float]:
+    """Return the share of True (N,) among the images of each class (N,) that occurs."""
+    return {CLASS_NAMES[label]: float(found[labels == label].double().mean()) for label in labels.unique()}
+
+
+def class_frechet_distance(
+    real: Tensor, real_labels: Tensor, generated: Tensor, generated_labels: Tensor
+) -> float:
+    """Return the mean over classes of the Fréchet distance within each class.
+
+    Classes without generated images do not count. The distance is biased upwards, the more the fewer images
+    a class has: compare only what was computed from equally many, and with the floor, real images that are
+    not in ``real``.
+
+    Args:
+        real: Features (N, D), more than D of each class.
+        real_labels: int64 (N,).
+        generated: Features (M, D), more than D of each class that occurs.
+        generated_labels: int64 (M,).
+
+    Source:
+        Benny et al. 2021, https://arxiv.org/abs/2004.12361, the "within class" distance. For the bias:
+        Chong and Forsyth 2020, https://arxiv.org/abs/1911.07023.
+    """
+    real_labels, generated_labels = real_labels.to(real.device), generated_labels.to(generated.device)
+    distances = [
+        frechet_distance(real[real_labels == label], generated[generated_labels == label])
+        for label in generated_labels.unique().tolist()
+    ]
+    return sum(distances) / len(distances)
+
+
+def smallest_class(labels: Tensor, real_labels: Tensor) -> int:
+    """Return the number of images of the rarest class among labels (N,), generated or real."""
+    classes = labels.unique()
+    counts = [part.bincount(minlength=int(classes.max()) + 1)[classes] for part in (labels, real_labels)]
+    return int(torch.cat(counts).min())
+
+
+def draw_of_classes(labels: Tensor, pool: Tensor) -> Tensor | None:
+    """Return as many different images of each class as there are labels of it, the same every time.
+
+    Args:
+        labels: int64 (N,), the wanted classes.
+        pool: int64 (M,), the classes of the images to draw from.
+
+    Returns:
+        int64 (N,), indices in the pool whose classes are the labels; None where it has too few of a class.
+    """
+    order = torch.randperm(len(pool), generator=stream_generator(0, "scores"))
+    rows = torch.empty_like(labels)
+    for label in labels.unique():
+        wanted = labels == label
+        candidates = order[pool[order] == label][: int(wanted.sum())]
+        if len(candidates) < wanted.sum():
+            return None
+        rows[wanted] = candidates
+    return rows

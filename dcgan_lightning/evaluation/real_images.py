@@ -1,0 +1,108 @@
+"""The real images that scores compare with."""
+
+import hashlib
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Any, TypeVar, cast
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from dcgan_lightning.core.errors import ScoreError
+from dcgan_lightning.evaluation.class_scores import draw_of_classes
+from dcgan_lightning.evaluation.distances import nearest_rows
+from dcgan_lightning.evaluation.features import FeatureNetwork, check_images, load_features
+from dcgan_lightning.evaluation.newness import Nearest
+
+Kept = TypeVar("Kept")
+
+
+@dataclass(frozen=True, eq=False)
+class RealImages:
+    """The real images that scores compare with; keeps what is slow to compute of them.
+
+    Attributes:
+        reference: uint8 (N, 1, 28, 28), what the generated images should look like: the test images, or in
+            training a part of the training images.
+        train: uint8 (M, 1, 28, 28), what the generator was trained on, for newness.
+        train_labels: int64 (M,), their classes.
+        reference_labels: int64 (N,), the classes of the reference images, for the scores of classes.
+        has_garments: Whether the classes are those of Fashion-MNIST, which the classifiers know.
+    """
+
+    reference: Tensor
+    train: Tensor | None = None
+    train_labels: Tensor | None = None
+    reference_labels: Tensor | None = None
+    has_garments: bool = True
+    _kept: dict[Any, Any] = field(default_factory=dict, repr=False)
+
+    def __post_init__(self) -> None:
+        check_images(self.reference)
+        if self.train is not None:
+            check_images(self.train)
+
+    def reference_features(self, network: FeatureNetwork) -> Tensor:
+        """Return the features (N, D) of the reference images, in their `canonical_order`."""
+        return self._keep(
+            (network.key, "reference"), lambda: network(self.reference[canonical_order(self.reference)])
+        )
+
+    def ordered_labels(self) -> Tensor:
+        """Return the classes (N,) of the reference images, in the order of `reference_features`."""
+        assert self.reference_labels is not None
+        return self.reference_labels[canonical_order(self.reference)]
+
+    def like(self, labels: Tensor) -> Tensor | None:
+        """Return a training image for each class (N,), all different, or None where there are too few."""
+        if self.train is None or self.train_labels is None:
+            return None
+        rows = draw_of_classes(labels, self.train_labels)
+        return None if rows is None else self.train[rows]
+
+    def nearest(self, images: Tensor, space: FeatureNetwork) -> Nearest:
+        """Return the nearest training image of each image; kept, because several networks share the pixels.
+
+        Args:
+            images: uint8 (n, 1, 28, 28).
+            space: Distances are between its features.
+        """
+        digest = hashlib.sha256(images.cpu().contiguous().numpy().data).hexdigest()
+        return self._keep(
+            (space.key, digest), lambda: Nearest(*nearest_rows(space(images), self._train_features(space)))
+        )
+
+    def pixels(self, network: FeatureNetwork) -> FeatureNetwork:
+        """Return the space of the pixels, on the network's device."""
+        if network.name == "pixels":
+            return network
+        return load_features("pixels", device=network.device)
+
+    def reference_distances(self, space: FeatureNetwork) -> Tensor:
+        """Return the reference images' distances (N,) to their nearest training images."""
+        return self.nearest(self.reference, space).distances
+
+    def _train_features(self, space: FeatureNetwork) -> Tensor:
+        if self.train is None:
+            raise ScoreError("newness needs the training images: RealImages(reference, train)")
+        train = self.train
+        return self._keep((space.key, "train"), lambda: space(train))
+
+    def _keep(self, key: Any, compute: Callable[[], Kept]) -> Kept:
+        if key not in self._kept:
+            self._kept[key] = compute()
+        return cast(Kept, self._kept[key])
+
+
+def canonical_order(images: Tensor) -> Tensor:
+    """Return the order of images by their bytes: the same images in another order come out the same.
+
+    Args:
+        images: uint8 (N, ...).
+
+    Returns:
+        int64 (N,), indices.
+    """
+    flat = np.ascontiguousarray(images.cpu().flatten(1).numpy())
+    return torch.from_numpy(np.argsort(flat.view(f"S{flat.shape[1]}").ravel(), kind="stable"))
