@@ -65,7 +65,7 @@ class RunResult:
         folder: The run's folder.
         epochs: Finished epochs, over all sessions.
         seconds: Duration of this session.
-        metrics: The last iteration's four figures; empty if nothing was left to train.
+        metrics: The last iteration's figures; empty if nothing was left to train.
         score: The lowest Fréchet distance that ``callbacks.scores`` measured, if it was there.
         system: The trained networks.
         score_epoch: After which epoch the score was measured.
@@ -126,8 +126,8 @@ def _train(cfg: DictConfig, folder: Path, ckpt_path: Path | None) -> RunResult:
     from dcgan_lightning.callbacks import GracefulStop
     from dcgan_lightning.training.checkpoint_io import AtomicCheckpointIO
 
-    stop, checkpoint_io = GracefulStop(), AtomicCheckpointIO(settings, environment, folder)
     system = build_system(cfg, start)
+    stop, checkpoint_io = GracefulStop(), AtomicCheckpointIO(settings, environment, folder, system.remedy)
     datamodule = load_data(cfg, machine.processes, system, start)
     trainer = prepare_trainer(cfg, machine, system, start, stop, checkpoint_io)
     with _reporting(cfg, folder, stop):
@@ -228,7 +228,10 @@ def _log_end(cfg: DictConfig, result: RunResult, is_sweep: bool) -> None:
         log.info("%s", describe_score(result.score, result.score_epoch))
     log.info("everything is in %s", result.folder)
     if not is_sweep:
-        for line in next_steps(result.folder, keeps_checkpoints(cfg.callbacks)):
+        from dcgan_lightning.systems import Sampler
+
+        makes_images = keeps_checkpoints(cfg.callbacks) and isinstance(result.system, Sampler)
+        for line in next_steps(result.folder, makes_images):
             log.info("%s", line)
     what, epochs = ("go on", 0) if result.iterations else ("train on", 10)
     log.info("%s", how_to_go_on(what, cfg, cfg.trainer.max_epochs + epochs))

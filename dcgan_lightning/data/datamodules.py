@@ -10,7 +10,7 @@ from dcgan_lightning.config.data import batch_size_problem
 from dcgan_lightning.core.errors import DataError
 from dcgan_lightning.data.batches import Position, ShuffledBatches
 from dcgan_lightning.data.fashion_mnist.located import Split
-from dcgan_lightning.data.images import check_images
+from dcgan_lightning.data.images import IMAGE_SIZE, check_images
 
 log = logging.getLogger(__name__)
 
@@ -23,10 +23,12 @@ class InMemoryDataModule(pl.LightningDataModule):
         seed: The run's seed; the order of each epoch follows from it.
 
     Attributes:
-        images: uint8 (N, C, 28, 28), there after ``setup``.
+        image_size: Pixels a side, the same for all images.
+        images: uint8 (N, C, image_size, image_size), there after ``setup``.
         labels: int64 (N,), or None where the data set has no classes; there after ``setup``.
     """
 
+    image_size: int = IMAGE_SIZE
     images: Tensor
     labels: Tensor | None
 
@@ -37,7 +39,7 @@ class InMemoryDataModule(pl.LightningDataModule):
 
     @abstractmethod
     def load_images(self, split: Split = "train") -> Tensor:
-        """Return all images of a split as uint8 (N, C, 28, 28).
+        """Return all images of a split as uint8 (N, C, image_size, image_size).
 
         Args:
             split: "train", the images that networks are trained on, or "test".
@@ -51,7 +53,7 @@ class InMemoryDataModule(pl.LightningDataModule):
         """Return the images of a split and their classes.
 
         Returns:
-            uint8 (N, C, 28, 28) and int64 (N,).
+            uint8 (N, C, image_size, image_size) and int64 (N,).
 
         Raises:
             DataError: The data set lacks the images or their classes.
@@ -80,7 +82,7 @@ class InMemoryDataModule(pl.LightningDataModule):
         if hasattr(self, "images"):
             return
         images = self.load_images()
-        check_images(images, self.source)
+        check_images(images, self.source, self.image_size)
         if problem := batch_size_problem(self.batch_size, len(images)):
             raise DataError(problem)
         self.images, self.labels = images, self.load_labels()

@@ -26,19 +26,20 @@ def normalize(images: Tensor) -> Tensor:
     return images.float().sub_(127.5).div_(127.5)
 
 
-def check_images(images: Tensor, source: str) -> None:
+def check_images(images: Tensor, source: str, size: int = IMAGE_SIZE) -> None:
     """Refuse data that cannot be trained on.
 
     Args:
-        images: uint8 (N, C, 28, 28).
+        images: uint8 (N, C, size, size).
         source: Where they come from, for the message.
+        size: Pixels a side.
 
     Raises:
         DataError: The type or shape is wrong, or the images hardly differ from one constant.
     """
-    if images.dtype != torch.uint8 or images.ndim != 4 or images.shape[-2:] != (IMAGE_SIZE, IMAGE_SIZE):
+    if images.dtype != torch.uint8 or images.ndim != 4 or images.shape[-2:] != (size, size):
         raise DataError(
-            f"{source}: expected uint8 images of {IMAGE_SIZE} x {IMAGE_SIZE} pixels, "
+            f"{source}: expected uint8 images of {size} x {size} pixels, "
             f"got {images.dtype} {tuple(images.shape)}"
         )
     if len(images) == 0:

@@ -16,7 +16,7 @@ _DATA = {"FashionMNISTDataModule": "Fashion-MNIST", "SyntheticDataModule": "made
 def head(material: Material) -> str:
     """Return the run's name, how far it came, and what its generator makes now."""
     words = (
-        '<div><p class="eyebrow">DCGAN, report of a run</p>'
+        f'<div><p class="eyebrow">{escape(_class_name(material, "model") or "DCGAN")}, report of a run</p>'
         f"<h1>{escape(material.name)}</h1>"
         f"{elements.paragraph(_lead(material), 'lead')}{elements.facts(_key_facts(material))}</div>"
     )
@@ -50,9 +50,10 @@ def _lead(material: Material) -> str:
 
 def _key_facts(material: Material) -> dict[str, str]:
     data = material.settings.get("data") or {}
-    name = str(data.get("_target_", "")).rpartition(".")[2]
+    name = _class_name(material, "data")
     images = f"images in {data.get('root')}" if data.get("verify") is False else _DATA.get(name, name)
-    rates = [str(_setting(material, "model", f"{network}_lr")) for network in ("generator", "discriminator")]
+    model = material.settings.get("model") or {}
+    rates = dict.fromkeys(str(rate) for key, rate in model.items() if str(key).endswith("_lr"))
     environment = material.environment
     device = str(environment.get("device", "")).replace("cpu", "CPU")
     if threads := environment.get("threads"):
@@ -60,7 +61,7 @@ def _key_facts(material: Material) -> dict[str, str]:
     return {
         "Data": images,
         "Images an iteration": str(data.get("batch_size", "")),
-        "Learning rates": " and ".join(rates) if len(set(rates)) > 1 else rates[0].replace("None", ""),
+        "Learning rates": " and ".join(rates),
         "Seed": str(material.settings.get("seed", "")),
         "Last picture drawn": f"{material.drawn:%d %B %Y, %H:%M}".lstrip("0") if material.drawn else "",
         "Device": device,
@@ -71,3 +72,8 @@ def _key_facts(material: Material) -> dict[str, str]:
 
 def _setting(material: Material, group: str, name: str) -> Any:
     return (material.settings.get(group) or {}).get(name)
+
+
+def _class_name(material: Material, group: str) -> str:
+    """Return the name of the class that a group of the settings builds; nothing if it is not known."""
+    return str(_setting(material, group, "_target_") or "").rpartition(".")[2]

@@ -18,6 +18,7 @@ from dcgan_lightning.runs.forms import (
     FLAG,
     TENSORS,
     each,
+    either,
     fields,
     find_excess,
     nothing_or,
@@ -59,17 +60,23 @@ _FIT_LOOP = fields(
         "epoch_loop.val_loop.batch_progress": _PROGRESS,
     },
 )
-_ADAM = fields(
+_OPTIMIZER = fields(
     {
-        "state": each(
-            dict,
-            fields({"step": tensor((), torch.float32), "exp_avg": tensor(), "exp_avg_sq": tensor()}),
-            key=int,
-        ),
+        "state": each(dict, each(dict, either(tensor(), plain)), key=int),
         "param_groups": each(list, fields({"params": each(list, COUNT)})),
     }
 )
+_MOMENTS = fields({"step": tensor((), torch.float32), "exp_avg": tensor(), "exp_avg_sq": tensor()})
+_ADAM = fields({"state": each(dict, _MOMENTS, key=int)})
 _AVERAGE = fields({"updates": COUNT, "decay": DECAY}, {"generator": TENSORS})
+
+
+def _optimizer(value: Any, name: str) -> str | None:
+    """Form of an optimizer's state; Adam, which has its settings in the groups, has moments in it."""
+    if problem := _OPTIMIZER(value, name):
+        return problem
+    is_adam = any("amsgrad" in group for group in value["param_groups"])
+    return _ADAM(value, name) if is_adam else None
 
 
 def _version(value: Any, name: str) -> str | None:
@@ -95,7 +102,7 @@ _CHECKPOINT = fields(
     {
         "epoch": COUNT,
         "state_dict": TENSORS,
-        "optimizer_states": each(list, _ADAM),
+        "optimizer_states": each(list, _optimizer),
         "loops": fields({"fit_loop": _FIT_LOOP}),
         "callbacks": _callbacks,
         "fingerprint": each(dict, plain),
@@ -188,8 +195,8 @@ def _check_pickle(data: bytes) -> None:
 def _tensors(checkpoint: Mapping[str, Any]) -> Iterator[tuple[str, Tensor]]:
     """Yield all tensors that a run goes on with or images are made with, under their names."""
     yield from checkpoint["state_dict"].items()
-    for number_, adam in enumerate(checkpoint.get("optimizer_states", ())):
-        for index, state in adam["state"].items():
+    for number_, optimizer in enumerate(checkpoint.get("optimizer_states", ())):
+        for index, state in optimizer["state"].items():
             for name, value in state.items():
                 if isinstance(value, Tensor):
                     yield f"optimizer_states.{number_}.state.{index}.{name}", value
@@ -203,14 +210,14 @@ def _tensors(checkpoint: Mapping[str, Any]) -> Iterator[tuple[str, Tensor]]:
 def first_not_finite(checkpoint: dict[str, Any]) -> str | None:
     """Return the name of the first tensor that holds NaN or infinity, or None.
 
-    Looked at are the weights, their average and Adam's moments.
+    Looked at are the weights, their average and the optimizers' states.
     """
     return next((name for name, value in _tensors(checkpoint) if not torch.isfinite(value).all()), None)
 
 
 def _first_negative(checkpoint: dict[str, Any]) -> str | None:
     """Return the name of the first tensor that is negative and cannot be, as a variance, or None."""
-    names = ("running_var", "exp_avg_sq", "step")
+    names = ("running_var", "exp_avg_sq", "square_avg", "step")
     return next(
         (name for name, value in _tensors(checkpoint) if name.endswith(names) and (value < 0).any()), None
     )

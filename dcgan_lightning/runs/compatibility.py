@@ -1,5 +1,7 @@
 """Refusing checkpoints that do not fit the run that resumes from them: networks, optimizers, position."""
 
+import copy
+import math
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -12,12 +14,15 @@ from dcgan_lightning.core.errors import CheckpointError
 from dcgan_lightning.runs.positions import position_of, position_problem
 
 
-def check_fits(checkpoint: dict[str, Any], system: torch.nn.Module, path: Path) -> None:
-    """Refuse a checkpoint whose weights or Adam's moments are not of these networks.
+def check_fits(
+    checkpoint: dict[str, Any], system: torch.nn.Module, optimizers: Sequence[Optimizer], path: Path
+) -> None:
+    """Refuse a checkpoint whose weights are not of these networks, or its states not of these optimizers.
 
     Args:
         checkpoint: From `read_checkpoint`.
-        system: Its children are the networks, in the order of their optimizers.
+        system: Its networks are what is trained.
+        optimizers: As they are built from the run's settings; nothing in them is changed.
         path: For the message.
 
     Raises:
@@ -26,9 +31,7 @@ def check_fits(checkpoint: dict[str, Any], system: torch.nn.Module, path: Path) 
     saved = {name: (weight.shape, weight.dtype) for name, weight in checkpoint["state_dict"].items()}
     wanted = {name: (weight.shape, weight.dtype) for name, weight in system.state_dict().items()}
     different = sorted(name for name in saved.keys() | wanted.keys() if saved.get(name) != wanted.get(name))
-    adams = [adam["state"] for adam in checkpoint["optimizer_states"]]
-    networks = [list(network.parameters()) for network in system.children()]
-    if len(adams) != len(networks) or not all(map(_has_moments, adams, networks)):
+    if not _fit(checkpoint, optimizers):
         different.append("optimizer_states")
     if different:
         raise CheckpointError(
@@ -36,14 +39,46 @@ def check_fits(checkpoint: dict[str, Any], system: torch.nn.Module, path: Path) 
         )
 
 
-def _has_moments(states: Mapping[int, Mapping[str, Tensor]], weights: Sequence[Tensor]) -> bool:
-    """Return whether an Adam's states have moments like the weights, and are in their order."""
-    return [*states] == [*range(len(weights))] and all(
-        moment.shape == weight.shape and moment.dtype == weight.dtype
-        for state, weight in zip(states.values(), weights, strict=True)
-        for name, moment in state.items()
-        if name.startswith("exp_avg")
-    )
+def _fit(checkpoint: Mapping[str, Any], optimizers: Sequence[Optimizer]) -> bool:
+    """Return whether states are of these optimizers; one that has made no step yet has none."""
+    states = [_kinds(optimizer["state"]) for optimizer in checkpoint["optimizer_states"]]
+    wanted = [_kinds(_state_after_a_step(optimizer)) for optimizer in optimizers]
+    if len(states) != len(wanted):
+        return False
+    pairs = [*zip(states, wanted, strict=True)]
+    if not all(state in ({}, whole) for state, whole in pairs):
+        return False
+    stepping = sum(state == whole for state, whole in pairs)
+    return stepping == len(pairs) or _steps(checkpoint) <= position_of(checkpoint).total * stepping
+
+
+def _steps(checkpoint: Mapping[str, Any]) -> float:
+    """Return the steps of all optimizers together, as Lightning counts them."""
+    fit_loop = checkpoint["loops"]["fit_loop"]
+    progress = fit_loop.get("epoch_loop.manual_optimization.optim_step_progress")
+    return math.inf if progress is None else float(progress["total"]["completed"])
+
+
+def _state_after_a_step(optimizer: Optimizer) -> dict[int, dict[str, Any]]:
+    """Return the state that a copy of an optimizer has after a step, by the numbers of its weights."""
+    trial = copy.deepcopy(optimizer)
+    for group in trial.param_groups:
+        for weights in group["params"]:
+            weights.grad = torch.zeros_like(weights) if weights.requires_grad else None
+    trial.step()
+    state: dict[int, dict[str, Any]] = trial.state_dict()["state"]
+    return state
+
+
+def _kinds(state: Mapping[int, Mapping[str, Any]]) -> dict[int, dict[str, Any]]:
+    """Return shape and type of each tensor in an optimizer's state, and the type of everything else."""
+    return {
+        index: {
+            name: (value.shape, value.dtype) if isinstance(value, Tensor) else type(value)
+            for name, value in part.items()
+        }
+        for index, part in state.items()
+    }
 
 
 def check_optimizers(checkpoint: dict[str, Any], optimizers: Sequence[Optimizer], path: Path) -> None:
@@ -57,12 +92,14 @@ def check_optimizers(checkpoint: dict[str, Any], optimizers: Sequence[Optimizer]
     Raises:
         CheckpointError: Names the first setting that differs.
     """
-    for number_, (adam, optimizer) in enumerate(zip(checkpoint["optimizer_states"], optimizers, strict=True)):
+    for number_, (state, optimizer) in enumerate(
+        zip(checkpoint["optimizer_states"], optimizers, strict=True)
+    ):
         wanted = optimizer.state_dict()["param_groups"]
         name = f"optimizer_states.{number_}.param_groups"
-        if len(adam["param_groups"]) != len(wanted):
+        if len(state["param_groups"]) != len(wanted):
             raise CheckpointError(f"checkpoint {path} is damaged: {name} has another length; use another one")
-        for saved, group in zip(adam["param_groups"], wanted, strict=True):
+        for saved, group in zip(state["param_groups"], wanted, strict=True):
             for key in (key for key in group if key in saved):  # versions of PyTorch have different ones
                 if _comparable(saved[key]) != _comparable(group[key]):
                     raise CheckpointError(

@@ -75,6 +75,11 @@ def both(form: Form, rule: Callable[[Any], str | None]) -> Form:
     return problem
 
 
+def either(form: Form, other: Form) -> Form:
+    """Return a form that allows what one of two forms allows; the second one says what is wrong."""
+    return lambda value, name: form(value, name) and other(value, name)
+
+
 def nothing_or(form: Form) -> Form:
     """Return a form that also allows None and empty containers."""
 

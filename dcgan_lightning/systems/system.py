@@ -16,7 +16,7 @@ from pytorch_lightning.core.optimizer import LightningOptimizer
 from torch import Tensor
 
 from dcgan_lightning.core.distributed import average_in_place
-from dcgan_lightning.core.errors import DivergedError
+from dcgan_lightning.core.errors import ConfigError, DivergedError
 from dcgan_lightning.core.measured import Figure
 from dcgan_lightning.core.memory import release_freed_memory
 from dcgan_lightning.core.randomness import reseed_default_generators, stream_seed
@@ -26,8 +26,9 @@ class System(pl.LightningModule, ABC):
     """A method: its networks, its optimizers, and what one iteration does.
 
     A subclass defines `figures`, ``configure_optimizers``, `learn`, `preview` and `examples`. It calls
-    `apply_gradients` in `learn`, once for each update of its networks. If it makes images from noise, it is a
-    `Sampler` too.
+    `apply_gradients` in `learn`, once for each update of its networks. Its optimizers may be of any kind, and
+    share a network or move several; in an iteration, all or none of the weights of one have gradients.
+    If the system makes images from noise, it is a `Sampler` too.
 
     Here, for all systems: the random numbers of an iteration are a function of (seed, iteration, process); a
     figure that is not finite changes no weight; gradients and figures are averaged over the processes; memory
@@ -84,6 +85,24 @@ class System(pl.LightningModule, ABC):
     @abstractmethod
     def examples(self) -> dict[str, tuple[Tensor, ...]]:
         """Return the arguments of each network, with a batch of one, by the network's name."""
+
+    def check_images(self, images: Tensor) -> None:
+        """Refuse training data of another shape than the images that the networks take (see `examples`).
+
+        Args:
+            images: All of them, (N, C, H, W).
+
+        Raises:
+            ConfigError: Names both shapes.
+        """
+        arguments = [argument for example in self.examples().values() for argument in example]
+        shapes = {argument.shape[1:] for argument in arguments if argument.ndim == images.ndim}
+        if shapes and images.shape[1:] not in shapes:
+            wanted, given = (" x ".join(map(str, shape)) for shape in (min(shapes), images.shape[1:]))
+            raise ConfigError(
+                f"{type(self).__name__} takes images of {wanted} (channels x height x width), and these are "
+                f"{given}; choose other images with data=..., or another model=..."
+            )
 
     def check_data(self, labels: Tensor | None) -> None:
         """Refuse training data that the networks are not made for, before the training starts.

@@ -12,6 +12,7 @@ from dcgan_lightning.core.errors import DivergedError
 from dcgan_lightning.core.files import write_atomic
 from dcgan_lightning.runs.checkpoints import first_not_finite, read_checkpoint
 from dcgan_lightning.runs.folder import is_inside_run
+from dcgan_lightning.systems import System
 
 _OWN_NAME = re.compile(r"(last|best|epoch_\d+)\.ckpt")  # what the project writes, and never removes
 
@@ -25,6 +26,7 @@ class AtomicCheckpointIO(CheckpointIO):
         fingerprint: Settings that a resumed run must share (see `training.fingerprint`).
         environment: What the run's bits depend on besides: PyTorch's version, the device, the threads.
         folder: The run's folder; without it no checkpoint is ever removed.
+        remedy: What to try when a weight is not finite any more (see `System`).
     """
 
     def __init__(
@@ -32,8 +34,10 @@ class AtomicCheckpointIO(CheckpointIO):
         fingerprint: dict[str, Any] | None = None,
         environment: dict[str, Any] | None = None,
         folder: Path | None = None,
+        remedy: str = System.remedy,
     ) -> None:
         self.folder = folder
+        self.remedy = remedy
         self.fingerprint = fingerprint or {}
         self.environment = environment or {}
 
@@ -46,10 +50,7 @@ class AtomicCheckpointIO(CheckpointIO):
             DivergedError: A weight is not finite; the previous checkpoint stays.
         """
         if name := first_not_finite(checkpoint):
-            raise DivergedError(
-                f"{name} is not finite, so {path} is not written; "
-                "try smaller model.generator_lr and model.discriminator_lr"
-            )
+            raise DivergedError(f"{name} is not finite, so {path} is not written; {self.remedy}")
         buffer = io.BytesIO()
         own = {"fingerprint": self.fingerprint, "environment": self.environment}
         torch.save(checkpoint | own, buffer)

@@ -38,18 +38,18 @@ def describe_score(score: float, epoch: int) -> str:
     return f"lowest Fréchet distance: {score:.4g}, after epoch {epoch} (checkpoints/best.ckpt)"
 
 
-def next_steps(folder: Path, keeps_checkpoints: bool) -> list[str]:
+def next_steps(folder: Path, makes_images: bool) -> list[str]:
     """Return where to look and how to make images; paths are relative to the working folder if below it.
 
     Args:
         folder: The run's.
-        keeps_checkpoints: Whether there is a checkpoint to make images with.
+        makes_images: Whether there is a checkpoint, of a system that makes images from noise.
     """
     shown = os.path.relpath(folder) if folder.is_relative_to(Path.cwd()) else str(folder)
     lines = []
     if (folder / "report.html").is_file():
         lines.append(f"open {os.path.join(shown, 'report.html')} in a browser")
-    if keeps_checkpoints:
+    if makes_images:
         lines.append(f"make images with: {command('generate', [override('ckpt_path', shown)])}")
     return lines
 

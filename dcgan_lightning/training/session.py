@@ -134,8 +134,9 @@ def build_system(cfg: DictConfig, start: Start) -> "System":
     if problem := monitor_problem(plain(cfg), [figure.name for figure in system.figures]):
         raise ConfigError(problem)
     if start.path is not None:
-        check_fits(start.checkpoint, system, start.path)
-        check_optimizers(start.checkpoint, system.configure_optimizers(), start.path)
+        optimizers = system.configure_optimizers()
+        check_fits(start.checkpoint, system, optimizers, start.path)
+        check_optimizers(start.checkpoint, optimizers, start.path)
     return system
 
 
@@ -144,7 +145,7 @@ def load_data(cfg: DictConfig, processes: int, system: "System", start: Start) -
 
     Raises:
         DataError: The images are unavailable.
-        ConfigError: There are too few of them, or they have labels that the system cannot use.
+        ConfigError: There are too few of them, or the system cannot use their shape or labels.
         CheckpointError: The checkpoint's position is not one in epochs of these images.
     """
     from dcgan_lightning.runs.compatibility import check_position
@@ -154,6 +155,7 @@ def load_data(cfg: DictConfig, processes: int, system: "System", start: Start) -
     datamodule.setup()
     count = len(datamodule.images)
     check_sizes(plain(cfg), count, processes)
+    system.check_images(datamodule.images)
     system.check_data(datamodule.labels)
     if start.path is not None:
         per_epoch = iterations_of_epoch(count, cfg.data.batch_size, cfg.trainer.limit_train_batches)

@@ -23,6 +23,13 @@ def test_good_images_pass() -> None:
     check_images(torch.randint(0, 256, (10, 1, 28, 28), dtype=torch.uint8), "test")
 
 
+def test_the_size_may_be_the_data_modules_own() -> None:
+    images = torch.randint(0, 256, (10, 3, 32, 32), dtype=torch.uint8)
+    check_images(images, "test", 32)
+    with pytest.raises(DataError, match="test: expected uint8 images of 16 x 16 pixels"):
+        check_images(images, "test", 16)
+
+
 @pytest.mark.parametrize(
     ("images", "message"),
     [

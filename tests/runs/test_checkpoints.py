@@ -8,11 +8,7 @@ import torch
 from made_runs import LIGHTNINGS, made_loops
 
 from dcgan_lightning.core.errors import CheckpointError, DivergedError
-from dcgan_lightning.runs.checkpoints import (
-    newest_checkpoint,
-    progress,
-    read_checkpoint,
-)
+from dcgan_lightning.runs.checkpoints import newest_checkpoint, progress, read_checkpoint
 from dcgan_lightning.training.checkpoint_io import AtomicCheckpointIO
 
 
@@ -180,3 +176,30 @@ def test_variances_and_counts_are_not_negative(tmp_path: Path, where: str) -> No
     torch.save(saved, tmp_path / "a.ckpt")
     with pytest.raises(CheckpointError, match=rf"a\.ckpt holds .*{where}, which is negative"):
         read_checkpoint(tmp_path / "a.ckpt")
+
+
+@pytest.mark.parametrize(
+    ("state", "groups", "problem"),
+    [
+        ({0: {"momentum_buffer": torch.ones(2)}}, [{"momentum": 0.9, "params": [0]}], None),
+        ({}, [{"amsgrad": False, "params": [0]}], None),  # Adam that has made no step
+        ({0: {"momentum_buffer": {1}}}, [], r"0\.state\.0\.momentum_buffer must be a plain value"),
+        ({0: [1]}, [], r"0\.state\.0 must be a dictionary"),
+        ({"a": {}}, [], r"each key of \.?optimizer_states\.0\.state must be of type int"),
+        (
+            {0: {"step": torch.tensor(1.0)}},
+            [{"amsgrad": False, "params": [0]}],
+            r"0\.state\.0\.exp_avg is missing",
+        ),
+    ],
+)
+def test_states_of_optimizers_are_plain_and_whole(
+    tmp_path: Path, state: object, groups: list, problem: str | None
+) -> None:
+    path = tmp_path / "a.ckpt"
+    torch.save(content(1) | {"optimizer_states": [{"state": state, "param_groups": groups}]}, path)
+    if problem is None:
+        assert read_checkpoint(path)["optimizer_states"][0]["state"].keys() == state.keys()
+    else:
+        with pytest.raises(CheckpointError, match=rf"a\.ckpt is damaged: .*{problem}"):
+            read_checkpoint(path)

@@ -53,6 +53,24 @@ def weights(system: pl.LightningModule) -> dict[str, Tensor]:
     return {name: value.clone() for name, value in system.state_dict().items()}
 
 
+@pytest.mark.parametrize(
+    ("shape", "given"),
+    [((4, 3, 32, 32), "3 x 32 x 32"), ((4, 3, 28, 28), "3 x 28 x 28"), ((4, 1, 28, 32), "1 x 28 x 32")],
+)
+@pytest.mark.parametrize("kind", [DCGAN, SNGAN])
+def test_images_of_another_shape_are_refused(
+    kind: type[DCGAN | SNGAN], shape: tuple[int, ...], given: str
+) -> None:
+    sizes = {"generator_channels": [8, 4, 4], "discriminator_channels": [4, 6]} if kind is DCGAN else {}
+    system = kind(**SIZES | sizes)
+    system.check_images(torch.zeros(4, 1, 28, 28))
+    message = (
+        rf"{kind.__name__} takes images of 1 x 28 x 28 \(channels x height x width\), and these are {given};"
+    )
+    with pytest.raises(ConfigError, match=message):
+        system.check_images(torch.zeros(shape))
+
+
 @pytest.mark.parametrize("classes", [0, 2])
 def test_iterations_against_the_method_written_out(tmp_path: Path, classes: int) -> None:
     """Noise for each real image, its class, both gradients at the same weights, rates that fall linearly."""

@@ -43,7 +43,7 @@ def test_the_printed_command_finds_the_run_whatever_its_name(
     (folder / "report.html").touch()
     monkeypatch.chdir(tmp_path / "here" if is_below else folder)
     shown = f"outputs/{name}" if is_below else "."
-    look, make = next_steps(folder, keeps_checkpoints=True)
+    look, make = next_steps(folder, makes_images=True)
     assert look == f"open {shown}/report.html in a browser"
     label, _, line = make.partition(": ")
     assert label == "make images with"
@@ -56,10 +56,10 @@ def test_the_printed_command_finds_the_run_whatever_its_name(
 def test_a_folder_elsewhere_is_named_whole(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     (tmp_path / "here").mkdir()
     monkeypatch.chdir(tmp_path / "here")
-    assert next_steps(tmp_path / "run", keeps_checkpoints=True) == [
+    assert next_steps(tmp_path / "run", makes_images=True) == [
         f"make images with: python -m dcgan_lightning.generate ckpt_path={tmp_path / 'run'}"
     ]
 
 
 def test_what_is_not_there_is_not_offered(tmp_path: Path) -> None:
-    assert next_steps(tmp_path, keeps_checkpoints=False) == []
+    assert next_steps(tmp_path, makes_images=False) == []

@@ -63,6 +63,16 @@ def test_two_and_two_epochs_are_four(compose_cfg: Compose, tmp_path: Path, unbro
     assert_same_run(tmp_path / "run", unbroken)
 
 
+def test_stopped_before_the_generator_has_learnt(compose_cfg: Compose, tmp_path: Path) -> None:
+    """It learns in every seventh iteration; after the five of an epoch its Adam has no moments yet."""
+    options = (*SMOKE, "model.discriminator_steps=7", "report=false")
+    train(compose_cfg(*options, "trainer.max_epochs=2"))
+    (tmp_path / "run").rename(tmp_path / "unbroken")
+    train(compose_cfg(*options, "trainer.max_epochs=1"))
+    train(compose_cfg(*options, "trainer.max_epochs=2", "ckpt_path=last"))
+    assert_same_run(tmp_path / "run", tmp_path / "unbroken")
+
+
 @pytest.mark.parametrize("iteration", [1, 3, 5])
 def test_stopped_within_an_epoch(
     compose_cfg: Compose, tmp_path: Path, unbroken: Path, iteration: int, monkeypatch: pytest.MonkeyPatch
