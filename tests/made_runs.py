@@ -110,7 +110,8 @@ def made_loops(epochs: int, iterations: int = 0) -> dict[str, Any]:
         names = ("ready", "started", "processed", "completed")
         return {"total": dict.fromkeys(names, total), "current": dict.fromkeys(names, current)}
 
-    batches = both(10 * epochs + iterations, iterations or 10)
+    total = 10 * epochs + iterations
+    batches = both(total, iterations or min(total, 10))
     return {
         "fit_loop": {
             "epoch_progress": both(epochs, epochs),
