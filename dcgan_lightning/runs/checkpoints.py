@@ -72,7 +72,7 @@ _AVERAGE = fields({"updates": COUNT, "decay": DECAY}, {"generator": TENSORS})
 
 
 def _optimizer(value: Any, name: str) -> str | None:
-    """Form of an optimizer's state; Adam, which has its settings in the groups, has moments in it."""
+    """Form of an optimizer's state; that of Adam, recognised by its setting ``amsgrad``, holds moments."""
     if problem := _OPTIMIZER(value, name):
         return problem
     is_adam = any("amsgrad" in group for group in value["param_groups"])
