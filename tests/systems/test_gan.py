@@ -6,6 +6,7 @@ from typing import Any
 import pytest
 import pytorch_lightning as pl
 import torch
+from conftest import Compose
 from torch import Tensor
 from torch.nn import functional as F
 from torch.testing import assert_close
@@ -16,6 +17,7 @@ from dcgan_lightning.data import SyntheticDataModule
 from dcgan_lightning.losses import LOSSES, PENALTIES
 from dcgan_lightning.networks.sngan import build
 from dcgan_lightning.systems import DCGAN, SNGAN
+from dcgan_lightning.train import train
 
 SIZES: dict[str, Any] = {
     "classes": 2,
@@ -69,6 +71,19 @@ def test_images_of_another_shape_are_refused(
     )
     with pytest.raises(ConfigError, match=message):
         system.check_images(torch.zeros(shape))
+
+
+def test_training_begins_with_the_check_of_their_shape(
+    compose_cfg: Compose, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    images = torch.arange(144 * 32 * 32).remainder(256).byte().view(144, 1, 32, 32)
+    monkeypatch.setattr(SyntheticDataModule, "load_images", lambda self, split="train": images)
+    monkeypatch.setattr(SyntheticDataModule, "image_size", 32)
+    with pytest.raises(
+        ConfigError, match=r"DCGAN takes images of 1 x 28 x 28 .*, and these are 1 x 32 x 32;"
+    ):
+        train(compose_cfg("experiment=smoke"))
+    assert not (tmp_path / "run" / "config.yaml").exists()
 
 
 @pytest.mark.parametrize("classes", [0, 2])
