@@ -1,6 +1,7 @@
 """List the commands: ``python -m dcgan_lightning``."""
 
 import argparse
+import difflib
 import sys
 from pathlib import Path
 from typing import NoReturn
@@ -9,6 +10,7 @@ import yaml
 
 import dcgan_lightning
 from dcgan_lightning.config.build import CONF_DIR
+from dcgan_lightning.core.shell import command
 
 # Their configurations, in the order in which one meets the commands.
 COMMANDS = ("train", "generate", "evaluate", "export", "report", "compare", "describe", "train_classifier")
@@ -24,6 +26,10 @@ def list_commands() -> str:
 
 def refuse(message: str) -> NoReturn:
     """End with exit code 1 and a line."""
+    word = message.partition("unrecognized arguments: ")[2].partition(" ")[0]
+    if close := difflib.get_close_matches(word, [*COMMANDS, "data"], n=1):
+        meant = command("data" if close[0] == "describe" else close[0], [])
+        sys.exit(f"error: {message}; did you mean {meant}?")
     sys.exit(f"error: {message}; python -m dcgan_lightning lists the commands, as dcgan_lightning.train")
 
 

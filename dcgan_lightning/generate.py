@@ -24,7 +24,7 @@ from dcgan_lightning.config.build import CONF_DIR, build
 from dcgan_lightning.config.generate import default_count
 from dcgan_lightning.config.validate import check_command
 from dcgan_lightning.core.devices import choose_device, set_tf32, set_threads
-from dcgan_lightning.core.durations import format_count
+from dcgan_lightning.core.durations import format_position
 from dcgan_lightning.core.errors import ConfigError, DCGANError
 from dcgan_lightning.core.files import check_is_new, fill_folder
 from dcgan_lightning.core.signals import end_on_signals
@@ -82,9 +82,9 @@ def generate(cfg: DictConfig, classifier: "FashionClassifier | None" = None) -> 
     set_threads(cfg.threads)
     generator = trained.generator.to(values["device"])
     log.info(
-        "%s, %s%s",
+        "%s, after %s%s",
         trained.path,
-        format_count(trained.epochs, "epoch"),
+        format_position(trained.epochs, trained.iterations),
         ", averaged generator" if trained.averaged else "",
     )
     choice = Choice(labels, values["truncation"], values["keep"])

@@ -104,7 +104,7 @@ def train(cfg: DictConfig) -> RunResult:
     folder = Path(cfg.paths.output_dir)
     # The other processes of a job follow the first one, which owns the folder for all of them.
     with locked(folder) if is_first_process() else contextlib.nullcontext():
-        ckpt_path = find_checkpoint(cfg.ckpt_path, folder)
+        ckpt_path = find_checkpoint(cfg.ckpt_path, folder, is_named=not _has_default_name(cfg))
         if is_first_process():
             check_folder(folder, cfg.ckpt_path, ckpt_path, written_by_hydra(folder))
         try:
@@ -116,6 +116,11 @@ def train(cfg: DictConfig) -> RunResult:
                     f"out of memory ({reason}); try a smaller data.batch_size or fewer channels"
                 ) from error
             raise
+
+
+def _has_default_name(cfg: DictConfig) -> bool:
+    """Return whether the run is named by the time, as the user has not named it."""
+    return "${now:" in str(plain(cfg, resolve=False).get("run_name"))
 
 
 def _train(cfg: DictConfig, folder: Path, ckpt_path: Path | None) -> RunResult:

@@ -26,6 +26,12 @@ def pytest_collection_modifyitems(items: Sequence[pytest.Item]) -> None:
 
 
 @pytest.fixture(autouse=True, scope="session")
+def _activated() -> None:
+    """Printed commands call this interpreter by its path, unless a shell finds it as ``python``."""
+    os.environ["PATH"] = os.pathsep.join([os.path.dirname(sys.executable), os.environ["PATH"]])
+
+
+@pytest.fixture(autouse=True, scope="session")
 def _one_thread() -> None:
     """Small tensors gain nothing from more threads, and results stay the same everywhere."""
     torch.set_num_threads(1)

@@ -31,10 +31,20 @@ def test_the_version_is_this_projects(module: str) -> None:
     assert result.stdout == f"dcgan_lightning {dcgan_lightning.__version__}\n"
 
 
-def test_an_argument_is_refused_in_a_line() -> None:
-    result = subprocess.run(
-        [sys.executable, "-m", "dcgan_lightning", "train"], capture_output=True, text=True
-    )
-    assert result.returncode == 1
-    assert result.stderr.startswith("error: unrecognized arguments: train; python -m dcgan_lightning lists")
-    assert result.stderr.count("\n") == 1
+@pytest.mark.parametrize(
+    ("typed", "end"),
+    [
+        (["train"], "train; did you mean python -m dcgan_lightning.train?"),
+        (["trian", "seed=1"], "trian seed=1; did you mean python -m dcgan_lightning.train?"),
+        (["data"], "data; did you mean python -m dcgan_lightning.data?"),
+        (["describe"], "describe; did you mean python -m dcgan_lightning.data?"),
+        (["--quick"], "--quick; python -m dcgan_lightning lists the commands, as dcgan_lightning.train"),
+    ],
+)
+def test_an_argument_is_refused_in_a_line(
+    typed: list[str], end: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(sys, "argv", ["dcgan_lightning", *typed])
+    with pytest.raises(SystemExit) as refusal:
+        main()
+    assert refusal.value.code == f"error: unrecognized arguments: {end}"

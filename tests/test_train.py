@@ -117,7 +117,7 @@ def test_a_run_that_a_callback_ends_is_counted_right_and_goes_on_exactly(
         result = train(compose_cfg(*small))
     assert (result.epochs, result.iterations) == (1, 3)
     said = describe_end(result.epochs, 5.0, True, result.iterations)
-    assert said == "stopped by a callback in epoch 2, iteration 3 (5 s in this session)"
+    assert said == "stopped by a callback at epoch 2, iteration 3 (5 s in this session)"
     result = train(compose_cfg(*small, "ckpt_path=last"))
     assert (result.epochs, result.iterations) == (2, 0)
     assert all(torch.equal(value, unbroken[name]) for name, value in result.system.state_dict().items())

@@ -8,6 +8,7 @@ from typing import Any, Protocol, runtime_checkable
 import pytorch_lightning as pl
 from pytorch_lightning.callbacks import Checkpoint
 
+from dcgan_lightning.core.durations import format_position
 from dcgan_lightning.core.errors import CheckpointError
 from dcgan_lightning.core.files import write_atomic
 from dcgan_lightning.core.regular_files import read_file
@@ -90,14 +91,14 @@ class Checkpoints(Checkpoint):
         if (is_due or trainer.received_sigterm) and not is_last:
             last = self._save(trainer)
             self._has_unsaved_step = True
-            _report_stop(trainer, last, iteration)
+            _report_stop(trainer, last, format_position(trainer.current_epoch, iteration))
 
     def on_train_epoch_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
         """Save the finished epoch."""
         last = self._save(trainer)
         if trainer.is_global_zero:
             self._copy(trainer, last, trainer.current_epoch + 1)
-        _report_stop(trainer, last, int(trainer.num_training_batches))
+        _report_stop(trainer, last, format_position(trainer.current_epoch + 1, 0))
 
     def _save(self, trainer: pl.Trainer) -> Path:
         last = checkpoints_folder(trainer) / "last.ckpt"
@@ -118,10 +119,9 @@ class Checkpoints(Checkpoint):
                 write_atomic(path, read_file(source))
 
 
-def _report_stop(trainer: pl.Trainer, path: Path, iteration: int) -> None:
+def _report_stop(trainer: pl.Trainer, path: Path, place: str) -> None:
     """Log what a run that is asked to stop has saved, as other callbacks still have files to write."""
     if trainer.received_sigterm and trainer.is_global_zero:
-        place = f"epoch {trainer.current_epoch + 1}, iteration {iteration}"
         log.info("saved %s at %s; finishing pictures and report", path, place)
 
 

@@ -1,6 +1,7 @@
 """What is typed after a command, checked and put in order before Hydra reads it."""
 
 import argparse
+import itertools
 import os
 import re
 import sys
@@ -13,7 +14,9 @@ from omegaconf import DictConfig
 
 import dcgan_lightning
 from dcgan_lightning.config.build import CONF_DIR
+from dcgan_lightning.config.suggestions import keys_meant
 from dcgan_lightning.core.errors import ConfigError
+from dcgan_lightning.core.processes import is_first_process
 from dcgan_lightning.core.shell import override, quote
 
 # What a bare path means, by the name of the primary configuration.
@@ -27,6 +30,7 @@ MAIN_KEYS = {
     "train_classifier": "data.root",
 }
 _WITH_DATA = ("describe", "train_classifier")
+_LISTED = ("callbacks", "logger")  # groups of which several options are chosen
 _GROUPS = ("experiment", "sweep", "data", "trainer", "callbacks", "logger")  # whose options are typed alone
 
 
@@ -43,12 +47,14 @@ def read_arguments(config_name: str) -> None:
 
 def sort_arguments(arguments: Sequence[str], config_name: str) -> list[str]:
     """Return arguments with their options first (see `read_arguments`)."""
-    parser = _parser()
+    parser = _parser(arguments, config_name)
     given = parser.parse_intermixed_args(arguments)
     overrides = given.overrides
     if not given.shell_completion:
-        for argument in overrides:
-            _check_has_key(argument, config_name)
+        for number in range(len(overrides)):
+            _check_has_key(overrides, number, config_name)
+        if is_first_process():  # Lightning gives the others some keys a second time
+            _check_given_once(overrides)
     modes = ("run", "multirun", "cfg", "info", "shell_completion")
     chosen = [f"--{mode.replace('_', '-')}" for mode in modes if getattr(given, mode)]
     if len(chosen) > 1:
@@ -72,12 +78,14 @@ class HydraFolder(Callback):
     on_multirun_start = on_run_start
 
 
-def _parser() -> argparse.ArgumentParser:
+def _parser(arguments: Sequence[str], config_name: str) -> argparse.ArgumentParser:
     """Return Hydra's parser; its refusals are errors of one line, and its version is this project's."""
     from hydra._internal.utils import get_args_parser
 
     def refuse(message: str) -> NoReturn:
-        raise ConfigError(f"{message}; --hydra-help lists the options")
+        meant = _meant_by_option(message, arguments, config_name)
+        remedy = f"did you mean {meant}?" if meant else "--hydra-help lists the options"
+        raise ConfigError(f"{message}; {remedy}")
 
     parser = get_args_parser()
     parser.error = refuse  # type: ignore[method-assign]
@@ -98,14 +106,49 @@ def _options(parser: argparse.ArgumentParser, given: argparse.Namespace) -> list
     return options
 
 
-def _check_has_key(argument: str, config_name: str) -> None:
+def _meant_by_option(message: str, arguments: Sequence[str], config_name: str) -> str:
+    """Return the overrides that an unknown option such as ``--epochs=3`` or ``--epochs 3`` may stand for."""
+    option = message.partition("unrecognized arguments: ")[2].partition(" ")[0]
+    if not option.startswith("--") or option not in arguments:
+        return ""
+    name, equals, value = option.removeprefix("--").partition("=")
+    following = arguments[arguments.index(option) + 1 :][:1]
+    if not equals:
+        value = following[0] if following and "=" not in following[0] else "..."
+    return " ".join(f"{key}={value}" for key in keys_meant(name, config_name))
+
+
+def _check_given_once(overrides: Sequence[str]) -> None:
+    """Refuse two values for one key or group, of which Hydra takes the last."""
+    values: dict[str, str] = {}
+    for argument in overrides:
+        key, equals, value = argument.lstrip("+").partition("=")
+        if argument.startswith("~") or not equals:
+            continue
+        if values.setdefault(key, value) != value:
+            both = f"{key}={values[key]} and {key}={value}"
+            listed = f", or a list as {key}=[...,...]" if key in _LISTED else ""
+            raise ConfigError(f"{both} are given together; give one of them{listed}")
+
+
+def _check_has_key(overrides: Sequence[str], number: int, config_name: str) -> None:
     """Refuse what is not ``key=value``, and paths with "=" in them; say what may have been meant."""
+    argument = overrides[number]
     key, equals, _ = argument.lstrip("+~").partition("=")
     if key.strip() and (argument.startswith("~") or (equals and not os.path.exists(argument))):
         return
-    meant = _meant(argument, config_name)
+    meant = _meant(argument, config_name) or _meant_by_words(overrides, number, config_name)
     suggestion = f"did you mean {quote(meant)}?" if meant else "--help lists all keys"
     raise ConfigError(f"{argument!r} is not of the form key=value; {suggestion}")
+
+
+def _meant_by_words(overrides: Sequence[str], number: int, config_name: str) -> str | None:
+    """Return the override that words with spaces between them may stand for, as a key and its value."""
+    rest = [*itertools.takewhile(lambda word: "=" not in word, overrides[number:])]
+    if len(rest) > 1 and overrides[number] in (keys := keys_meant(overrides[number], config_name)):
+        return f"{keys[0]}={rest[1]}"
+    key, equals, value = overrides[number - 1].partition("=") if number else ("", "", "")
+    return override(key, " ".join([value, *rest])) if equals else None
 
 
 def _meant(argument: str, config_name: str) -> str | None:

@@ -5,13 +5,12 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import yaml
-from hydra import compose, initialize_config_dir
-from hydra.core.global_hydra import GlobalHydra
 from hydra.core.override_parser.overrides_parser import OverridesParser
 from hydra.errors import HydraException, OverrideParseException
 
-from dcgan_lightning.config.build import CONF_DIR, plain
-from dcgan_lightning.config.nested import did_you_mean, flatten
+from dcgan_lightning.config.build import CONF_DIR
+from dcgan_lightning.config.nested import flatten
+from dcgan_lightning.config.suggestions import keys_meant
 from dcgan_lightning.config.systems import all_model_rules
 from dcgan_lightning.config.training import NOT_OFFERED, TRAINING_RULES
 from dcgan_lightning.core.shell import override, quote
@@ -58,7 +57,9 @@ def _explain_grammar(argument: str, reason: str) -> str:
     reason = f"cannot read {argument}" + (f" ({found[0].strip()})" if found else "")
     if not re.fullmatch(r"[+~]*[\w.@/]+", key) or value[:1] in ("[", "{", "(", "'", '"', ""):
         return f"{reason}; see whether a bracket or a quote is missing"
-    return f"{reason}; quoted, it is a text: {quote(override(key, value))}"
+    special = re.search(r"[^A-Za-z0-9_/.:%@?|+* -]", value)
+    why = f"{special[0]!r} needs quotes" if special else "it needs quotes"
+    return f"{reason}: {why}; type it as {quote(override(key, value))}"
 
 
 def _explain_several(key: str, value: str) -> str:
@@ -109,7 +110,6 @@ def _keys_of_options(group: str) -> Iterator[tuple[str, set[str]]]:
 
 
 def _suggestion(key: str, config_name: str) -> str:
-    GlobalHydra.instance().clear()
-    with initialize_config_dir(CONF_DIR, version_base="1.3"):
-        known = [name for name, _ in flatten(plain(compose(config_name), resolve=False))]
-    return did_you_mean(key, known)
+    """Return the end of a message about an unknown key: what may have been meant."""
+    meant = " and ".join(map(repr, keys_meant(key, config_name)))
+    return f"; did you mean {meant}?" if meant else "; --help lists all keys"

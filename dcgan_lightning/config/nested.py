@@ -25,11 +25,17 @@ def look_up(values: Any, key: str) -> Any:
     return values
 
 
-def did_you_mean(key: str, known: Sequence[str]) -> str:
-    """Return the end of a message about an unknown key: the one that may have been meant."""
+def closest(key: str, known: Sequence[str]) -> str | None:
+    """Return the known key that is spelt most like another one, if any is."""
     last = {name: name.rpartition(".")[2] for name in known}
     close = difflib.get_close_matches(key.rpartition(".")[2], set(last.values()), n=1, cutoff=0.6)
     candidates = difflib.get_close_matches(
         key, [name for name in known if last[name] in close], n=1, cutoff=0
     )
-    return f"; did you mean {candidates[0]!r}?" if candidates else "; --help lists all keys"
+    return candidates[0] if candidates else None
+
+
+def did_you_mean(key: str, known: Sequence[str]) -> str:
+    """Return the end of a message about an unknown key: the one that may have been meant."""
+    found = closest(key, known)
+    return f"; did you mean {found!r}?" if found else "; --help lists all keys"

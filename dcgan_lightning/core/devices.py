@@ -4,6 +4,7 @@ import os
 from collections.abc import Mapping
 from typing import Any
 
+from dcgan_lightning.core.durations import format_count
 from dcgan_lightning.core.errors import ConfigError
 from dcgan_lightning.core.processes import is_parallel_job
 
@@ -116,6 +117,25 @@ def set_threads(threads: int | None, accelerator: str = "cpu", processes: int = 
         torch.set_num_threads(threads)
         if processes > 1:  # else Lightning sets a number of its own when it starts the others
             os.environ["OMP_NUM_THREADS"] = str(threads)
+
+
+def describe_threads(chosen: int | None) -> str:
+    """Return how many CPU threads PyTorch uses, and what has set or limited their number.
+
+    Args:
+        chosen: The number in the configuration, if there is one.
+    """
+    import torch
+
+    count = format_count(torch.get_num_threads(), "thread")
+    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
+    if chosen:
+        return f"{count}, set by threads={chosen}"
+    if "OMP_NUM_THREADS" in os.environ:
+        return f"{count}, set by OMP_NUM_THREADS"
+    if cores != os.cpu_count():
+        return f"{count}, as this process may use {cores} of {os.cpu_count()} cores"
+    return count
 
 
 def shorten_spinning() -> None:

@@ -11,6 +11,16 @@ def format_duration(seconds: float) -> str:
     return f"{whole} s"
 
 
+def format_position(epochs: int, iterations: int) -> str:
+    """Return where a run stands: "epoch 5" after its end, "epoch 6, iteration 42" within.
+
+    Args:
+        epochs: Finished ones.
+        iterations: Finished ones of the next epoch.
+    """
+    return f"epoch {epochs + 1}, iteration {iterations}" if iterations else f"epoch {epochs}"
+
+
 def format_count(count: int, name: str) -> str:
     """Return a number of things: "1 epoch", "1,000 epochs"."""
     return f"{count:,} {name}" if count == 1 else f"{count:,} {name}s"

@@ -3,9 +3,13 @@
 Needs neither Hydra nor PyTorch, so that whatever prints a command can use it.
 """
 
+import os
 import re
 import shlex
+import shutil
+import sys
 from collections.abc import Iterable
+from pathlib import Path
 
 # Unquoted, these characters make a text in Hydra's grammar, unless they make a number or one of its words.
 _PLAIN = re.compile(r"[A-Za-z0-9_/.-]+")
@@ -22,14 +26,30 @@ def override(key: str, value: str) -> str:
     return f"{key}={value if _is_plain(value) else _quote(value)}"
 
 
-def command(module: str, arguments: Iterable[str]) -> str:
+def command(module: str, arguments: Iterable[str], python: str | None = None) -> str:
     """Return a command line.
 
     Args:
         module: Of this package, as "train".
         arguments: As the command gets them; overrides are in Hydra's grammar already.
+        python: The interpreter as it is typed; this one if not given.
     """
-    return " ".join([f"python -m dcgan_lightning.{module}", *map(quote, arguments)])
+    return " ".join([quote(python or this_python()), f"-m dcgan_lightning.{module}", *map(quote, arguments)])
+
+
+def this_python() -> str:
+    """Return how this interpreter is typed: "python" if the shell finds this one, else its path.
+
+    The path is relative if it is below the working folder, as ``.venv/bin/python``. Links are not followed: a
+    virtual environment's interpreter is a link to one without its packages.
+    """
+    if not sys.executable:
+        return "python"
+    found, this = shutil.which("python"), Path(os.path.abspath(sys.executable))
+    if found and Path(os.path.abspath(found)).parent == this.parent and os.path.samefile(found, this):
+        return "python"
+    here = Path.cwd()
+    return str(this.relative_to(here) if here in this.parents else this)
 
 
 def quote(argument: str) -> str:

@@ -29,6 +29,7 @@ def describe(cfg: DictConfig) -> Path:
         DCGANError: A setting is wrong or the images cannot be had.
     """
     check_command(cfg, "describe")
+    log.info("finding, checking and reading the images")
 
     from dcgan_lightning.data.images import normalize
     from dcgan_lightning.pictures import draw_examples

@@ -4,7 +4,7 @@ import statistics
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from dcgan_lightning.core.durations import format_count
+from dcgan_lightning.core.durations import format_position
 from dcgan_lightning.evaluation.fashion_mnist.anchors import ANCHOR_COUNT, ANCHORS
 
 # Each score that is one number, in the order of the tables, and how to read it.
@@ -74,7 +74,7 @@ def format_report(report: Mapping[str, Any], label: str) -> str:
     averaged = ", averaged generator" if report["averaged"] else ""
     seeds = ", ".join(map(str, report["seeds"]))
     parts = [
-        f"{report['checkpoint']}, {format_count(report['epochs'], 'epoch')}{averaged}: "
+        f"{report['checkpoint']}, after {format_position(report['epochs'], report['iterations'])}{averaged}: "
         f"{report['count']:,} images for each of the sampling seeds {seeds},\n"
         f"against {report['reference']}, seen through {label}",
         format_table(report, report["anchors"]),

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from dcgan_lightning.core.durations import format_position
 from dcgan_lightning.core.errors import RunFolderError
 from dcgan_lightning.runs.reading import read_evaluation
 
@@ -181,13 +182,15 @@ def _facts(data: Mapping[str, Any]) -> dict[str, str]:
     """Return what a score file says of itself, for people."""
     count, seeds, features = data.get("count"), data.get("seeds"), _mapping(data.get("features"))
     digest = str(features.get("digest", ""))[:12]
+    epochs, iterations = data.get("epochs"), data.get("iterations")
+    iterations = iterations if isinstance(iterations, int) else 0
     facts = {
         "Generated images": f"{count:,} for each seed" if isinstance(count, int) else "",
         "Sampling seeds": ", ".join(map(str, seeds)) if isinstance(seeds, list) else "",
         "Compared with": str(data.get("reference", "")),
         "Seen through": f"{features.get('name', '')} {digest}".strip(),
         "Generator": "averaged" if data.get("averaged") is True else "as trained",
-        "After": f"{epochs} epochs" if isinstance(epochs := data.get("epochs"), int) else "",
+        "After": format_position(epochs, iterations) if isinstance(epochs, int) else "",
     }
     return {name: text for name, text in facts.items() if text}
 

@@ -26,7 +26,8 @@ def _missing(material: Material, text: str, module: str, *arguments: str) -> str
     """Return what the run has not got, and the command that makes it from the run's checkpoint."""
     if not material.has_checkpoint:
         return elements.paragraph(f"{text}. It takes a checkpoint, and the run has none.", "soft")
-    command = shell.command(module, [shell.override("ckpt_path", str(material.path)), *arguments])
+    checkpoint = shell.override("ckpt_path", str(material.path))
+    command = shell.command(module, [checkpoint, *arguments], "python")  # whoever reads it, wherever
     return elements.missing(f"{text}. Run:", command)
 
 

@@ -8,7 +8,7 @@ from hydra.core.hydra_config import HydraConfig
 from omegaconf import DictConfig
 
 from dcgan_lightning.config.build import CONF_DIR, plain
-from dcgan_lightning.core.durations import format_count, format_duration
+from dcgan_lightning.core.durations import format_count, format_duration, format_position
 from dcgan_lightning.core.shell import command, override
 from dcgan_lightning.training.printed_commands import continue_command
 from dcgan_lightning.training.resume import keeps_checkpoints
@@ -27,7 +27,8 @@ def describe_end(epochs: int, seconds: float, has_trained: bool, iterations: int
     """
     if iterations:
         time = format_duration(seconds)
-        return f"stopped by a callback in epoch {epochs + 1}, iteration {iterations} ({time} in this session)"
+        place = format_position(epochs, iterations)
+        return f"stopped by a callback at {place} ({time} in this session)"
     if not has_trained:
         return f"nothing was left to train: the run has all its {format_count(epochs, 'epoch')} already"
     return f"done: {format_count(epochs, 'epoch')} ({format_duration(seconds)} in this session)"

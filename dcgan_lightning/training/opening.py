@@ -4,10 +4,13 @@ import logging
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from hydra.core.hydra_config import HydraConfig
+from hydra.types import RunMode
 from omegaconf import DictConfig, OmegaConf
 
 from dcgan_lightning.config.data import iterations_of_epoch
 from dcgan_lightning.config.hydra_files import accept
+from dcgan_lightning.core.devices import describe_threads
 from dcgan_lightning.core.files import write_atomic
 from dcgan_lightning.core.temporaries import remove_leftovers
 from dcgan_lightning.runs.jobs import CONFIG_FILE
@@ -45,15 +48,21 @@ def describe_opening(
     import torch
 
     device = trainer.strategy.root_device
-    name = (
-        torch.cuda.get_device_name(device) if device.type == "cuda" else f"{torch.get_num_threads()} threads"
-    )
+    name = torch.cuda.get_device_name(device) if device.type == "cuda" else describe_threads(cfg.threads)
     team = f" in {trainer.world_size} processes" if trainer.world_size > 1 else ""
-    where = f"training on {device.type} ({name}){team}, {datamodule.source}, into {folder}"
-    log.info("%s\n\n%s", networks, where)
+    if not _is_later_job():
+        log.info("%s\n", networks)
+    log.info("training on %s (%s)%s, %s, into %s", device.type, name, team, datamodule.source, folder)
     log.info("%s", describe_iteration(cfg, len(datamodule.images), trainer.world_size))
     if not keeps_checkpoints(cfg.callbacks):
         log.warning(NO_CHECKPOINTS)
+
+
+def _is_later_job() -> bool:
+    """Return whether this is a job of a sweep whose first job has shown the networks."""
+    if not HydraConfig.initialized() or HydraConfig.get().mode != RunMode.MULTIRUN:
+        return False
+    return int(HydraConfig.get().job.num) > 0
 
 
 def describe_iteration(cfg: DictConfig, count: int, processes: int) -> str:

@@ -6,10 +6,12 @@ from collections.abc import Collection, Mapping
 from pathlib import Path
 from typing import Any
 
+from dcgan_lightning.core.durations import format_position
 from dcgan_lightning.core.errors import ConfigError, RunFolderError
 from dcgan_lightning.core.files import write_atomic
 from dcgan_lightning.core.locks import LOCK_FILE
 from dcgan_lightning.core.regular_files import read_file
+from dcgan_lightning.core.shell import override
 from dcgan_lightning.core.temporaries import OLD_PREFIX, is_temporary
 from dcgan_lightning.runs.folder import is_inside_run
 from dcgan_lightning.runs.jobs import CONFIG_FILE as CONFIG_FILE
@@ -19,7 +21,7 @@ from dcgan_lightning.training.fingerprint import check_fingerprint
 log = logging.getLogger(__name__)
 
 
-def find_checkpoint(ckpt_path: str | None, folder: Path) -> Path | None:
+def find_checkpoint(ckpt_path: str | None, folder: Path, is_named: bool = True) -> Path | None:
     """Return the file to go on from, or None to start at the beginning.
 
     Args:
@@ -27,6 +29,7 @@ def find_checkpoint(ckpt_path: str | None, folder: Path) -> Path | None:
             run itself, or its beginning if it was ended before its first checkpoint; "auto", the same, but
             if there is no such run it is started; None for a new run.
         folder: The run's own folder.
+        is_named: Whether the user has named it.
 
     Raises:
         ConfigError: There is nothing there to go on from.
@@ -48,16 +51,25 @@ def find_checkpoint(ckpt_path: str | None, folder: Path) -> Path | None:
         if ckpt_path == "auto" or (is_own and (run / CONFIG_FILE).is_file()):
             log.info("%s holds no checkpoint yet: starting at the beginning", run)
             return None
-        raise ConfigError(
-            f"ckpt_path={ckpt_path}: {run} holds no run to go on with; give its run_name, or leave "
-            "ckpt_path out"
-        )
+        raise ConfigError(_no_run(ckpt_path, run, is_own, is_named))
     from dcgan_lightning.runs.checkpoints import newest_checkpoint
 
     path, refusals = newest_checkpoint(run / "checkpoints")
     for refusal in refusals:
         log.warning("passed over: %s", refusal)
     return path.absolute()
+
+
+def _no_run(ckpt_path: str, run: Path, is_own: bool, is_named: bool) -> str:
+    """Return why nothing can be continued, and what can be."""
+    if not is_own:
+        return f"ckpt_path={ckpt_path} holds no checkpoint; give the folder of a run that has one"
+    saved = [path for path in run.parent.glob("*/checkpoints/*.ckpt") if path.is_file()]
+    newest = max(saved, key=lambda path: path.stat().st_mtime).parents[1].name if saved else None
+    remedy = f"the newest is {override('run_name', newest)}" if newest else f"{run.parent} holds none"
+    if is_named:
+        return f"ckpt_path={ckpt_path}: {run} holds no run to continue; {remedy}"
+    return f"ckpt_path={ckpt_path} needs the run_name of a run to continue; {remedy}"
 
 
 def check_folder(
@@ -134,14 +146,15 @@ def check_resumable(
         log.warning("the run goes on, but not to the same bit as without a break: %s", ", ".join(changes))
     epochs, iterations = progress(checkpoint)
     if epochs > max_epochs:
+        place = format_position(epochs, iterations)
         raise ConfigError(
-            f"trainer.max_epochs={max_epochs}, but {path} already stands at epoch {epochs}; "
+            f"trainer.max_epochs={max_epochs}, but {path} already stands at {place}; "
             f"max_epochs counts from the start of the run, so give more than {epochs}"
         )
     if epochs == max_epochs:
         log.info("%s has all %d epochs; a larger trainer.max_epochs trains on", path, epochs)
         return True
-    log.info("going on after epoch %d, iteration %d of %s", epochs, iterations, path)
+    log.info("going on after %s of %s", format_position(epochs, iterations), path)
     return False
 
 

@@ -17,6 +17,7 @@ def test_describes_the_real_data_as_the_notebook_does(run_module: RunModule, tmp
 def test_describes_synthetic_data(run_module: RunModule, tmp_path: Path) -> None:
     result = run_module("dcgan_lightning.data", "data=synthetic", "data.count=40")
     assert result.returncode == 0, result.stderr
+    assert result.stdout.startswith("finding, checking and reading the images\n")
     assert "synthetic data (made-up shapes)\n40 images of 28 x 28 pixels" in result.stdout
     assert files_below(tmp_path) == {"outputs/data/first_images_synthetic.png"}
 

@@ -82,6 +82,8 @@ def test_two_job_sweep(run_module: RunModule, tmp_path: Path) -> None:
     ]
     assert histories[0] != histories[1]
     assert "jobs: 2 finished" in result.stdout
+    assert result.stdout.count("Network: Generator") == 1  # the first job shows them for all
+    assert result.stdout.count("training on cpu (1 thread, set by OMP_NUM_THREADS)") == 2
     with open(tmp_path / "outputs" / "sweep" / "summary.csv") as file:
         rows = [*csv.DictReader(file)]
     assert [(row["run"], row["status"], row["seed"], row["epochs"]) for row in rows] == [

@@ -54,6 +54,58 @@ def test_what_cannot_be_meant_is_one_line(typed: str, message: str) -> None:
     assert "\n" not in str(refusal.value)
 
 
+@pytest.mark.parametrize(
+    ("typed", "meant"),
+    [
+        (["--epochs=3"], "trainer.max_epochs=3"),
+        (["--epochs", "3"], "trainer.max_epochs=3"),
+        (["--lr", "1e-3", "seed=1"], "model.generator_lr=1e-3 model.discriminator_lr=1e-3"),
+        (["--batch-size=64"], "data.batch_size=64"),
+        (["--seed=3"], "seed=3"),
+        (["--seed", "data=synthetic"], "seed=..."),
+        (["trainer.max_epochs", "3"], "trainer.max_epochs=3"),
+        (["run_name=mein", "Übungs", "lauf"], "\"run_name='mein Übungs lauf'\""),
+    ],
+)
+def test_other_programs_ways_are_understood(typed: list[str], meant: str) -> None:
+    with pytest.raises(ConfigError) as refusal:
+        sort_arguments(typed, "train")
+    assert str(refusal.value).endswith(f"; did you mean {meant}?")
+
+
+@pytest.mark.parametrize(
+    ("typed", "message"),
+    [
+        (
+            "experiment=first_look experiment=smoke",
+            "experiment=first_look and experiment=smoke are given together; give one of them",
+        ),
+        ("seed=1 a=2 +seed=3", "seed=1 and seed=3 are given together; give one of them"),
+        (
+            "callbacks=default callbacks=scores",
+            "callbacks=default and callbacks=scores are given together; give one of them, or a list as "
+            "callbacks=[...,...]",
+        ),
+    ],
+)
+def test_two_values_of_one_key_are_refused(typed: str, message: str) -> None:
+    with pytest.raises(ConfigError) as refusal:
+        sort_arguments(typed.split(), "train")
+    assert str(refusal.value) == message
+
+
+@pytest.mark.parametrize("typed", ["seed=1 seed=1", "seed=0,1 -m a=2", "~seed seed=1", "a.b=1 a.c=2"])
+def test_what_goes_together(typed: str) -> None:
+    assert {*sort_arguments(typed.split(), "train")} - {"--multirun"} == {*typed.split()} - {"-m"}
+
+
+def test_lightning_may_give_keys_a_second_time(monkeypatch: pytest.MonkeyPatch) -> None:
+    """It starts the other processes with the first one's arguments and more."""
+    monkeypatch.setenv("LOCAL_RANK", "1")
+    typed = ["hydra.run.dir=outputs/a", "hydra.run.dir='outputs/a'"]
+    assert sort_arguments(typed, "train") == typed
+
+
 @pytest.mark.parametrize(("command", "key"), MAIN_KEYS.items())
 def test_a_path_without_its_key_is_understood(
     command: str, key: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch

@@ -69,10 +69,28 @@ def test_no_suggestion_repeats_the_key() -> None:
 @pytest.mark.parametrize("name", ["it's", "größe", "k=v", "#a", "!!", "a,b", "x, y"])
 def test_the_advised_quotes_make_a_text(name: str) -> None:
     line = refusal(f"run_name={name}")
-    advice = line.partition("a text: ")[2] or line.rpartition(" and ")[2].removesuffix(" a text")
+    advice = line.partition("; type it as ")[2] or line.rpartition(" and ")[2].removesuffix(" a text")
     (argument,) = shlex.split(advice)
     with initialize_config_dir(CONF_DIR, version_base="1.3"):
         assert compose("train", [argument]).run_name == name
+
+
+def test_the_character_that_needs_quotes_is_named() -> None:
+    reason = "cannot read run_name=mein Übungs lauf: 'Ü' needs quotes; type it as "
+    assert refusal("run_name=mein Übungs lauf") == f"{reason}\"run_name='mein Übungs lauf'\""
+
+
+@pytest.mark.parametrize(
+    ("typed", "meant"),
+    [
+        ("lr=1e-3", "'model.generator_lr' and 'model.discriminator_lr'"),
+        ("epochs=3", "'trainer.max_epochs'"),
+        ("batch_size=64", "'data.batch_size'"),
+        ("resume=last", "'ckpt_path'"),
+    ],
+)
+def test_other_programs_names_are_known(typed: str, meant: str) -> None:
+    assert refusal(typed) == f"unknown key {typed.partition('=')[0]!r}; did you mean {meant}?"
 
 
 def test_other_commands_suggest_their_own_keys() -> None:

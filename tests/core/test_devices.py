@@ -13,6 +13,7 @@ from dcgan_lightning.core.devices import (
     check_processes,
     choose_accelerator,
     describe_environment,
+    describe_threads,
     set_tf32,
     set_threads,
     shorten_spinning,
@@ -176,3 +177,24 @@ def test_threads_of_other_commands_are_checked(compose_cfg: Compose, command: st
     cfg.threads = threads
     with pytest.raises(ConfigError, match="threads must be a whole number from 1 to 1024, or null"):
         check_command(cfg, command)
+
+
+@pytest.mark.parametrize(
+    ("chosen", "variable", "cores", "text"),
+    [
+        (None, None, 8, "1 thread"),
+        (1, None, 8, "1 thread, set by threads=1"),
+        (None, "1", 8, "1 thread, set by OMP_NUM_THREADS"),
+        (None, None, 1, "1 thread, as this process may use 1 of 8 cores"),
+    ],
+)
+def test_the_number_of_threads_has_a_reason(
+    chosen: int | None, variable: str | None, cores: int, text: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delenv("OMP_NUM_THREADS", raising=False)
+    if variable:
+        monkeypatch.setenv("OMP_NUM_THREADS", variable)
+    monkeypatch.setattr(os, "sched_getaffinity", lambda process: set(range(cores)), raising=False)
+    monkeypatch.setattr(os, "cpu_count", lambda: 8)
+    monkeypatch.setattr(torch, "get_num_threads", lambda: 1)
+    assert describe_threads(chosen) == text

@@ -1,6 +1,6 @@
 import pytest
 
-from dcgan_lightning.core.durations import format_count, format_duration
+from dcgan_lightning.core.durations import format_count, format_duration, format_position
 
 
 @pytest.mark.parametrize(
@@ -21,3 +21,11 @@ def test_durations(seconds: float, text: str) -> None:
 @pytest.mark.parametrize(("count", "text"), [(0, "0 epochs"), (1, "1 epoch"), (2000, "2,000 epochs")])
 def test_counts(count: int, text: str) -> None:
     assert format_count(count, "epoch") == text
+
+
+@pytest.mark.parametrize(
+    ("epochs", "iterations", "text"),
+    [(0, 0, "epoch 0"), (5, 0, "epoch 5"), (0, 1, "epoch 1, iteration 1"), (5, 42, "epoch 6, iteration 42")],
+)
+def test_positions(epochs: int, iterations: int, text: str) -> None:
+    assert format_position(epochs, iterations) == text

@@ -3,11 +3,14 @@
 import random
 import shlex
 import subprocess
+import sys
+from pathlib import Path
 
 import pytest
 from hydra.core.override_parser.overrides_parser import OverridesParser
 from omegaconf import OmegaConf
 
+from dcgan_lightning.core import shell
 from dcgan_lightning.core.shell import command, override
 
 NASTY = [
@@ -78,3 +81,37 @@ def test_usual_names_are_not_quoted(name: str) -> None:
     assert (
         command("train", [override("run_name", name)]) == f"python -m dcgan_lightning.train run_name={name}"
     )
+
+
+@pytest.mark.parametrize(
+    ("folder", "on_path", "typed"),
+    [
+        ("venv/bin", "venv/bin", "python"),
+        ("venv/bin", None, "venv/bin/python3.11"),
+        ("venv/bin", "other/bin", "venv/bin/python3.11"),
+        ("my venv/bin", None, "'my venv/bin/python3.11'"),
+        ("../venv/bin", None, "{outside}/venv/bin/python3.11"),
+    ],
+)
+def test_a_printed_command_calls_this_interpreter(
+    folder: str, on_path: str | None, typed: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A link into a virtual environment is not the interpreter that it leads to."""
+    here = tmp_path / "here"
+    for name in (folder, "other/bin"):
+        (here / name).mkdir(parents=True)
+        for link in ("python", "python3.11"):
+            (here / name / link).symlink_to(sys.executable)
+    monkeypatch.chdir(here)
+    monkeypatch.setenv("PATH", str(here / on_path) if on_path else "/nowhere")
+    monkeypatch.setattr(sys, "executable", str(here / folder / "python3.11"))
+    typed = typed.format(outside=tmp_path)
+    line = command("train", ["seed=1"])
+    assert line == f"{typed} -m dcgan_lightning.train seed=1"
+    code = line.replace("-m dcgan_lightning.train", '-c "import sys; print(sys.argv[1])"')
+    assert subprocess.run(["/bin/sh", "-c", code], capture_output=True, text=True).stdout == "seed=1\n"
+
+
+def test_without_an_interpreter_of_its_own_python_is_called(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sys, "executable", "")
+    assert shell.this_python() == "python"

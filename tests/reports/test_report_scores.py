@@ -38,7 +38,7 @@ def test_values_spreads_and_anchors() -> None:
         "Compared with": "Fashion-MNIST, test images",
         "Seen through": "classifier 0123456789ab",
         "Generator": "averaged",
-        "After": "4 epochs",
+        "After": "epoch 4",
     }
 
 

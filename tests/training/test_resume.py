@@ -1,5 +1,6 @@
 """A run that was stopped and goes on is the run that never stopped, to the last bit."""
 
+import os
 import shlex
 import shutil
 import signal
@@ -15,7 +16,7 @@ from dcgan_lightning.pictures import decode_gif, decode_png
 from dcgan_lightning.train import train
 from dcgan_lightning.training.fingerprint import fingerprint
 from dcgan_lightning.training.printed_commands import continue_command, continue_sweep_command
-from dcgan_lightning.training.resume import check_folder
+from dcgan_lightning.training.resume import check_folder, find_checkpoint
 
 SMOKE = ("experiment=smoke", "callbacks.progress=null", "logger=none")
 
@@ -224,7 +225,7 @@ def test_another_number_of_processes_is_refused(compose_cfg: Compose, unbroken: 
 @pytest.mark.parametrize(
     ("ckpt_path", "message"),
     [
-        ("last", "holds no run to go on with"),
+        ("last", "ckpt_path=last needs the run_name of a run to continue; .* holds none"),
         ("no.ckpt", "ckpt_path=no.ckpt does not exist"),
         ("'https://example.com/x.ckpt'", "must be a local file"),
     ],
@@ -233,6 +234,22 @@ def test_nothing_to_go_on_with(compose_cfg: Compose, tmp_path: Path, ckpt_path: 
     with pytest.raises(ConfigError, match=message):
         train(compose_cfg(*SMOKE, f"ckpt_path={ckpt_path}"))
     assert not (tmp_path / "run").exists()
+
+
+@pytest.mark.parametrize("is_named", [True, False])
+def test_the_newest_run_is_suggested(tmp_path: Path, is_named: bool) -> None:
+    for age, name in ((300, "old"), (100, "new run"), (200, "middle")):
+        file = tmp_path / name / "checkpoints" / "last.ckpt"
+        file.parent.mkdir(parents=True)
+        file.touch()
+        os.utime(file, (1e9 - age, 1e9 - age))
+    (tmp_path / "empty" / "checkpoints").mkdir(parents=True)
+    run = tmp_path / "2026-01-01_00-00-00"
+    with pytest.raises(ConfigError) as refusal:
+        find_checkpoint("last", run, is_named)
+    what = f"{run} holds no run to continue" if is_named else "needs the run_name of a run to continue"
+    assert what in str(refusal.value)
+    assert str(refusal.value).endswith("; the newest is run_name='new run'")
 
 
 def test_an_explicit_damaged_file_is_refused(compose_cfg: Compose, tmp_path: Path) -> None:
