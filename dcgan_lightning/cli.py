@@ -56,12 +56,10 @@ def run_command(command: Callable[[], Any], config_name: str = "train") -> NoRet
         refuse(ConfigError(describe_not_text(error)), config_name)
     except ValueError as error:
         if str(error) in ("Record does not exist.", "No trials are completed yet."):  # Optuna's, of its best
-            refuse(ConfigError("no job of this search gave a score; see above what ended them"), config_name)
+            refuse(ConfigError("no job of this search returned a score; the reasons are above"), config_name)
         if any(text in str(error) for text in _OTHER_CHOICES):
             remedy = "give the same ones, or another run_name"
-            refuse(
-                ConfigError(f"this study was begun with other choices for a setting; {remedy}"), config_name
-            )
+            refuse(ConfigError(f"this study has other choices for a setting; {remedy}"), config_name)
         if "Config group override" in str(error):  # Hydra's answer to group=null
             refuse(ConfigError(_NO_OPTION), config_name)
         if not is_hydras_error(error):

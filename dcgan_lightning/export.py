@@ -1,4 +1,4 @@
-"""Hand a trained generator on: ``python -m dcgan_lightning.export ckpt_path=...`` (see ``--help``)."""
+"""Export a trained generator: ``python -m dcgan_lightning.export ckpt_path=...`` (see ``--help``)."""
 
 import importlib.util
 import logging

@@ -164,7 +164,7 @@ def _try_to_report(cfg: DictConfig, folder: Path) -> None:
     try:
         write_report(folder)
     except Exception as error:
-        log.warning("the report was not written: %s", " ".join(str(error).split()))
+        log.warning("could not write the report: %s", " ".join(str(error).split()))
 
 
 def _result(

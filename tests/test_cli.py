@@ -152,15 +152,15 @@ def test_only_the_first_process_says_that_all_diverged(
         ),
         (
             ValueError("Record does not exist."),
-            "no job of this search gave a score; see above what ended them",
+            "no job of this search returned a score; the reasons are above",
         ),
         (
             ValueError("CategoricalDistribution does not support dynamic value space."),
-            "this study was begun with other choices for a setting; give the same ones, or another run_name",
+            "this study has other choices for a setting; give the same ones, or another run_name",
         ),
         (
             ValueError("Cannot set different distribution kind to the same parameter name."),
-            "this study was begun with other choices for a setting; give the same ones, or another run_name",
+            "this study has other choices for a setting; give the same ones, or another run_name",
         ),
     ],
     ids=["launcher", "sweeper", "search", "choices", "kind"],
@@ -205,7 +205,7 @@ def test_a_file_that_is_not_text_is_found(
     with pytest.raises(SystemExit):
         run_command(lambda: (tmp_path / "latin.yaml").read_text(encoding="utf-8"))
     error = capsys.readouterr().err
-    assert error == f"error: {tmp_path}/latin.yaml: byte 3 is not UTF-8 text; mend this file\n"
+    assert error == f"error: {tmp_path}/latin.yaml: byte 3 is not UTF-8 text; fix this file\n"
 
 
 def test_what_hydra_itself_raises_is_one_line(

@@ -53,7 +53,7 @@ def test_a_report_that_cannot_be_written_costs_a_line_and_no_training(
     result = train(compose_cfg("experiment=smoke", *options))
     assert result.epochs == 1
     warnings = [record.message for record in caplog.records if record.levelname == "WARNING"]
-    assert warnings == ["the report was not written: two lines"]
+    assert warnings == ["could not write the report: two lines"]
 
 
 def test_a_run_that_collapsed_leaves_a_report_too(compose_cfg: Compose, tmp_path: Path) -> None:

@@ -51,8 +51,8 @@ def is_hydras_error(error: Exception) -> bool:
 def _yaml_error(error: YAMLError) -> str:
     if isinstance(error, MarkedYAMLError) and (mark := error.problem_mark or error.context_mark):
         reason = " ".join(f"{error.context or ''} {error.problem or ''}".split())
-        return f"{mark.name}:{mark.line + 1}:{mark.column + 1}: {reason}; mend this file"
-    return f"{getattr(error, 'name', 'a configuration file')}: {' '.join(str(error).split())}; mend this file"
+        return f"{mark.name}:{mark.line + 1}:{mark.column + 1}: {reason}; fix this file"
+    return f"{getattr(error, 'name', 'a configuration file')}: {' '.join(str(error).split())}; fix this file"
 
 
 def describe_not_text(error: UnicodeDecodeError) -> str:
@@ -62,5 +62,5 @@ def describe_not_text(error: UnicodeDecodeError) -> str:
         try:
             path.read_text(encoding="utf-8")
         except UnicodeDecodeError as found:
-            return f"{path}: byte {found.start} is not UTF-8 text; mend this file"
+            return f"{path}: byte {found.start} is not UTF-8 text; fix this file"
     return f"a configuration file is not UTF-8 text: {error}"

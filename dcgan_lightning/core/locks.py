@@ -224,6 +224,6 @@ def _unlink(path: Path, handle: int) -> None:
 
 def _lost(folder: Path, what: str) -> RunFolderError:
     return RunFolderError(
-        f"{folder} is not this run's any more: {what}; nothing more is written; "
+        f"{folder} no longer belongs to this run: {what}; nothing more is written; "
         "start again under another run_name"
     )

@@ -74,7 +74,7 @@ def find_trained(path: Path | str) -> Path:
         )
     newest, refusals = newest_checkpoint(folder)
     for refusal in refusals:
-        log.warning("passed over: %s", refusal)
+        log.warning("skipped: %s", refusal)
     return newest
 
 

@@ -1,4 +1,4 @@
-"""The report of a run: one HTML file that needs nothing beside it."""
+"""The report of a run: one self-contained HTML file."""
 
 from dcgan_lightning.reports.material import REPORT_FILE, Material, gather
 from dcgan_lightning.reports.page import render, write_report

@@ -172,7 +172,7 @@ def _check_archive(path: Path) -> None:
     with zipfile.ZipFile(path) as archive:
         entries = archive.infolist()
         if len({entry.filename for entry in entries}) < len(entries):
-            raise CheckpointError(f"checkpoint {path} is damaged (a name is there twice); use another one")
+            raise CheckpointError(f"checkpoint {path} is damaged (duplicate names); use another one")
         is_stored = all(entry.compress_type == zipfile.ZIP_STORED for entry in entries)
         if not is_stored or sum(entry.file_size for entry in entries) > path.stat().st_size:
             raise pickle.UnpicklingError("it holds compressed data")

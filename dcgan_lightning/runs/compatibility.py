@@ -35,7 +35,8 @@ def check_fits(
         different.append("optimizer_states")
     if different:
         raise CheckpointError(
-            f"checkpoint {path} is not of these networks, {different[0]} does not fit; use another one"
+            f"checkpoint {path} belongs to other networks or optimizers: {different[0]} does not match; use "
+            "another one"
         )
 
 

@@ -90,7 +90,7 @@ def _read(path: Path) -> JobRecord | None:
 
 
 def _no_record(path: Path, reason: str) -> RunFolderError:
-    return RunFolderError(f"{path} is not the record of a job ({reason}); delete it, and its job starts anew")
+    return RunFolderError(f"{path} is not the record of a job ({reason}); delete it to run its job again")
 
 
 def _is_inside(folder: Any) -> bool:

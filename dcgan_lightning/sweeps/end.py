@@ -159,7 +159,7 @@ def _summarize(sweep: Sweep) -> None:
         runs = read_runs([sweep.folder])
         text = write_comparison(runs, sweep.folder)
     except Exception as error:
-        print(f"no summary of the sweep: {one_line(error)}", file=sys.stderr)
+        print(f"the sweep could not be summarised: {one_line(error)}", file=sys.stderr)
         return
     states = [run.status for run in runs]
     counts = [f"{states.count(state)} {state}" for state in dict.fromkeys(states)]

@@ -16,8 +16,8 @@ from dcgan_lightning.core.shell import override
 # What Hydra sets for each job; the callback that starts a sweep does not have it yet.
 _JOB_KEYS = ("hydra.job.num", "hydra.job.id", "hydra.job.override_dirname")
 _ONE_VALUE = {
-    "ckpt_path": "all jobs go on from the same place; start one sweep for each checkpoint",
-    "sweep": "start one sweep after the other",
+    "ckpt_path": "all jobs start from the same checkpoint; start one sweep per checkpoint",
+    "sweep": "run the sweeps one after the other",
 }
 _GRID_SWEEPER = "basic_sweeper.BasicSweeper"
 

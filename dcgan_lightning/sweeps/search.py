@@ -49,7 +49,7 @@ class Study(Callback):
         begun = len(study.trials)  # those that were interrupted have left folders too
         done = sum(trial.state.is_finished() for trial in study.trials)
         sweeper = config.hydra.sweeper
-        log.info("going on with %s: %d of %d trials are done", _shown(sweeper), done, sweeper.n_trials)
+        log.info("resuming %s: %d of %d trials are done", _shown(sweeper), done, sweeper.n_trials)
         with open_dict(config):
             sweeper.n_trials = max(0, sweeper.n_trials - done)
             sweeper.sampler.seed += begun  # else the first draws would be repeated

@@ -30,7 +30,7 @@ def describe_end(epochs: int, seconds: float, has_trained: bool, iterations: int
         place = format_position(epochs, iterations)
         return f"stopped by a callback at {place} ({time} in this session)"
     if not has_trained:
-        return f"nothing was left to train: the run has all its {format_count(epochs, 'epoch')} already"
+        return f"nothing left to train: the run already has all its {format_count(epochs, 'epoch')}"
     return f"done: {format_count(epochs, 'epoch')} ({format_duration(seconds)} in this session)"
 
 

@@ -70,5 +70,5 @@ def check_fingerprint(
     if differences:
         raise ConfigError(
             f"{path} was made with other settings: {', '.join(differences)}; "
-            "give the same ones to go on, or start a new run"
+            "resume with the same ones, or start a new run"
         )

@@ -56,7 +56,7 @@ def find_checkpoint(ckpt_path: str | None, folder: Path, is_named: bool = True) 
 
     path, refusals = newest_checkpoint(run / "checkpoints")
     for refusal in refusals:
-        log.warning("passed over: %s", refusal)
+        log.warning("skipped: %s", refusal)
     return path.absolute()
 
 
@@ -143,18 +143,19 @@ def check_resumable(
         if key in saved and saved[key] != value
     ]
     if changes:
-        log.warning("the run goes on, but not to the same bit as without a break: %s", ", ".join(changes))
+        what = ", ".join(changes)
+        log.warning("the run is resumed, but not bit-identical to an uninterrupted one: %s", what)
     epochs, iterations = progress(checkpoint)
     if epochs > max_epochs:
         place = format_position(epochs, iterations)
         raise ConfigError(
-            f"trainer.max_epochs={max_epochs}, but {path} already stands at {place}; "
+            f"trainer.max_epochs={max_epochs}, but {path} is already at {place}; "
             f"max_epochs counts from the start of the run, so give more than {epochs}"
         )
     if epochs == max_epochs:
-        log.info("%s has all %d epochs; a larger trainer.max_epochs trains on", path, epochs)
+        log.info("%s already has all %d epochs; raise trainer.max_epochs to train further", path, epochs)
         return True
-    log.info("going on after %s of %s", format_position(epochs, iterations), path)
+    log.info("resuming after %s of %s", format_position(epochs, iterations), path)
     return False
 
 

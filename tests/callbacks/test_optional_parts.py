@@ -238,4 +238,4 @@ def test_a_whole_run_with_all_of_it_broken(
     monkeypatch.setattr("dcgan_lightning.reports.write_report", fail)
     result = train.train(compose_cfg("experiment=smoke", "logger=csv", "callbacks.progress=null"))
     assert result.epochs == last(tmp_path / "run")["epoch"] + 1
-    assert "the report was not written: broken by the test" in caplog.text
+    assert "could not write the report: broken by the test" in caplog.text

@@ -54,7 +54,7 @@ def test_smoke_run_and_its_continuation(run_module: RunModule, tmp_path: Path) -
     arguments = ("experiment=smoke", "run_name=first", "ckpt_path=last", "trainer.max_epochs=3")
     resumed = run_module("dcgan_lightning.train", *arguments)
     assert resumed.returncode == 0, resumed.stderr
-    assert "going on after epoch 2" in resumed.stdout
+    assert "resuming after epoch 2" in resumed.stdout
     with open(tmp_path / "outputs" / "first" / "history" / "history.csv") as file:
         positions = [(row["epoch"], row["iteration"]) for row in csv.DictReader(file)]
     assert positions == [(str(epoch), str(iteration)) for epoch in (1, 2, 3) for iteration in range(1, 6)]
@@ -218,7 +218,7 @@ def test_the_printed_command_goes_on_when_pasted(run_module: RunModule, tmp_path
     shell = ["sh", "-c", f"{shlex.quote(sys.executable)} {pasted}"]
     second = subprocess.run(shell, cwd=tmp_path, capture_output=True, text=True, timeout=300)
     assert second.returncode == 0, second.stderr
-    assert "going on after epoch 1" in second.stdout
+    assert "resuming after epoch 1" in second.stdout
     assert [path.name for path in (tmp_path / "outputs").iterdir()] == [name]
     settings = yaml.safe_load((tmp_path / "outputs" / name / "config.yaml").read_text())
     assert (settings["seed"], settings["trainer"]["max_epochs"], settings["run_name"]) == (3, 2, name)

@@ -152,7 +152,7 @@ def test_an_owner_writes_nothing_into_a_folder_that_it_has_lost(tmp_path: Path, 
         write_atomic(run / "config.yaml", b"")
         loss(run)
         before = sorted(tmp_path.rglob("*"))
-        with pytest.raises(RunFolderError, match=r"run is not this run's any more: .*; nothing more"):
+        with pytest.raises(RunFolderError, match=r"run no longer belongs to this run: .*; nothing more"):
             WRITES[write](run)
     assert sorted(tmp_path.rglob("*")) == before  # nor has it removed another run's lock
 

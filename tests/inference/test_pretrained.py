@@ -51,7 +51,7 @@ def test_a_damaged_checkpoint_is_passed_over_in_a_folder_and_refused_as_a_file(
     shutil.copytree(trained_run / "checkpoints", folder)
     (folder / "last.ckpt").write_bytes(b"damaged")
     assert find_trained(tmp_path) == folder / "epoch_0002.ckpt"
-    assert "passed over: " in caplog.text
+    assert "skipped: " in caplog.text
     assert "last.ckpt cannot be read" in caplog.text
     with pytest.raises(CheckpointError, match=r"last\.ckpt cannot be read"):
         load_trained(folder / "last.ckpt")

@@ -46,7 +46,7 @@ def test_stopped_together_and_gone_on_with(tmp_path: Path, selection: str, proce
     assert "Traceback" not in ended.errors
     ended = ours.run(stopped, *overrides, *OURS.go_on, timeout=200)
     assert ended.returncode == 0, ended.errors
-    assert "going on after epoch 2, iteration 3 of " in ended.output
+    assert "resuming after epoch 2, iteration 3 of " in ended.output
     assert OURS.digest(stopped) == OURS.digest(unbroken)
 
 

@@ -16,7 +16,7 @@ from dcgan_lightning.runs.compatibility import check_fits, check_optimizers
 
 PATH = Path("a.ckpt")
 ITERATIONS = 10  # as many as `made_loops` counts in an epoch
-OTHER = r"a\.ckpt is not of these networks, {} does not fit"
+OTHER = r"a\.ckpt belongs to other networks or optimizers: {} does not match"
 Build = Callable[[nn.ModuleDict], list[Optimizer]]
 
 

@@ -146,7 +146,7 @@ def test_nonsense_at_any_path(run: Path, tmp_path: Path, compose_cfg: Compose) -
         (("epoch",), "three", "epoch must be a whole number"),
         (("loops", "fit_loop"), [], "loops.fit_loop must be a dictionary"),
         (("optimizer_states", 1, "param_groups", 0, "lr"), 1.0, "optimizer_states.1.param_groups.lr=1.0"),
-        (("optimizer_states", 0, "state", 3, "exp_avg"), torch.zeros(2), "optimizer_states does not fit"),
+        (("optimizer_states", 0, "state", 3, "exp_avg"), torch.zeros(2), "optimizer_states does not match"),
         (("state_dict",), [1], "state_dict must be a dictionary"),
         (("callbacks", "History", "rows"), lambda rows: rows[:1], "rows must end with the last of .* 2 iter"),
         (("callbacks", "History", "rows"), lambda rows: rows.flip(0), "rows must have the iterations in"),
@@ -267,5 +267,5 @@ def test_a_name_that_is_there_twice(run: Path, tmp_path: Path) -> None:
     shutil.copyfile(run / "checkpoints" / "last.ckpt", path)
     with zipfile.ZipFile(path, "a") as archive, pytest.warns(UserWarning, match="Duplicate name"):
         archive.writestr(archive.namelist()[-1], b"other")
-    with pytest.raises(CheckpointError, match=r"twice\.ckpt is damaged \(a name is there twice\)"):
+    with pytest.raises(CheckpointError, match=r"twice\.ckpt is damaged \(duplicate names\)"):
         read_checkpoint(path)

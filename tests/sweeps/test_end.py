@@ -166,7 +166,7 @@ def test_a_summary_that_cannot_be_written_hides_nothing(
 
     with pytest.raises(SweepError, match="1 of 4 jobs failed"):
         summarized(command)
-    assert f"no summary of the sweep: cannot write {folder}/summary.csv" in capsys.readouterr().err
+    assert f"the sweep could not be summarised: cannot write {folder}/summary.csv" in capsys.readouterr().err
 
 
 def test_an_error_of_the_summary_is_a_line_and_hides_nothing(
@@ -179,7 +179,7 @@ def test_an_error_of_the_summary_is_a_line_and_hides_nothing(
     folder = started()
     with pytest.raises(SweepError, match="1 of 4 jobs failed"):
         summarized(raising(ConfigError("data.count must be more"), lambda: make_sweep(folder, grid=False)))
-    assert capsys.readouterr().err == "no summary of the sweep: bottom cannot be >= top\n"
+    assert capsys.readouterr().err == "the sweep could not be summarised: bottom cannot be >= top\n"
     with pytest.raises(KeyboardInterrupt):
         summarized(raising(KeyboardInterrupt(), lambda: write_record(folder, JOB)))
     assert "go on with: python -m dcgan_lightning.train" in capsys.readouterr().out

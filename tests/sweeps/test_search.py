@@ -226,6 +226,6 @@ def test_a_search_learns_survives_failures_and_goes_on(tmp_path: Path) -> None:
 
     other = search(tmp_path, "hydra.sweeper.n_trials=5", "data.batch_size=choice(16,64)")
     assert other.returncode == 1
-    refusal = "this study was begun with other choices for a setting; give the same ones, or another run_name"
+    refusal = "this study has other choices for a setting; give the same ones, or another run_name"
     assert other.stderr.endswith(f"error: {refusal}\n")
     assert "Traceback" not in other.stderr

@@ -140,7 +140,7 @@ def test_a_killed_run_goes_on_to_the_same_bit(work: Path, whole: Path) -> None:
     folder = work / "outputs" / "killed"
     assert not (folder / "samples" / "sample_epoch_0002_iter_006.png").exists()
     output = done(run(work, "train", *arguments, "ckpt_path=last"))
-    assert "going on after epoch 1, iteration 2 of " in output
+    assert "resuming after epoch 2, iteration 2 of " in output
     assert_same(folder, whole)
 
 

@@ -10,7 +10,7 @@ from dcgan_lightning.training.closing import describe_end, describe_score, next_
 def test_the_end_says_what_was_trained_and_when_nothing_was() -> None:
     assert describe_end(4, 205.0, has_trained=True) == "done: 4 epochs (3 min 25 s in this session)"
     assert describe_end(4, 205.0, has_trained=False) == (
-        "nothing was left to train: the run has all its 4 epochs already"
+        "nothing left to train: the run already has all its 4 epochs"
     )
     assert describe_score(52.104, 3) == "lowest Fréchet distance: 52.1, after epoch 3 (checkpoints/best.ckpt)"
 

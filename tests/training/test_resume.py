@@ -144,7 +144,7 @@ def test_other_settings_are_refused(compose_cfg: Compose, unbroken: Path) -> Non
 
 
 def test_fewer_epochs_than_done_are_refused(compose_cfg: Compose, unbroken: Path) -> None:
-    with pytest.raises(ConfigError, match=r"trainer.max_epochs=3, but .*last.ckpt already stands at epoch 4"):
+    with pytest.raises(ConfigError, match=r"trainer.max_epochs=3, but .*last.ckpt is already at epoch 4"):
         train(compose_cfg(*SMOKE, f"ckpt_path={unbroken}", "trainer.max_epochs=3"))
 
 
@@ -212,7 +212,7 @@ def test_another_environment_is_said(
     checkpoint["environment"] = {"torch": "1.0", "device": "cpu", "threads": 7}
     torch.save(checkpoint, path)
     train(compose_cfg(*SMOKE, "trainer.max_epochs=5", f"ckpt_path={path}"))
-    warning = next(record.message for record in caplog.records if "not to the same bit" in record.message)
+    warning = next(record.message for record in caplog.records if "not bit-identical" in record.message)
     assert f"torch=1.0 (now {torch.__version__}), threads=7 (now 1)" in warning
 
 

@@ -176,7 +176,7 @@ def shipped_anchors(network: FeatureNetwork, path: Path = ANCHORS_FILE) -> dict[
         anchors = known["anchors"] if known and known["digest"] == network.digest else None
     except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
         raise WeightsError(
-            f"{path} cannot be read ({type(error).__name__}); it belongs to the package, install it anew"
+            f"{path} cannot be read ({type(error).__name__}); it belongs to the package, reinstall it"
         ) from error
     return anchors
 

@@ -135,8 +135,7 @@ def describe_weights(path: Path = WEIGHTS_FILE) -> dict[str, Any]:
         str(known["sha256"])
     except (OSError, ValueError, KeyError, TypeError) as error:
         raise WeightsError(
-            f"{description} cannot be read ({type(error).__name__}); it belongs to the package, "
-            "install it anew"
+            f"{description} cannot be read ({type(error).__name__}); it belongs to the package, reinstall it"
         ) from error
     return known
 
@@ -154,13 +153,13 @@ def _read_checked(path: Path) -> bytes:
     except OSError as error:
         raise WeightsError(
             f"the classifier's weights {path} cannot be read ({error.strerror}); they belong to the package, "
-            "install it anew"
+            "reinstall it"
         ) from error
     wanted, found = describe_weights(path)["sha256"], hashlib.sha256(content).hexdigest()
     if found != wanted:
         raise WeightsError(
             f"{path} is damaged or another file: its SHA-256 is {found[:12]}..., expected {wanted[:12]}...; "
-            "install the package anew"
+            "reinstall the package"
         )
     return content
 
