@@ -73,7 +73,7 @@ def test_what_is_waited_for_is_said_at_once_and_what_is_saved_when_it_is(
     what = ", then saving" if with_checkpoints else "; without callbacks.checkpoint nothing is saved"
     hint = "; press Ctrl-C again to stop at once" if number == signal.SIGINT else ""
     last = tmp_path / "checkpoints" / "last.ckpt"
-    saved = f"saved {last} at epoch 1; finishing pictures and report"
+    saved = f"saved {last} at epoch 1, iteration 3; finishing pictures and report"
     assert lines() == [f"finishing this iteration{what}{hint}", *([saved] if with_checkpoints else [])]
     assert said == [0, 0, 1, len(lines())]  # before pictures and film are written
 
@@ -86,7 +86,7 @@ def test_a_stop_at_the_end_of_an_epoch_names_that_checkpoint(
     caplog.set_level("INFO")
     with pytest.raises(SIGTERMException):
         fit(tmp_path, GracefulStop(), sender, Checkpoints())
-    assert "last.ckpt at epoch 1, iteration 5; finishing pictures" in caplog.text
+    assert "last.ckpt at epoch 1; finishing pictures" in caplog.text
 
 
 @pytest.mark.parametrize("number", BOTH)
