@@ -3,6 +3,7 @@ import csv
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 import pytest
 from made_runs import make_run, make_sweep
@@ -44,6 +45,25 @@ def test_a_sweep_is_compared_in_its_own_folder(tmp_path: Path) -> None:
     elsewhere = tmp_path / "both"
     compare([sweep, make_run(tmp_path / "other")], elsewhere)
     assert (elsewhere / "summary.csv").read_text().count("\n") == 6
+
+
+def test_scores_are_drawn_over_the_minutes_of_training(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    drawn: list[Any] = []
+    monkeypatch.setattr(
+        "dcgan_lightning.runs.comparison.draw_quality", lambda runs: drawn.append(runs) or b"x"
+    )
+    runs = [make_run(tmp_path / name, rate=rate) for name, rate in (("a", 1e-4), ("b", 2e-4))]
+    (runs[0] / "history" / "scores.csv").write_text("epoch,frechet_distance\n1,9.5\n2,4.5\n")
+    compare(runs, tmp_path / "out")
+    ((title, (history,)),) = drawn[0]
+    assert title.startswith("a")
+    assert history["score"].tolist() == [9.5, 4.5]
+    rows = [*csv.DictReader((runs[0] / "history" / "history.csv").open())]
+    ends = [max(float(row["seconds"]) for row in rows if row["epoch"] == epoch) for epoch in ("1", "2")]
+    assert history["score_minutes"].tolist() == [seconds / 60 for seconds in ends]
+    assert (tmp_path / "out" / "quality.png").read_bytes() == b"x"
 
 
 def test_one_run_has_nothing_to_compare_with(tmp_path: Path) -> None:

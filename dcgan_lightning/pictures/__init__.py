@@ -1,6 +1,11 @@
 """Arrays to pictures: pure functions with an explicit range of values."""
 
-from dcgan_lightning.pictures.comparisons import Panel, draw_setting_curves, draw_side_by_side
+from dcgan_lightning.pictures.comparisons import (
+    Panel,
+    draw_quality,
+    draw_setting_curves,
+    draw_side_by_side,
+)
 from dcgan_lightning.pictures.film import (
     add_captions,
     decode_gif,
@@ -32,6 +37,7 @@ __all__ = [
     "draw_examples",
     "draw_labelled_grid",
     "draw_pairs",
+    "draw_quality",
     "draw_scores",
     "draw_search",
     "draw_setting_curves",

@@ -126,6 +126,35 @@ def draw_setting_curves(
     return png_of(figure)
 
 
+@with_defaults
+def draw_quality(settings: Sequence[tuple[str, Sequence[History]]]) -> bytes:
+    """Return Fréchet distances over the time of training as the bytes of a PNG file: a colour a setting.
+
+    Args:
+        settings: Label and, for each seed that was scored, ``score`` and ``score_minutes``, each (times,).
+    """
+    height = 5 + LEGEND_ROW * len(settings)
+    figure = figure_of((9, height))
+    axes = figure.add_subplot()
+    for number, (_, histories) in enumerate(settings):
+        for history in histories:
+            minutes, distances = history["score_minutes"], history["score"]
+            axes.plot(minutes, distances, "o-", color=f"C{number % 10}", markersize=4)
+    axes.set(xscale="log", yscale="log", xlabel="minutes of training")
+    axes.set_ylabel("Fréchet distance to real images (0 is best)")
+    for axis in (axes.xaxis, axes.yaxis):
+        axis.set_major_formatter("{x:g}")
+    axes.grid(alpha=0.3, which="both")
+    lines = [axes.plot([], [], "o-", color=f"C{number % 10}")[0] for number in range(len(settings))]
+    legend = figure.legend(lines, ["-"] * len(lines), loc="upper left", frameon=False)
+    for text, (label, _) in zip(legend.get_texts(), settings, strict=True):
+        text.set(text=_short(label), parse_math=False)
+    figure.subplots_adjust(
+        left=0.08, right=0.98, bottom=0.6 / height, top=1 - (LEGEND_ROW * len(settings) + 0.3) / height
+    )
+    return png_of(figure)
+
+
 def _draw_scores(
     axes: "Axes", settings: Sequence[tuple[str, Sequence[History]]], colours: Sequence[str]
 ) -> None:

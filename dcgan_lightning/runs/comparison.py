@@ -9,7 +9,7 @@ import numpy as np
 
 from dcgan_lightning.core.files import write_together
 from dcgan_lightning.core.regular_files import read_file
-from dcgan_lightning.pictures import Panel, decode_png, draw_setting_curves, draw_side_by_side
+from dcgan_lightning.pictures import Panel, decode_png, draw_quality, draw_setting_curves, draw_side_by_side
 from dcgan_lightning.pictures.comparisons import History
 from dcgan_lightning.runs.ranking import (
     SEED,
@@ -28,11 +28,12 @@ from dcgan_lightning.runs.run import SCORE, Run, figures_of
 log = logging.getLogger("dcgan_lightning.compare")  # __name__ is "__main__" when run as a command
 
 
+PICTURES = ("grids.png", "curves.png", "quality.png")
 _WIDEST = 4  # grids in a row, where rows and columns mean nothing
 
 
 def write_comparison(runs: Sequence[Run], folder: Path) -> str:
-    """Write ``summary.csv``, ``grids.png`` and ``curves.png`` together; return the ranking as a text.
+    """Write ``summary.csv`` and the pictures of `PICTURES` together; return the ranking as a text.
 
     Pictures are left out if no run has what they would show, and if they cannot be drawn, which is still an
     error; an earlier comparison's is then removed.
@@ -51,9 +52,11 @@ def write_comparison(runs: Sequence[Run], folder: Path) -> str:
         if any(histories for _, histories in curves):
             shown = [curve for curve in curves if curve[1]]
             files["curves.png"] = draw_setting_curves(shown, figures_of(runs))
+        if scored := [(title, kept) for title, histories in curves if (kept := _scored(histories))]:
+            files["quality.png"] = draw_quality(scored)
     finally:
         write_together(folder, files)
-        for path in (folder / name for name in ("grids.png", "curves.png") if name not in files):
+        for path in (folder / name for name in PICTURES if name not in files):
             if path.is_file():
                 path.unlink()
     *others, last = files
@@ -125,13 +128,21 @@ def _panel(run: Run, keys: Sequence[str]) -> Panel:
         return Panel(title, note="its last grid is damaged")
 
 
+def _scored(histories: Sequence[History]) -> list[History]:
+    """Return the histories of runs that were scored several times while they trained."""
+    return [history for history in histories if len(history.get("score_minutes", ())) > 1]
+
+
 def _curves(run: Run) -> History:
     """Return a run's history with the position of each iteration in epochs, for `draw_setting_curves`."""
     epochs = run.history["epoch"] - 1 + run.history["iteration"] / run.iterations_per_epoch
     names = [figure.name for figure in run.figures if figure.name in run.history]
     history = {name: run.history[name] for name in names} | {"epochs": epochs}
     if run.score_history:
-        history |= {"score": run.score_history[SCORE], "score_epochs": run.score_history["epoch"]}
+        scored = run.score_history["epoch"]
+        ends = np.searchsorted(run.history["epoch"], scored, side="right") - 1
+        minutes = run.history["seconds"][ends] / 60
+        history |= {"score": run.score_history[SCORE], "score_epochs": scored, "score_minutes": minutes}
     elif SCORE in run.scores:
         history |= {"score": np.array([run.scores[SCORE]]), "score_epochs": np.array([math.ceil(epochs[-1])])}
     return history
