@@ -16,7 +16,6 @@ import dcgan_lightning
 from dcgan_lightning.config.build import CONF_DIR
 from dcgan_lightning.config.suggestions import keys_meant
 from dcgan_lightning.core.errors import ConfigError
-from dcgan_lightning.core.processes import is_first_process
 from dcgan_lightning.core.shell import override, quote
 
 # What a bare path means, by the name of the primary configuration.
@@ -31,6 +30,7 @@ MAIN_KEYS = {
 }
 _WITH_DATA = ("describe", "train_classifier")
 _LISTED = ("callbacks", "logger")  # groups of which several options are chosen
+_ONE_OPTION = ("experiment", *_LISTED)  # groups of which two overrides could seem to add up
 _GROUPS = ("experiment", "sweep", "data", "trainer", "callbacks", "logger")  # whose options are typed alone
 
 
@@ -53,8 +53,7 @@ def sort_arguments(arguments: Sequence[str], config_name: str) -> list[str]:
     if not given.shell_completion:
         for number in range(len(overrides)):
             _check_has_key(overrides, number, config_name)
-        if is_first_process():  # Lightning gives the others some keys a second time
-            _check_given_once(overrides)
+        _check_given_once(overrides)
     modes = ("run", "multirun", "cfg", "info", "shell_completion")
     chosen = [f"--{mode.replace('_', '-')}" for mode in modes if getattr(given, mode)]
     if len(chosen) > 1:
@@ -119,15 +118,17 @@ def _meant_by_option(message: str, arguments: Sequence[str], config_name: str) -
 
 
 def _check_given_once(overrides: Sequence[str]) -> None:
-    """Refuse two values for one key or group, of which Hydra takes the last."""
-    values: dict[str, str] = {}
+    """Refuse two options of a group that look as if both counted; Hydra takes the last.
+
+    For other keys the last one counts, so that a script can append overrides to those it was given.
+    """
+    chosen: dict[str, str] = {}
     for argument in overrides:
-        key, equals, value = argument.lstrip("+").partition("=")
-        if argument.startswith("~") or not equals:
-            continue
-        if values.setdefault(key, value) != value:
-            both = f"{key}={values[key]} and {key}={value}"
-            listed = f", or a list as {key}=[...,...]" if key in _LISTED else ""
+        group, _, option = argument.partition("=")
+        is_option = group in _ONE_OPTION and Path(CONF_DIR, group, f"{option}.yaml").is_file()
+        if is_option and chosen.setdefault(group, option) != option:
+            both = f"{group}={chosen[group]} and {group}={option}"
+            listed = f", or a list as {group}=[...,...]" if group in _LISTED else ""
             raise ConfigError(f"{both} are given together; give one of them{listed}")
 
 

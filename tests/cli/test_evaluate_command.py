@@ -35,7 +35,7 @@ def test_a_trained_model_is_scored(run_module: RunModule, tmp_path: Path) -> Non
         (["seeds=[]"], "seeds must be a list of 1 to 100 different values"),
         (["seeds=[0,-1]"], "seeds must be a list of 1 to 100 different values"),
         (["features=vgg"], "features must be one of classifier, random, pixels, inception; got 'vgg'"),
-        (["metrics=[fid]"], "metrics must be a list of 1 to 5 different values, each one of frechet, kernel"),
+        (["metrics=[fid]"], "metrics must be a list of 1 to 7 different values, each one of frechet, kernel"),
         (["cont=5"], "unknown key 'cont'; did you mean 'count'?"),
         (["ckpt_path=nowhere"], "ckpt_path=nowhere does not exist"),
         (["ckpt_path=damaged.ckpt"], "checkpoint damaged.ckpt cannot be read"),

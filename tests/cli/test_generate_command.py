@@ -22,7 +22,7 @@ COMMAND = "dcgan_lightning.generate"
 def test_images_of_a_run(run_module: RunModule, trained_run: Path, tmp_path: Path) -> None:
     result = run_module(COMMAND, f"ckpt_path={trained_run}", "n=3", "npz=true", "output_dir=made")
     assert result.returncode == 0, result.stderr
-    assert "2 epochs, averaged generator" in result.stdout
+    assert "after epoch 2, averaged generator" in result.stdout
     assert "everything is in made" in result.stdout
     singles = {f"made/image_{number:06d}.png" for number in range(3)}
     assert files_below(tmp_path) == singles | {"made/grid.png", "made/images.npz", "made/made_with.json"}
