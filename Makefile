@@ -50,7 +50,7 @@ anchors: $(INSTALLED) ## Compute the classifier's accuracy and the scores' ancho
 	$(BIN)/python -m dcgan_lightning.evaluate anchors=true $(ARGS)
 
 test: $(INSTALLED) browser ## Run all tests; ARGS="-k grid" runs some
-	$(BIN)/python -m pytest -n 2 $(ARGS)
+	$(BIN)/python -m pytest -n 2 --dist worksteal $(ARGS)
 
 lowest: .venv-lowest/.installed ## Run the tests with the lowest versions that pyproject.toml allows
 	.venv-lowest/bin/python -m pytest $(ARGS)
