@@ -16,6 +16,7 @@ from dcgan_lightning.pictures import (
     draw_examples,
     draw_labelled_grid,
     draw_pairs,
+    draw_quality,
     draw_scores,
     draw_search,
     draw_setting_curves,
@@ -31,6 +32,9 @@ DRAWINGS: dict[str, Callable[[], bytes]] = {
     "examples": partial(draw_examples, IMAGE[None]),
     "labelled grid": partial(draw_labelled_grid, [IMAGE[None]], ["a"], [["b"]]),
     "pairs": partial(draw_pairs, {"a": [(IMAGE, IMAGE, "b")]}),
+    "quality": partial(
+        draw_quality, [("a", [{"score": np.array([9.0, 3.0]), "score_minutes": np.array([1.0, 5.0])}])]
+    ),
     "scores": partial(draw_scores, np.arange(1, 21), VALUES),
     "search": partial(draw_search, [1.0, None, 2.0], {"a": 1.0}),
     "setting curves": partial(draw_setting_curves, [("a", [VALUES | {"epochs": np.arange(20.0)}])]),
