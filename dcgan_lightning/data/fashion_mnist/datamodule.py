@@ -75,10 +75,10 @@ class FashionMNISTDataModule(InMemoryDataModule):
         return load_images(located, split, self.verify).unsqueeze(1)
 
     def load_labels(self, split: Split = "train") -> Tensor | None:
-        """Return the classes 0 to 9 of a split, or None where ``root`` has none."""
+        """Return the classes of a split, of any number, or None where ``root`` has none."""
         located = locate(self.root, self.verify, self.cache_dir, report=lambda sentence: None)
         has_labels = f"{split}_labels" in located.files
-        return load_labels(located, split, self.verify) if has_labels else None
+        return load_labels(located, split, self.verify, classes=256) if has_labels else None
 
     def load_split(self, split: Split) -> tuple[Tensor, Tensor]:
         """Return the 60,000 training or the 10,000 test images, and their classes 0 to 9."""

@@ -142,22 +142,23 @@ def check_pair(images_path: Path, labels_path: Path) -> int:
     return images
 
 
-def check_labels(path: Path, content: bytes) -> None:
-    """Refuse labels other than 0..9.
+def check_labels(path: Path, content: bytes, classes: int = CLASSES) -> None:
+    """Refuse labels of other classes than the first ones.
 
     Args:
         path: Where they come from, for the message.
         content: A label file as `read_idx_bytes` returns it.
+        classes: How many there may be.
 
     Raises:
-        DataError: A label is 10 or above.
+        DataError: A label is not below ``classes``.
     """
     labels = content[8:]
     largest = max(labels)
-    if largest >= CLASSES:
+    if largest >= classes:
         raise DataError(
-            f"{path}: label {labels.index(largest):,} is {largest}, expected 0 to {CLASSES - 1}; "
-            f"replace it with an intact copy or with a set of {CLASSES} classes"
+            f"{path}: label {labels.index(largest):,} is {largest}, expected 0 to {classes - 1}; "
+            f"replace it with an intact copy or with a set of {classes} classes"
         )
 
 

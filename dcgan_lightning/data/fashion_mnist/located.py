@@ -7,7 +7,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
 from dcgan_lightning.core.errors import DataError
-from dcgan_lightning.data.fashion_mnist.idx import FASHION_MNIST, check_labels, is_gzipped, read_idx_bytes
+from dcgan_lightning.data.fashion_mnist.idx import (
+    CLASSES,
+    FASHION_MNIST,
+    check_labels,
+    is_gzipped,
+    read_idx_bytes,
+)
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -52,27 +58,28 @@ def load_images(located: Located, split: Split, verify: bool) -> "Tensor":
     return images.transpose(1, 2).contiguous() if located.is_transposed else images
 
 
-def load_labels(located: Located, split: Split, verify: bool) -> "Tensor":
+def load_labels(located: Located, split: Split, verify: bool, classes: int = CLASSES) -> "Tensor":
     """Read the labels of a split, through torchvision.
 
     Args:
         located: From `sources.locate`.
         split: Which labels.
         verify: Compare the SHA-256 sum once more.
+        classes: How many classes there may be.
 
     Returns:
-        int64 (N,), 0 to 9.
+        int64 (N,), below ``classes``.
 
     Raises:
         DataError: The set has none or others, or the file has been damaged since it was located.
     """
     from torchvision.datasets.mnist import read_label_file
 
-    return _through_torchvision(read_label_file, located, f"{split}_labels", verify)
+    return _through_torchvision(read_label_file, located, f"{split}_labels", verify, classes)
 
 
 def _through_torchvision(
-    read: Callable[[str], "Tensor"], located: Located, key: str, verify: bool
+    read: Callable[[str], "Tensor"], located: Located, key: str, verify: bool, classes: int = CLASSES
 ) -> "Tensor":
     """Check a file, then let torchvision read it, which only takes uncompressed ones."""
     file = FASHION_MNIST[key]
@@ -90,7 +97,7 @@ def _through_torchvision(
         )
     content = read_idx_bytes(path, file if verify else None, len(file.shape))
     if len(file.shape) == 1:
-        check_labels(path, content)
+        check_labels(path, content, classes)
     if not is_gzipped(path):
         return read(str(path))
     try:

@@ -195,6 +195,12 @@ def test_letters_are_trained_on_and_their_classes_refused_where_ten_are_needed(t
     )
     located = quiet(tmp_path)
     assert len(load_images(located, "train", verify=False)) == 6
+    module = FashionMNISTDataModule(batch_size=3, root=str(tmp_path), verify=False)
+    module.prepare_data()
+    module.setup()
+    assert len(module.images) == 6
+    assert module.labels is not None
+    assert module.labels.tolist() == [1, 26, 2, 3, 4, 5]
     with pytest.raises(DataError, match="label 1 is 26, expected 0 to 9"):
         load_labels(located, "train", verify=False)
 
