@@ -93,7 +93,13 @@ def load_trained(path: Path | str, averaged: bool | None = None) -> TrainedGener
     """
     folder = SHIPPED if str(path) == "pretrained" else Path(path)
     if (folder / WEIGHTS_FILE).is_file():
-        return _load_exported(folder)
+        exported = _load_exported(folder)
+        if averaged not in (None, exported.averaged):
+            kind = "the averaged generator" if exported.averaged else "the trained weights"
+            raise CheckpointError(
+                f"averaged={str(averaged).lower()}, but {folder} holds {kind} only; use averaged=auto"
+            )
+        return exported
     path = find_trained(path)
     checkpoint = read_checkpoint(path)
     settings: dict[str, Any] = checkpoint.get("hyper_parameters") or {}

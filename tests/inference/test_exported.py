@@ -40,6 +40,12 @@ def test_an_exported_generator_makes_the_same_images(exported: Path, conditional
     assert copy.discriminator is None
 
 
+def test_an_export_holds_one_kind_of_weights(exported: Path) -> None:
+    assert load_trained(exported, averaged=True).averaged
+    with pytest.raises(CheckpointError, match=r"averaged=false, but .* holds the averaged generator only"):
+        load_trained(exported, averaged=False)
+
+
 @pytest.mark.parametrize("name", ["safetensors", "onnx"])
 def test_the_cards_code_runs(exported: Path, name: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(exported)
