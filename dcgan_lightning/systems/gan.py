@@ -20,7 +20,7 @@ from dcgan_lightning.networks.averaging import statistics_inputs
 from dcgan_lightning.networks.conditioning import given
 from dcgan_lightning.networks.modes import inference
 from dcgan_lightning.networks.noise_generator import NoiseGenerator
-from dcgan_lightning.networks.sampling import sample_images, sample_labels
+from dcgan_lightning.networks.sampling import sample_images
 from dcgan_lightning.systems.gradients import backpropagate
 from dcgan_lightning.systems.system import System
 
@@ -245,10 +245,6 @@ class GAN(System):
     def sample(self, count: int, seed: int = 0, first: int = 0, label: int | None = None) -> Tensor:
         """Return the images ``first`` to ``first + count - 1`` of a seed (see `sample_images`)."""
         return sample_images(self.generator, count, seed, first, label)
-
-    def sample_labels(self, count: int, first: int = 0, label: int | None = None) -> Tensor | None:
-        """Return the classes of the images of `sample`, (count,), or None."""
-        return sample_labels(self.generator.classes, count, first, label)
 
     def statistics_inputs(self, name: str) -> Iterable[tuple[Tensor, ...]]:
         """Yield noise and classes for the averaged generator."""

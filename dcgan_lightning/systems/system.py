@@ -239,9 +239,6 @@ class Sampler(Protocol):
             uint8 (count, C, H, W), on the CPU.
         """
 
-    def sample_labels(self, count: int, first: int = 0, label: int | None = None) -> Tensor | None:
-        """Return the classes of the images that `sample` returns, int64 (count,), or None without classes."""
-
 
 def divergence(name: str, value: float, epoch: int, iteration: int, remedy: str) -> str:
     """Return what to say of a figure that is not finite, and what to try."""
