@@ -249,7 +249,7 @@ def _describe(trained: "TrainedGenerator", network: "FeatureNetwork", source: st
 
 def _target(trained: "TrainedGenerator", cfg: DictConfig) -> Path:
     """Return where the report goes, without extension; the name tells which settings are unusual."""
-    from dcgan_lightning.inference.pretrained import checkpoint_name, run_folder
+    from dcgan_lightning.inference.trained import checkpoint_name, run_folder
 
     run = run_folder(trained.path)
     folder = run / "scores" if run else Path(cfg.paths.output_dir)

@@ -67,7 +67,8 @@ def export(cfg: DictConfig) -> ExportResult:
 
     from dcgan_lightning.inference.formats import FORMATS
     from dcgan_lightning.inference.model_card import CARD_FILE, PICTURE_FILE, model_card, read_scores
-    from dcgan_lightning.inference.pretrained import checkpoint_name, describe, load_trained, run_folder
+    from dcgan_lightning.inference.pretrained import load_trained
+    from dcgan_lightning.inference.trained import checkpoint_name, run_folder
     from dcgan_lightning.networks.sampling import sample_images
     from dcgan_lightning.pictures import encode_png, make_grid
 
@@ -85,7 +86,7 @@ def export(cfg: DictConfig) -> ExportResult:
         for name in formats:
             with show_progress(f"writing and checking {name}"):
                 if name == "safetensors":
-                    trained.generator.save_pretrained(new, values["half"], describe(trained))
+                    trained.generator.save_pretrained(new, values["half"], trained.describe())
                 else:
                     FORMATS[name].write(trained.generator, new)
                 tolerance = HALF_TOLERANCE if values["half"] and name == "safetensors" else TOLERANCE

@@ -160,7 +160,7 @@ def _check_channels(values: Mapping[str, Any], channels: int) -> None:
 
 def _default_folder(checkpoint: Path, values: Mapping[str, Any]) -> Path:
     """Return generated/<mode>_seed_<seed> in the run's folder, or in outputs/ for a checkpoint of no run."""
-    from dcgan_lightning.inference.pretrained import run_folder
+    from dcgan_lightning.inference.trained import run_folder
 
     folder = run_folder(checkpoint) or Path("outputs")
     wanted = values["class"] if isinstance(values["class"], list) else [values["class"]]

@@ -10,10 +10,12 @@ from torch import Tensor
 
 from dcgan_lightning.callbacks.averaged_generator import find_average
 from dcgan_lightning.callbacks.tracking import log_picture
+from dcgan_lightning.core.errors import ConfigError
 from dcgan_lightning.core.files import write_atomic
 from dcgan_lightning.core.optional import OptionalSteps
+from dcgan_lightning.core.pixels import to_uint8
 from dcgan_lightning.data import InMemoryDataModule
-from dcgan_lightning.pictures import decode_png, encode_png, make_grid, to_uint8, with_title
+from dcgan_lightning.pictures import decode_png, encode_png, make_grid, with_title
 from dcgan_lightning.runs.folder import grid_name
 from dcgan_lightning.systems import System
 
@@ -65,8 +67,18 @@ class SampleGrid(Callback):
         return self._encode(to_uint8(system.preview(self.rows * self.columns)))
 
     def on_train_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
-        """Show real images and what the untrained generator makes."""
+        """Show real images and what the untrained generator makes.
+
+        Raises:
+            ConfigError: The columns would tear apart what belongs side by side.
+        """
         assert isinstance(pl_module, System)
+        panels = pl_module.panels
+        if self.columns % len(panels):
+            raise ConfigError(
+                f"callbacks.sample_grid.columns must be a multiple of {len(panels)}, for {', '.join(panels)} "
+                f"side by side; got {self.columns}"
+            )
         if not trainer.is_global_zero:
             return
         folder = _samples_folder(trainer)

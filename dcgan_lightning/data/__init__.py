@@ -1,9 +1,10 @@
 """Finding, verifying and serving the images."""
 
+from dcgan_lightning.core.pixels import normalize
 from dcgan_lightning.data.batches import Batch, Position, ShuffledBatches
 from dcgan_lightning.data.datamodules import InMemoryDataModule
 from dcgan_lightning.data.fashion_mnist.datamodule import FashionMNISTDataModule
-from dcgan_lightning.data.images import check_images, normalize
+from dcgan_lightning.data.images import check_images
 from dcgan_lightning.data.labelled import LabelledBatches
 from dcgan_lightning.data.synthetic import SyntheticDataModule
 

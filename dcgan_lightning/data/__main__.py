@@ -31,7 +31,7 @@ def describe(cfg: DictConfig) -> Path:
     check_command(cfg, "describe")
     log.info("finding, checking and reading the images")
 
-    from dcgan_lightning.data.images import normalize
+    from dcgan_lightning.core.pixels import normalize
     from dcgan_lightning.pictures import draw_examples
 
     datamodule = build(cfg.data)

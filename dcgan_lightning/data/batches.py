@@ -6,8 +6,8 @@ from typing import Any, NamedTuple
 import torch
 from torch import Tensor
 
+from dcgan_lightning.core.pixels import normalize
 from dcgan_lightning.core.randomness import stream_generator
-from dcgan_lightning.data.images import normalize
 
 
 class Position(NamedTuple):

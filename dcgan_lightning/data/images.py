@@ -1,29 +1,13 @@
-"""From bytes to the range the networks work in, exactly once."""
+"""What images must be to be trained on."""
 
 import torch
 from torch import Tensor
 
 from dcgan_lightning.core.errors import DataError
+from dcgan_lightning.core.pixels import normalize
 
 IMAGE_SIZE = 28
 MINIMUM_SPREAD = 0.1  # of normalised data; Fashion-MNIST has 0.71, the notebook's doubly normalised one 0.006
-
-
-def normalize(images: Tensor) -> Tensor:
-    """Map bytes 0..255 to float32 in [-1, 1]: (x - 127.5) / 127.5, as in the notebook.
-
-    Only bytes are taken. The notebook ran this cell twice by accident and so fed its networks a constant
-    image; here a second time is an error.
-
-    Shape:
-        Any; the result has the same.
-
-    Raises:
-        TypeError: The images are not uint8.
-    """
-    if images.dtype != torch.uint8:
-        raise TypeError(f"only uint8 images can be normalised, and only once; got {images.dtype}")
-    return images.float().sub_(127.5).div_(127.5)
 
 
 def check_images(images: Tensor, source: str, size: int = IMAGE_SIZE) -> None:

@@ -5,8 +5,8 @@ from collections.abc import Callable, Iterator
 import torch
 from torch import Tensor
 
+from dcgan_lightning.core.pixels import normalize
 from dcgan_lightning.core.randomness import stream_generator
-from dcgan_lightning.data.images import normalize
 
 
 class LabelledBatches:

@@ -10,12 +10,12 @@ import torch
 from torch import Tensor, nn
 
 from dcgan_lightning.core.errors import MissingExtraError, ScoreError, WeightsError, install
+from dcgan_lightning.core.pixels import normalize
 from dcgan_lightning.core.randomness import stream_generator
 from dcgan_lightning.evaluation.fashion_mnist.classifier import (
     FashionClassifier,
     describe_weights,
     load_classifier,
-    normalize,
 )
 
 FeatureName = Literal["classifier", "random", "pixels", "inception"]

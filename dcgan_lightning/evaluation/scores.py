@@ -45,7 +45,7 @@ def score_images(
     They depend neither on the order of the images nor (but for rounding) on how many are looked at at a time.
 
     Args:
-        generated: uint8 (N, 1, 28, 28); see `dcgan_lightning.pictures.to_uint8`.
+        generated: uint8 (N, 1, 28, 28); see `dcgan_lightning.core.pixels.to_uint8`.
         real: What to compare with; keep it for several calls.
         network: What to look through; the shipped classifier if not given.
         metrics: Which scores; `CHEAP_METRICS` for a few during training.

@@ -1,4 +1,4 @@
-"""The files a trained generator is handed on as: how each is written, and how it is read back."""
+"""The files a trained network is handed on as: how each is written, and how it is read back."""
 
 import io
 from collections.abc import Callable, Sequence
@@ -10,31 +10,41 @@ import torch
 from torch import Tensor
 
 from dcgan_lightning.core.files import write_atomic
-from dcgan_lightning.networks import NoiseGenerator
+from dcgan_lightning.networks import PortableNetwork
 
 ONNX_OPSET = 18
-_INPUTS = ["z", "labels"]  # of a generator without classes the first only
 _EXAMPLES = 2  # images of the batch that is traced; any number of at least 1 can be made afterwards
+# By the input's name, as code.
+_TORCH_INPUTS = {
+    "z": "torch.randn({shape})",
+    "labels": "torch.arange(16) % {classes}",
+    "images": "2 * torch.rand({shape}) - 1",
+}
+_NUMPY_INPUTS = {
+    "z": 'numpy.random.standard_normal(({shape})).astype("float32")',
+    "labels": "numpy.arange(16) % {classes}",
+    "images": 'numpy.random.uniform(-1, 1, ({shape})).astype("float32")',
+}
 
 MakeImages = Callable[..., Tensor]
-"""Noise vectors (N, latent_dim), and classes int64 (N,) if there are any, to images (N, C, 28, 28)."""
+"""What a network takes (see `PortableNetwork.input_names`) to images (N, C, H, W)."""
 
 
 @dataclass(frozen=True)
 class Format:
-    """A way to store a generator.
+    """A way to store a network.
 
     Attributes:
         files: What it is made of; the first one holds the weights.
         needs: Packages that using it needs; "dcgan_lightning" is this project, without what it depends on.
-        write: Writes the files of a generator in inference mode into a folder.
+        write: Writes the files of a network in inference mode into a folder.
         read: Returns a function that makes images as the files say.
         example: Python code that makes 16 images, run in the folder (see `example_code`).
     """
 
     files: Sequence[str]
     needs: Sequence[str]
-    write: Callable[[NoiseGenerator, Path], None]
+    write: Callable[[PortableNetwork, Path], None]
     read: Callable[[Path], MakeImages]
     example: str
 
@@ -52,43 +62,44 @@ def install_commands(needs: Sequence[str]) -> str:
     return "\n".join(lines)
 
 
-def example_code(name: str, generator: NoiseGenerator) -> str:
+def example_code(name: str, network: PortableNetwork) -> str:
     """Return Python code that makes 16 images with a format's files; with classes, of each class in turn."""
-    shape, classes = f"16, {generator.latent_dim}", generator.classes
+    inputs = dict(zip(network.input_names, network.example_inputs(16), strict=True))
+    values = {
+        "shape": ", ".join(map(str, next(iter(inputs.values())).shape)),
+        "classes": network.arguments.get("classes"),
+    }
+    feeds = (f'"{key}": {_NUMPY_INPUTS[key].format(**values)}' for key in inputs)
     return FORMATS[name].example.format(
-        network=type(generator).__name__,
-        shape=shape,
-        inputs=f"torch.randn({shape})" + (f", torch.arange(16) % {classes}" if classes else ""),
-        feeds='{"z": z' + (f', "labels": numpy.arange(16) % {classes}' if classes else "") + "}",
+        network=type(network).__name__,
+        inputs=", ".join(_TORCH_INPUTS[key].format(**values) for key in inputs),
+        feeds=", ".join(feeds),
     )
 
 
-def largest_deviation(original: NoiseGenerator, copy: MakeImages, *inputs: Tensor) -> float:
-    """Return how far the pixels of two generators lie apart at most, in units of their range [-1, 1].
+def largest_deviation(original: PortableNetwork, copy: MakeImages, *inputs: Tensor) -> float:
+    """Return how far the pixels of two networks lie apart at most, in units of their range [-1, 1].
 
     Args:
         original: In inference mode.
         copy: Compared with it.
-        *inputs: Noise (N, latent_dim), and classes (N,) if the generator knows any.
+        *inputs: What both take.
     """
     with torch.no_grad():
         return float((copy(*inputs) - original(*inputs)).abs().max())
 
 
-def _tracing(generator: NoiseGenerator) -> dict[str, Any]:
+def _tracing(network: PortableNetwork) -> dict[str, Any]:
     """Return what both exporters take: an example, and that any number of images may come."""
     batch = torch.export.Dim("batch", min=1)
-    args: list[Tensor] = [torch.zeros(_EXAMPLES, generator.latent_dim)]
-    if generator.classes:
-        args.append(torch.zeros(_EXAMPLES, dtype=torch.int64))
     return {
-        "args": tuple(args),
-        "dynamic_shapes": {name: {0: batch} for name, _ in zip(_INPUTS, args, strict=False)},
+        "args": network.example_inputs(_EXAMPLES),
+        "dynamic_shapes": {name: {0: batch} for name in network.input_names},
     }
 
 
-def _write_program(generator: NoiseGenerator, folder: Path) -> None:
-    program = torch.export.export(generator, **_tracing(generator))
+def _write_program(network: PortableNetwork, folder: Path) -> None:
+    program = torch.export.export(network, **_tracing(network))
     for module in program.graph_module.modules():
         if isinstance(module, torch.fx.GraphModule):
             for node in module.graph.nodes:
@@ -103,13 +114,13 @@ def _read_program(folder: Path) -> MakeImages:
     return make_images
 
 
-def _write_onnx(generator: NoiseGenerator, folder: Path) -> None:
+def _write_onnx(network: PortableNetwork, folder: Path) -> None:
     import onnx
 
     program = torch.onnx.export(
-        generator,
-        **_tracing(generator),
-        input_names=_INPUTS[: 2 if generator.classes else 1],
+        network,
+        **_tracing(network),
+        input_names=[*network.input_names],
         output_names=["images"],
         opset_version=ONNX_OPSET,
         dynamo=True,
@@ -136,8 +147,10 @@ def _read_onnx(folder: Path) -> MakeImages:
         folder / "generator.onnx", options, providers=["CPUExecutionProvider"]
     )
 
+    names = [entry.name for entry in session.get_inputs()]
+
     def make_images(*inputs: Tensor) -> Tensor:
-        feeds = {name: value.numpy() for name, value in zip(_INPUTS, inputs, strict=False)}
+        feeds = {name: value.numpy() for name, value in zip(names, inputs, strict=True)}
         return torch.from_numpy(session.run(["images"], feeds)[0])
 
     return make_images
@@ -147,8 +160,8 @@ FORMATS = {
     "safetensors": Format(
         files=("model.safetensors", "config.json"),
         needs=("torch", "numpy", "safetensors", "dcgan_lightning"),
-        write=NoiseGenerator.save_pretrained,
-        read=NoiseGenerator.from_pretrained,
+        write=PortableNetwork.save_pretrained,
+        read=PortableNetwork.from_pretrained,
         example="""\
 import torch
 from dcgan_lightning.networks import {network}
@@ -165,8 +178,8 @@ images = generator({inputs}).detach().numpy()""",
 import numpy, onnxruntime
 
 session = onnxruntime.InferenceSession("generator.onnx")
-z = numpy.random.standard_normal(({shape})).astype("float32")
-images = session.run(["images"], {feeds})[0]""",
+feeds = {{{feeds}}}
+images = session.run(["images"], feeds)[0]""",
     ),
     "torch_export": Format(
         files=("generator.pt2",),

@@ -8,11 +8,8 @@ from typing import Any
 import torch
 
 from dcgan_lightning.core.heartbeat import log_pace, show_progress, with_progress
-from dcgan_lightning.evaluation.fashion_mnist.classifier import (
-    FashionClassifier,
-    load_classifier,
-    normalize,
-)
+from dcgan_lightning.core.pixels import normalize
+from dcgan_lightning.evaluation.fashion_mnist.classifier import FashionClassifier, load_classifier
 from dcgan_lightning.evaluation.fashion_mnist.garments import nearest
 from dcgan_lightning.inference import films, gallery
 from dcgan_lightning.inference.pretrained import TrainedGenerator

@@ -14,7 +14,8 @@ from dcgan_lightning.core.durations import format_count
 from dcgan_lightning.core.errors import RunFolderError
 from dcgan_lightning.inference.classes import class_names
 from dcgan_lightning.inference.formats import FORMATS, example_code, install_commands
-from dcgan_lightning.inference.pretrained import TrainedGenerator, run_folder
+from dcgan_lightning.inference.pretrained import TrainedGenerator
+from dcgan_lightning.inference.trained import run_folder
 from dcgan_lightning.networks import NoiseGenerator
 from dcgan_lightning.networks.summary import count_parameters
 from dcgan_lightning.runs.reading import read_evaluation

@@ -1,18 +1,24 @@
 """Generators and discriminators: plain PyTorch."""
 
-from dcgan_lightning.networks.build import build_networks
+from dcgan_lightning.networks.build import build_networks, build_translators, directions_of
 from dcgan_lightning.networks.dcgan import Discriminator, Generator
 from dcgan_lightning.networks.initialization import Initialization, initialize
 from dcgan_lightning.networks.noise_generator import NoiseGenerator
+from dcgan_lightning.networks.portable import PortableNetwork
 from dcgan_lightning.networks.sngan import SNGANDiscriminator, SNGANGenerator
+from dcgan_lightning.networks.translator import ImageTranslator
 
 __all__ = [
     "Discriminator",
     "Generator",
+    "ImageTranslator",
     "Initialization",
     "NoiseGenerator",
+    "PortableNetwork",
     "SNGANDiscriminator",
     "SNGANGenerator",
     "build_networks",
+    "build_translators",
+    "directions_of",
     "initialize",
 ]

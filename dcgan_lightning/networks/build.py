@@ -1,17 +1,19 @@
-"""The networks of a GAN by the name of its system; no PyTorch Lightning, which takes seconds to import."""
+"""The networks of a system by the system's name; no PyTorch Lightning, which takes seconds to import."""
 
 import importlib
 import re
 from collections.abc import Mapping
+from types import ModuleType
 from typing import Any
 
 from torch import nn
 
 from dcgan_lightning.networks.noise_generator import NoiseGenerator
+from dcgan_lightning.networks.translator import Direction
 
 
 def build_networks(target: str, settings: Mapping[str, Any]) -> tuple[NoiseGenerator, nn.Module]:
-    """Return generator and discriminator of a system.
+    """Return generator and discriminator of a system that makes images from noise.
 
     Args:
         target: The system's class, as "dcgan_lightning.systems.DCGAN"; its networks are in the module of that
@@ -21,13 +23,54 @@ def build_networks(target: str, settings: Mapping[str, Any]) -> tuple[NoiseGener
     Raises:
         ValueError: There is no such module, or none with networks that make images from noise.
     """
+    module = _module_of(target)
+    if directions_of(target):
+        raise ValueError(f"{target} translates images; use python -m dcgan_lightning.translate")
+    if module is None:
+        raise ValueError(f"{target} has no generator that makes images from noise")
+    networks: tuple[NoiseGenerator, nn.Module] = module.build(settings)
+    return networks
+
+
+def build_translators(target: str, settings: Mapping[str, Any]) -> dict[str, nn.Module]:
+    """Return the networks of a system that translates images, by the names under which it holds them.
+
+    Args:
+        target: See `build_networks`.
+        settings: The system's arguments.
+
+    Raises:
+        ValueError: There is no such module, or none with networks that translate images.
+    """
+    module = _module_of(target)
+    if module is None or not directions_of(target):
+        raise ValueError(f"{target} does not translate images; use python -m dcgan_lightning.generate")
+    networks: dict[str, nn.Module] = module.build(settings)
+    return networks
+
+
+def directions_of(target: str) -> dict[str, Direction]:
+    """Return the ways in which a system translates images, by their names; the first one is the usual one.
+
+    Args:
+        target: See `build_networks`.
+
+    Returns:
+        Nothing for a system that makes images from noise, or is not of this project.
+    """
+    directions: dict[str, Direction] = getattr(_module_of(target), "DIRECTIONS", {})
+    return directions
+
+
+def _module_of(target: str) -> ModuleType | None:
     match = re.fullmatch(r"dcgan_lightning\.systems\.([A-Z]\w*)", target)
-    name = f"{__package__}.{match[1].lower()}" if match else ""
+    if match is None:
+        return None
+    name = f"{__package__}.{match[1].lower()}"
     try:
         module = importlib.import_module(name)
-        networks: tuple[NoiseGenerator, nn.Module] = module.build(settings)
-    except (ModuleNotFoundError, AttributeError, ValueError) as error:
-        if name and isinstance(error, ValueError):
+    except ModuleNotFoundError as error:
+        if error.name != name:
             raise
-        raise ValueError(f"{target} has no generator that makes images from noise") from error
-    return networks
+        return None
+    return module if hasattr(module, "build") else None

@@ -5,14 +5,17 @@ blocks, of which only the wanted ones are kept.
 """
 
 from collections.abc import Iterator, Sequence
+from typing import TYPE_CHECKING
 
 import torch
 from torch import Tensor
 
+from dcgan_lightning.core.pixels import to_uint8
 from dcgan_lightning.core.randomness import stream_generator
 from dcgan_lightning.networks.modes import inference
-from dcgan_lightning.networks.noise_generator import NoiseGenerator
-from dcgan_lightning.pictures import to_uint8
+
+if TYPE_CHECKING:  # its example inputs come from here
+    from dcgan_lightning.networks.noise_generator import NoiseGenerator
 
 BLOCK_SIZE = 256  # images that are made together; other numbers are other last bits
 
@@ -54,7 +57,7 @@ def sample_labels(
     return chosen[torch.arange(first, first + count) % len(chosen)]
 
 
-def generate_images(generator: NoiseGenerator, noise: Tensor, labels: Tensor | None = None) -> Tensor:
+def generate_images(generator: "NoiseGenerator", noise: Tensor, labels: Tensor | None = None) -> Tensor:
     """Return images of noise vectors in blocks of one size, so that no image depends on how many there are.
 
     Args:
@@ -82,7 +85,7 @@ def generate_images(generator: NoiseGenerator, noise: Tensor, labels: Tensor | N
 
 
 def sample_blocks(
-    generator: NoiseGenerator,
+    generator: "NoiseGenerator",
     count: int,
     seed: int = 0,
     first: int = 0,
@@ -114,7 +117,7 @@ def sample_blocks(
 
 
 def sample_images(
-    generator: NoiseGenerator,
+    generator: "NoiseGenerator",
     count: int,
     seed: int = 0,
     first: int = 0,

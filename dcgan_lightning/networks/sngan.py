@@ -6,11 +6,11 @@ from typing import Any, Literal
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
-from torch.nn.utils.parametrizations import spectral_norm
 
 from dcgan_lightning.networks.conditioning import ConditionalBatchNorm2d, given
 from dcgan_lightning.networks.initialization import Initialization, initialize
 from dcgan_lightning.networks.noise_generator import NoiseGenerator
+from dcgan_lightning.networks.spectral import normalize_spectrally
 
 IMAGE_SIZE = 28
 START_SIZE = 7
@@ -124,7 +124,7 @@ class SNGANDiscriminator(nn.Module):
         if self.projection is not None:
             nn.init.normal_(self.projection.weight, 0.0, 0.02, generator=generator)
         if spectral:
-            _normalize_spectrally(self, generator)
+            normalize_spectrally(self, generator)
 
     def forward(self, images: Tensor, labels: Tensor | None = None) -> Tensor:
         """Return one logit for each image (shapes: see the class)."""
@@ -165,12 +165,3 @@ def build(
     # The discriminator's convolutions are faster on a CPU in this layout; values are the same.
     discriminator.to(memory_format=torch.channels_last)
     return generator, discriminator
-
-
-def _normalize_spectrally(network: nn.Module, generator: torch.Generator | None) -> None:
-    """Have each layer of a network use its weight divided by the weight's largest singular value."""
-    with torch.random.fork_rng(devices=[]):
-        # The first vectors of the power iteration are drawn from PyTorch's default generator.
-        torch.default_generator.manual_seed(int(torch.randint(2**32, (), generator=generator, device="cpu")))
-        for layer in [*network.children()]:
-            spectral_norm(layer)

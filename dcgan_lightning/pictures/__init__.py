@@ -22,7 +22,6 @@ from dcgan_lightning.pictures.grids import (
     shrink,
     square_side,
     title_of,
-    to_uint8,
     with_title,
 )
 from dcgan_lightning.pictures.labels import draw_labelled_grid, draw_pairs
@@ -52,6 +51,5 @@ __all__ = [
     "shrink",
     "square_side",
     "title_of",
-    "to_uint8",
     "with_title",
 ]

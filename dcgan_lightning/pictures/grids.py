@@ -15,15 +15,6 @@ if TYPE_CHECKING:  # it takes seconds to import, and pictures that are already m
     from torch import Tensor
 
 
-def to_uint8(images: "Tensor") -> "Tensor":
-    """Map [-1, 1] to bytes 0..255, rounding; what lies outside is clipped.
-
-    The range is fixed. The notebook scaled every image to its own range, which hides a generator whose
-    contrast collapses.
-    """
-    return (images.detach().float() * 127.5 + 127.5).round().clamp(0, 255).byte()
-
-
 def make_grid(images: "Tensor", columns: int, scale: int = 1, padding: int = 2) -> NDArray[np.uint8]:
     """Lay images out row by row.
 

@@ -5,6 +5,7 @@ from dcgan_lightning.systems.dcgan import DCGAN
 from dcgan_lightning.systems.gan import GAN, METRIC_NAMES
 from dcgan_lightning.systems.sngan import SNGAN
 from dcgan_lightning.systems.system import Sampler, System, divergence
+from dcgan_lightning.systems.translator import Translator
 
 __all__ = [
     "DCGAN",
@@ -14,5 +15,6 @@ __all__ = [
     "Classification",
     "Sampler",
     "System",
+    "Translator",
     "divergence",
 ]

@@ -1,8 +1,6 @@
 """What all GANs here share: a generator and a discriminator that learn from one another."""
 
-import logging
 from collections.abc import Iterable, Sequence
-from typing import Any, cast
 
 import torch
 from torch import Tensor, nn
@@ -24,9 +22,6 @@ from dcgan_lightning.networks.sampling import sample_images
 from dcgan_lightning.systems.gradients import backpropagate
 from dcgan_lightning.systems.system import System
 
-log = logging.getLogger(__name__)
-
-_PLANNED = "planned_iterations"  # in checkpoints
 METRIC_NAMES = tuple(figure.name for figure in NOTEBOOK_FIGURES)
 
 
@@ -46,7 +41,7 @@ class GAN(System):
         discriminator_steps: The generator learns in every n-th iteration, the discriminator in all.
         generator_lr: The generator's learning rate, > 0.
         discriminator_lr: The discriminator's learning rate, > 0.
-        lr_decay: Share of the training, at its end, over which both rates fall linearly to 0, in [0, 1].
+        lr_decay: See `System`.
         betas: Decay rates of both Adams' moments, each in [0, 1).
         adam_eps: Added to the denominator of both Adams.
         accuracy_threshold: Bound on the logit for the accuracies (see `discriminator_accuracy`).
@@ -82,7 +77,7 @@ class GAN(System):
         fast_paths: FastPaths,
         compile_mode: str | None,
     ) -> None:
-        super().__init__(seed, compile_mode)
+        super().__init__(seed, compile_mode, lr_decay)
         self.loss = LOSSES[loss]
         self.penalty = None if penalty is None else PENALTIES[penalty]
         self.penalty_weight = penalty_weight
@@ -91,12 +86,10 @@ class GAN(System):
         self.discriminator_steps = discriminator_steps
         self.generator_lr = generator_lr
         self.discriminator_lr = discriminator_lr
-        self.lr_decay = lr_decay
         self.betas = (betas[0], betas[1])
         self.adam_eps = adam_eps
         self.accuracy_threshold = accuracy_threshold
         self.fast_paths = fast_paths
-        self._planned_before: int | None = None
 
     def forward(self, z: Tensor, labels: Tensor | None = None) -> Tensor:
         """Return generated images for noise vectors (see `NoiseGenerator`)."""
@@ -174,35 +167,6 @@ class GAN(System):
         weight = self.penalty_weight * self.penalty_every_n_iterations
         self.manual_backward(weight * penalty, inputs=list(self.discriminator.parameters()))
         return {"penalty": penalty}
-
-    @property
-    def rate_factor(self) -> float:
-        """Share of the learning rates that this iteration has: 1, then falling linearly.
-
-        It is a function of the iteration and of the training's length, so a resumed run repeats it. A run
-        that goes on for more epochs than it was started with follows the longer schedule from there on.
-        """
-        if not self.lr_decay:
-            return 1.0
-        return min(1.0, (1 - self.iteration / self._planned_iterations) / self.lr_decay)
-
-    @property
-    def _planned_iterations(self) -> int:
-        return cast(int, self.trainer.max_epochs) * int(self.trainer.num_training_batches)
-
-    def on_save_checkpoint(self, checkpoint: dict[str, Any]) -> None:
-        """Note how long the training is to be, for `on_train_start` of a run that goes on."""
-        checkpoint[_PLANNED] = self._planned_iterations
-
-    def on_load_checkpoint(self, checkpoint: dict[str, Any]) -> None:
-        """Take up how long the training was to be."""
-        self._planned_before = checkpoint.get(_PLANNED)
-
-    def on_train_start(self) -> None:
-        """Say so where a run that goes on follows another schedule than it was started with."""
-        before, now = self._planned_before, self._planned_iterations
-        if self.lr_decay and before not in (None, now) and self.trainer.is_global_zero:
-            log.info("learning rates: now falling to 0 at iteration %d, not %s", now, before)
 
     def check_data(self, labels: Tensor | None) -> None:
         """Refuse data without the classes that the networks know.

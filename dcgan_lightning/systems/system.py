@@ -5,6 +5,7 @@ training and reports know it through this class alone.
 """
 
 import contextlib
+import logging
 import math
 from abc import ABC, abstractmethod
 from collections.abc import Iterable, Iterator, Mapping
@@ -20,6 +21,10 @@ from dcgan_lightning.core.errors import ConfigError, DivergedError
 from dcgan_lightning.core.measured import Figure
 from dcgan_lightning.core.memory import release_freed_memory
 from dcgan_lightning.core.randomness import reseed_default_generators, stream_seed
+
+log = logging.getLogger(__name__)
+
+_PLANNED = "planned_iterations"  # in checkpoints
 
 
 class System(pl.LightningModule, ABC):
@@ -37,23 +42,29 @@ class System(pl.LightningModule, ABC):
     Args:
         seed: The run's seed.
         compile_mode: Mode of ``torch.compile`` for all networks; None: no compilation.
+        lr_decay: Share of the training, at its end, over which all learning rates fall linearly to 0, in
+            [0, 1].
 
     Attributes:
         figures: What is measured in every iteration, in the order of history.csv.
         averaged: Names of the networks whose weights are worth averaging over the training.
         remedy: What to try when a figure is not finite any more.
+        panels: What `preview` shows of each input, side by side.
     """
 
     figures: ClassVar[tuple[Figure, ...]]
     averaged: ClassVar[tuple[str, ...]] = ()
     remedy: ClassVar[str] = "try smaller learning rates"
+    panels: ClassVar[tuple[str, ...]] = ("image",)
 
-    def __init__(self, seed: int, compile_mode: str | None = None) -> None:
+    def __init__(self, seed: int, compile_mode: str | None = None, lr_decay: float = 0.0) -> None:
         super().__init__()
         self.automatic_optimization = False
         self.seed = seed
         self.compile_mode = compile_mode
+        self.lr_decay = lr_decay
         self._batch_idx = 0
+        self._planned_before: int | None = None
 
     @abstractmethod
     def learn(self, batch: Any) -> dict[str, Tensor]:
@@ -116,8 +127,32 @@ class System(pl.LightningModule, ABC):
 
     @property
     def rate_factor(self) -> float:
-        """Share of the optimizers' learning rates that this iteration has: a function of the iteration."""
-        return 1.0
+        """Share of the learning rates that this iteration has: 1, then falling linearly.
+
+        It is a function of the iteration and of the training's length, so a resumed run repeats it. A run
+        that goes on for more epochs than it was started with follows the longer schedule from there on.
+        """
+        if not self.lr_decay:
+            return 1.0
+        return min(1.0, (1 - self.iteration / self._planned_iterations) / self.lr_decay)
+
+    @property
+    def _planned_iterations(self) -> int:
+        return cast(int, self.trainer.max_epochs) * int(self.trainer.num_training_batches)
+
+    def on_save_checkpoint(self, checkpoint: dict[str, Any]) -> None:
+        """Note how long the training is to be, for `on_train_start` of a run that goes on."""
+        checkpoint[_PLANNED] = self._planned_iterations
+
+    def on_load_checkpoint(self, checkpoint: dict[str, Any]) -> None:
+        """Take up how long the training was to be."""
+        self._planned_before = checkpoint.get(_PLANNED)
+
+    def on_train_start(self) -> None:
+        """Say so where a run that goes on follows another schedule than it was started with."""
+        before, now = self._planned_before, self._planned_iterations
+        if self.lr_decay and before not in (None, now) and self.trainer.is_global_zero:
+            log.info("learning rates: now falling to 0 at iteration %d, not %s", now, before)
 
     def statistics_inputs(self, name: str) -> Iterable[tuple[Tensor, ...]]:
         """Yield arguments for the BatchNorm statistics of an averaged network: always the same for a seed.

@@ -10,11 +10,12 @@ from pytorch_lightning.callbacks import Callback
 
 from dcgan_lightning.callbacks import AveragedGenerator, Checkpoints, SampleGrid
 from dcgan_lightning.core.errors import ConfigError
+from dcgan_lightning.core.pixels import to_uint8
 from dcgan_lightning.inference.pretrained import load_trained
 from dcgan_lightning.networks import Generator
 from dcgan_lightning.networks.averaging import measure_statistics, statistics_inputs
 from dcgan_lightning.networks.modes import inference
-from dcgan_lightning.pictures import decode_png, make_grid, to_uint8
+from dcgan_lightning.pictures import decode_png, make_grid
 from dcgan_lightning.train import train as train_command
 
 RUN = (

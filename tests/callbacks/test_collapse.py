@@ -7,7 +7,7 @@ from callback_training import train
 from dcgan_lightning.callbacks import Collapse, collapse
 from dcgan_lightning.callbacks.collapse import generated_variety, variety
 from dcgan_lightning.core.errors import CollapsedError
-from dcgan_lightning.data.images import normalize
+from dcgan_lightning.core.pixels import normalize
 from dcgan_lightning.systems import DCGAN
 
 

@@ -7,10 +7,11 @@ from pytorch_lightning.callbacks import Callback
 from pytorch_lightning.loggers import TensorBoardLogger
 
 from dcgan_lightning.callbacks import SampleGrid
+from dcgan_lightning.core.pixels import to_uint8
 from dcgan_lightning.core.randomness import stream_generator
 from dcgan_lightning.data import SyntheticDataModule
 from dcgan_lightning.networks.modes import inference
-from dcgan_lightning.pictures import decode_png, make_grid, to_uint8
+from dcgan_lightning.pictures import decode_png, make_grid
 from dcgan_lightning.systems import DCGAN
 
 

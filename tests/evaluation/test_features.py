@@ -9,8 +9,9 @@ from torchmetrics.image import fid
 from torchmetrics.utilities import imports
 
 from dcgan_lightning.core.errors import MissingExtraError, ScoreError, WeightsError
+from dcgan_lightning.core.pixels import normalize
 from dcgan_lightning.evaluation import load_classifier, load_features
-from dcgan_lightning.evaluation.fashion_mnist.classifier import describe_weights, normalize
+from dcgan_lightning.evaluation.fashion_mnist.classifier import describe_weights
 
 IMAGES = torch.randint(0, 256, (5, 1, 28, 28), generator=torch.Generator().manual_seed(0)).byte()
 

@@ -9,14 +9,8 @@ import torch
 
 from dcgan_lightning.core.errors import CheckpointError
 from dcgan_lightning.evaluation.fashion_mnist.classifier import load_classifier
-from dcgan_lightning.inference.pretrained import (
-    checkpoint_name,
-    find_trained,
-    load_generator,
-    load_trained,
-    run_folder,
-    warn_of_other_images,
-)
+from dcgan_lightning.inference.pretrained import load_generator, load_trained, warn_of_other_images
+from dcgan_lightning.inference.trained import checkpoint_name, find_trained, run_folder
 from dcgan_lightning.networks.sampling import sample_images
 
 

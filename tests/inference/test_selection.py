@@ -31,7 +31,7 @@ def trained(classes: int = 0, discriminator: nn.Module | None = None) -> Trained
         nn.init.normal_(generator.norm.shift.weight, generator=source)
     else:
         generator = Generator(6, (8, 6, 4), generator=source)
-    return TrainedGenerator(generator.eval(), discriminator, Path("x.ckpt"), 1, 0, False, {}, {})
+    return TrainedGenerator(Path("x.ckpt"), 1, 0, False, {}, {}, generator.eval(), discriminator)
 
 
 def drawn(choice: Choice, count: int, first: int = 0, classes: int = 0) -> Tensor:

@@ -3,6 +3,7 @@ import itertools
 import pytest
 import torch
 
+from dcgan_lightning.core.pixels import to_uint8
 from dcgan_lightning.networks import Generator
 from dcgan_lightning.networks.sampling import (
     BLOCK_SIZE,
@@ -11,7 +12,6 @@ from dcgan_lightning.networks.sampling import (
     sample_images,
     sample_noise,
 )
-from dcgan_lightning.pictures import to_uint8
 
 
 @pytest.fixture(scope="module")

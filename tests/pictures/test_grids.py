@@ -2,6 +2,7 @@ import numpy as np
 import pytest
 import torch
 
+from dcgan_lightning.core.pixels import to_uint8
 from dcgan_lightning.pictures import (
     decode_png,
     encode_each_png,
@@ -10,7 +11,6 @@ from dcgan_lightning.pictures import (
     shrink,
     square_side,
     title_of,
-    to_uint8,
     with_title,
 )
 

@@ -10,6 +10,7 @@ from torch import Tensor, nn
 
 from dcgan_lightning.config.data import CLASS_NAMES
 from dcgan_lightning.core.errors import MissingExtraError, WeightsError, install
+from dcgan_lightning.core.pixels import normalize
 from dcgan_lightning.evaluation.fashion_mnist.architectures import Architecture, build_trunk
 from dcgan_lightning.networks import initialize
 
@@ -78,17 +79,6 @@ def load_classifier(path: Path = WEIGHTS_FILE) -> FashionClassifier:
         reason = " ".join(str(error).split())
         raise WeightsError(f"{path} does not hold the classifier's weights ({reason[:200]})") from error
     return network.to(memory_format=torch.channels_last).eval().requires_grad_(False)
-
-
-def normalize(images: Tensor) -> Tensor:
-    """Map bytes 0..255 to float32 in [-1, 1], the range of the training data.
-
-    Raises:
-        TypeError: The images are not uint8: scores compare images as they are stored and shown.
-    """
-    if images.dtype != torch.uint8:
-        raise TypeError(f"expected uint8 images (see dcgan_lightning.pictures.to_uint8), got {images.dtype}")
-    return images.float().sub_(127.5).div_(127.5)
 
 
 @torch.no_grad()

@@ -10,7 +10,6 @@ from score_cases import split
 
 from dcgan_lightning.config.data import CLASS_NAMES
 from dcgan_lightning.core.errors import MissingExtraError, WeightsError
-from dcgan_lightning.data.images import normalize as normalize_data
 from dcgan_lightning.evaluation.fashion_mnist.architectures import ResidualBlock
 from dcgan_lightning.evaluation.fashion_mnist.cards import classifier_card
 from dcgan_lightning.evaluation.fashion_mnist.classifier import (
@@ -22,7 +21,6 @@ from dcgan_lightning.evaluation.fashion_mnist.classifier import (
     describe_weights,
     encode_weights,
     load_classifier,
-    normalize,
 )
 
 SHIPPED = (WEIGHTS_FILE, HELD_OUT_FILE)
@@ -111,11 +109,9 @@ def test_accuracy_counts() -> None:
     assert accuracy(network, images, wrong) == 0.75
 
 
-def test_images_come_in_as_in_training() -> None:
-    every_byte = torch.arange(256).byte()
-    assert torch.equal(normalize(every_byte), normalize_data(every_byte))
-    with pytest.raises(TypeError, match="expected uint8 images"):
-        normalize(torch.zeros(2))
+def test_only_bytes_are_classified() -> None:
+    with pytest.raises(TypeError, match="only uint8 images"):
+        class_probabilities(load_classifier(), torch.zeros(2, 1, 28, 28))
 
 
 def test_the_same_weights_are_the_same_bytes() -> None:

@@ -1,0 +1,30 @@
+"""Between bytes and the range the networks work in."""
+
+import torch
+from torch import Tensor
+
+
+def normalize(images: Tensor) -> Tensor:
+    """Map bytes 0..255 to float32 in [-1, 1]: (x - 127.5) / 127.5, as in the notebook.
+
+    Only bytes are taken. The notebook ran this cell twice by accident and so fed its networks a constant
+    image; here a second time is an error.
+
+    Shape:
+        Any; the result has the same.
+
+    Raises:
+        TypeError: The images are not uint8.
+    """
+    if images.dtype != torch.uint8:
+        raise TypeError(f"only uint8 images can be normalised, and only once; got {images.dtype}")
+    return images.float().sub_(127.5).div_(127.5)
+
+
+def to_uint8(images: Tensor) -> Tensor:
+    """Map [-1, 1] to bytes 0..255, rounding; what lies outside is clipped.
+
+    The range is fixed. The notebook scaled every image to its own range, which hides a generator whose
+    contrast collapses.
+    """
+    return (images.detach().float() * 127.5 + 127.5).round().clamp(0, 255).byte()

@@ -1,0 +1,182 @@
+"""What was trained: found in a run's folder or a checkpoint, read and checked, whatever its networks make."""
+
+import logging
+import re
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from dcgan_lightning.config.systems import model_rules
+from dcgan_lightning.core.errors import CheckpointError
+from dcgan_lightning.runs.checkpoints import newest_checkpoint, progress, read_checkpoint
+from dcgan_lightning.runs.jobs import CONFIG_FILE
+
+log = logging.getLogger(__name__)
+
+_FIRST_SYSTEM = "dcgan_lightning.systems.DCGAN"  # that of checkpoints which do not name theirs
+_AVERAGE = "AveragedGenerator"  # the key under which Lightning keeps the callback's state
+
+
+@dataclass(frozen=True)
+class Training:
+    """A training, as a checkpoint or an export tells of it.
+
+    Attributes:
+        path: The checkpoint, or the folder of the export.
+        epochs: Finished epochs.
+        iterations: Iterations into the next epoch.
+        averaged: Whether the weights are averages over the training (see `networks.averaging`).
+        settings: What the run was trained with: the arguments of its system.
+        fingerprint: What a run that goes on must share (see `training.fingerprint`).
+    """
+
+    path: Path
+    epochs: int
+    iterations: int
+    averaged: bool
+    settings: dict[str, Any]
+    fingerprint: dict[str, Any]
+
+    @property
+    def target(self) -> str:
+        """The system's class, as "dcgan_lightning.systems.DCGAN"."""
+        return str(self.fingerprint.get("model._target_", _FIRST_SYSTEM))
+
+    def describe(self) -> dict[str, Any]:
+        """Return what an export keeps of it."""
+        kept = ("epochs", "iterations", "averaged", "settings", "fingerprint")
+        return {name: getattr(self, name) for name in kept}
+
+
+@dataclass(frozen=True)
+class TrainedWeights:
+    """A training and the weights of its networks.
+
+    Attributes:
+        training: Where they come from.
+        weights: Those of all networks, by the network's name; of networks whose averages are wanted, these.
+    """
+
+    training: Training
+    weights: dict[str, dict[str, Tensor]]
+
+    def fill(self, networks: Mapping[str, nn.Module]) -> None:
+        """Give networks their weights, of the very types that they have, and switch them to inference mode.
+
+        Args:
+            networks: By their names; their own weights may be on the meta device.
+
+        Raises:
+            TypeError, RuntimeError: The weights are of other networks.
+        """
+        for name, network in networks.items():
+            weights = self.weights.get(name, {})
+            for key, weight in network.state_dict().items():
+                if key in weights and weights[key].dtype != weight.dtype:
+                    raise TypeError(f"{key} is of {weights[key].dtype}, not of {weight.dtype}")
+            network.load_state_dict(weights, assign=True)
+            network.eval().requires_grad_(False)
+
+
+def find_trained(path: Path | str) -> Path:
+    """Return a checkpoint: the file itself, or the furthest valid one of a run's folder.
+
+    Raises:
+        CheckpointError: There is none, or none that is valid.
+    """
+    path = Path(path)
+    if path.is_file():
+        return path
+    if not path.is_dir():
+        raise CheckpointError(f"ckpt_path={path} does not exist; give a checkpoint file or a run's folder")
+    folder = next((folder for folder in (path / "checkpoints", path) if any(folder.glob("*.ckpt"))), None)
+    if folder is None:
+        raise CheckpointError(
+            f"ckpt_path={path} holds no checkpoint; give a run's folder or a checkpoint file"
+        )
+    newest, refusals = newest_checkpoint(folder)
+    for refusal in refusals:
+        log.warning("skipped: %s", refusal)
+    return newest
+
+
+def read_trained(path: Path | str, averaged: bool | None = None) -> TrainedWeights:
+    """Read a checkpoint's weights.
+
+    Args:
+        path: See `find_trained`.
+        averaged: True: the averages over the training, False: the trained weights themselves, None: the
+            averages if the run kept some.
+
+    Raises:
+        CheckpointError: There is no checkpoint, it is damaged, or has no average although one was asked for.
+    """
+    path = find_trained(path)
+    checkpoint = read_checkpoint(path)
+    average = checkpoint["callbacks"].get(_AVERAGE)
+    if averaged and not average:
+        raise CheckpointError(
+            f"averaged=true, but {path} was trained without callbacks=[default,averaged_generator]; "
+            "use averaged=false"
+        )
+    uses_average = bool(average) if averaged is None else averaged
+    weights: dict[str, dict[str, Tensor]] = {}
+    for name, value in checkpoint["state_dict"].items():
+        network, _, key = name.partition(".")
+        weights.setdefault(network, {})[key] = value
+    if uses_average:
+        weights |= {name: part for name, part in (average or {}).items() if isinstance(part, dict)}
+    settings = dict(checkpoint.get("hyper_parameters") or {})
+    training = Training(path, *progress(checkpoint), uses_average, settings, dict(checkpoint["fingerprint"]))
+    return TrainedWeights(training, weights)
+
+
+@contextmanager
+def building(training: Training, what: str) -> Iterator[None]:
+    """Check a training's settings, and run the block, which builds networks of them, on the meta device.
+
+    Args:
+        training: Its settings are checked.
+        what: The block's result, as "a generator".
+
+    Raises:
+        CheckpointError: A setting is wrong, or the networks cannot be built.
+    """
+    try:
+        for key, check in model_rules(training.target).items():
+            name = key.removeprefix("model.")
+            value = training.settings.get(name)
+            if name in training.settings and (
+                wanted := check(list(value) if isinstance(value, tuple) else value)
+            ):
+                raise ValueError(f"{name} must be {wanted}")
+        with torch.device("meta"):  # no weights yet: nothing is drawn, and no memory taken
+            yield
+    except (KeyError, TypeError, ValueError, RuntimeError) as error:
+        reason = " ".join(str(error).split())[:200]
+        raise CheckpointError(
+            f"checkpoint {training.path} does not hold {what} of this project: {reason}"
+        ) from error
+
+
+def run_folder(checkpoint: Path) -> Path | None:
+    """Return the run's folder that a checkpoint lies in, or None if it lies elsewhere."""
+    folder = checkpoint.resolve().parent
+    is_in_run = folder.name == "checkpoints" and (folder.parent / CONFIG_FILE).is_file()
+    return folder.parent if is_in_run else None
+
+
+def checkpoint_name(checkpoint: Path) -> str:
+    """Return a name for what is made of a checkpoint outside of a run's folder.
+
+    Files that are called as in every run get the name of their folder before it.
+    """
+    folder = checkpoint.resolve().parent
+    folder = folder.parent if folder.name == "checkpoints" else folder
+    is_usual = re.fullmatch(r"last|best|epoch_\d+", checkpoint.stem)
+    return f"{folder.name}_{checkpoint.stem}" if is_usual and folder.name else checkpoint.stem

@@ -1,0 +1,61 @@
+"""Trained networks that make images of images, by direction."""
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import cast
+
+from dcgan_lightning.core.errors import ConfigError
+from dcgan_lightning.inference.trained import Training, building, read_trained
+from dcgan_lightning.networks import ImageTranslator, build_translators, directions_of
+
+
+@dataclass(frozen=True)
+class TrainedTranslators(Training):
+    """The networks of a system that translates images, and where they come from.
+
+    Attributes:
+        networks: In inference mode, without gradients, on the CPU; by direction, the usual one first.
+        sources: The label of the images that each is made for; None: all.
+    """
+
+    networks: dict[str, ImageTranslator]
+    sources: dict[str, int | None]
+
+    def choose(self, direction: str | None) -> str:
+        """Return a direction, or the usual one where none is given.
+
+        Raises:
+            ConfigError: There is no such direction.
+        """
+        if direction is None:
+            return next(iter(self.networks))
+        if direction not in self.networks:
+            raise ConfigError(f"direction must be one of {', '.join(self.networks)}; got {direction!r}")
+        return direction
+
+
+def load_translators(path: Path | str, averaged: bool | None = None) -> TrainedTranslators:
+    """Read the networks that translate images.
+
+    Args:
+        path: A checkpoint file or a run's folder (see `find_trained`).
+        averaged: See `read_trained`.
+
+    Raises:
+        CheckpointError: There is no checkpoint, it is damaged or of a system that does not translate images,
+            or has no average although one was asked for.
+    """
+    found = read_trained(path, averaged)
+    training = found.training
+    with building(training, "networks that translate images"):
+        networks = build_translators(training.target, training.settings)
+        found.fill(networks)
+    directions = directions_of(training.target)
+    return TrainedTranslators(
+        **training.describe(),
+        path=training.path,
+        networks={
+            name: cast(ImageTranslator, networks[direction.network]) for name, direction in directions.items()
+        },
+        sources={name: direction.source for name, direction in directions.items()},
+    )

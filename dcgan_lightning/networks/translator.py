@@ -1,0 +1,103 @@
+"""What all networks share that make images of images."""
+
+from typing import Any, NamedTuple
+
+import torch
+from torch import Tensor
+
+from dcgan_lightning.core.pixels import normalize, to_uint8
+from dcgan_lightning.core.randomness import stream_generator
+from dcgan_lightning.networks.modes import inference
+from dcgan_lightning.networks.portable import PortableNetwork
+
+BLOCK_SIZE = 64  # images that are translated together; other numbers are other last bits
+
+
+class Direction(NamedTuple):
+    """A way in which a system translates images.
+
+    Attributes:
+        network: The name under which the system holds the network.
+        source: The label of the images that it is made for; None: all.
+    """
+
+    network: str
+    source: int | None = None
+
+
+class ImageTranslator(PortableNetwork):
+    """A network that makes an image of an image.
+
+    Args:
+        image_channels: Channels of the images, 1 for grey.
+        image_size: Pixels a side of the images it is trained on.
+        **arguments: See `PortableNetwork`.
+    """
+
+    input_names = ("images",)
+
+    def __init__(self, image_channels: int, image_size: int, **arguments: Any) -> None:
+        super().__init__(image_channels, image_size=image_size, **arguments)
+        self.image_size = image_size
+
+    def forward(self, images: Tensor) -> Tensor:
+        """Return one image for each input.
+
+        Args:
+            images: (N, image_channels, H, W) in [-1, 1], as `inputs_of` makes them.
+
+        Returns:
+            The same shape and range.
+        """
+        raise NotImplementedError
+
+    def inputs_of(self, images: Tensor) -> Tensor:
+        """Return what the network takes, made of real images: here the images themselves.
+
+        Args:
+            images: (N, image_channels, H, W) in [-1, 1].
+
+        Returns:
+            The same shape and range.
+        """
+        return images
+
+    def example_inputs(self, count: int) -> tuple[Tensor, ...]:
+        """Return inputs of uniform noise."""
+        shape = (count, self.image_channels, self.image_size, self.image_size)
+        return (2 * torch.rand(shape, generator=stream_generator(0, "generate")) - 1,)
+
+
+def translate_images(network: ImageTranslator, inputs: Tensor) -> Tensor:
+    """Return the images that a network makes, in blocks of one size: none depends on how many there are.
+
+    Args:
+        network: Stays in its mode; images are made in inference mode.
+        inputs: uint8 (N, C, H, W), as `to_uint8` makes them of `ImageTranslator.inputs_of`.
+
+    Returns:
+        uint8 (N, C, H, W), on the CPU.
+    """
+    device = next(network.parameters()).device
+    made = []
+    with inference(network):
+        for block in inputs.split(BLOCK_SIZE):
+            padding = block.new_zeros(BLOCK_SIZE - len(block), *block.shape[1:])
+            images = network(normalize(torch.cat([block, padding]).to(device)))
+            made.append(to_uint8(images[: len(block)]).cpu())
+    return torch.cat(made)
+
+
+def make_inputs(network: ImageTranslator, images: Tensor) -> Tensor:
+    """Return a network's inputs made of real images, as bytes.
+
+    Args:
+        network: See `ImageTranslator.inputs_of`.
+        images: uint8 (N, C, H, W).
+
+    Returns:
+        uint8 (N, C, H, W), on the CPU.
+    """
+    with torch.no_grad():
+        parts = [network.inputs_of(normalize(block)) for block in images.cpu().split(BLOCK_SIZE)]
+    return torch.cat([to_uint8(part) for part in parts])

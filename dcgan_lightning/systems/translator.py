@@ -1,0 +1,59 @@
+"""What all systems share that make images of images."""
+
+from abc import abstractmethod
+from typing import ClassVar
+
+import torch
+from torch import Tensor
+
+from dcgan_lightning.core.errors import DataError
+from dcgan_lightning.data import InMemoryDataModule, normalize
+from dcgan_lightning.systems.system import System
+
+SHOWN = 512  # images that previews choose from
+
+
+class Translator(System):
+    """A system that translates images; a subclass defines `panels` and `show` in the place of `preview`.
+
+    Attributes:
+        panels: What stands side by side in a preview, as ("input", "output", "target").
+    """
+
+    panels: ClassVar[tuple[str, ...]]
+
+    @abstractmethod
+    def show(self, images: Tensor, labels: Tensor | None, groups: int) -> Tensor:
+        """Return what the networks make of images, beside what they make it of.
+
+        The networks are in inference mode meanwhile.
+
+        Args:
+            images: At least ``groups`` real images, (N, C, H, W) in [-1, 1], on the system's device.
+            labels: Their classes (N,), or None where the data set has none.
+            groups: Number of groups.
+
+        Returns:
+            (groups * number of panels, C, H, W): the panels of the first group, those of the second, ...
+        """
+
+    def on_fit_start(self) -> None:
+        """Choose the images of previews: the first test images, or training images where there are none."""
+        super().on_fit_start()
+        datamodule = self.trainer.datamodule  # type: ignore[attr-defined]
+        assert isinstance(datamodule, InMemoryDataModule)
+        try:
+            images, labels = datamodule.load_images("test"), datamodule.load_labels("test")
+        except DataError:
+            images, labels = datamodule.images, datamodule.labels
+        self._shown = images[:SHOWN], None if labels is None else labels[:SHOWN]
+
+    def preview(self, count: int) -> Tensor:
+        """Return what becomes of the first test images, group by group (see `show`)."""
+        images, labels = self._shown
+        groups = -(-count // len(self.panels))
+        repeats = -(-groups // len(images))
+        images = normalize(images.repeat(repeats, 1, 1, 1).to(self.device))
+        labels = None if labels is None else labels.repeat(repeats).to(self.device)
+        with torch.no_grad():
+            return self.show(images, labels, groups)[:count]
