@@ -2,9 +2,9 @@
 
     python tests/benchmarks/ingredients.py [--minutes 2.5] [--seeds 0,1,2] [--processes 1] [--out FILE]
 
-Each rung adds an ingredient to the one before it. All train for the same time on one CPU core, in a process of
-its own: a few iterations are timed first, then as many are trained as fit, so that the learning rates fall to
-0 at the end. Prints the scores of 10,000 images against the test images.
+Each rung adds an ingredient to the one before it. All train for the same time on one CPU core, in a process
+of its own: a few iterations are timed first, then as many are trained as fit, so that the learning rates fall
+to 0 at the end. Prints the scores of 10,000 images against the test images.
 """
 
 import argparse
