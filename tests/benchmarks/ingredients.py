@@ -105,6 +105,7 @@ def run_job(name: str, seed: int, seconds: float, data: Sequence[str] = (), coun
             wanted = f"metrics=[{','.join(METRICS)}]"
             with initialize_config_dir(CONF_DIR, version_base="1.3"):
                 cfg = compose("evaluate", [*scoring, "seeds=[0]", f"count={count}", wanted, *data])
+            cfg.paths.output_dir = folder
             scores = evaluate(cfg)["mean"]
             result["averaged" if averaged else "trained"] = {
                 key: value for key, value in scores.items() if key in COLUMNS
