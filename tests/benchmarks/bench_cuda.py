@@ -20,28 +20,29 @@ from bench_statistics import markdown_table
 NOTEBOOK, FIRST_LOOK = 256, 16  # images an iteration
 COMPILED = "model.compile_mode="
 # Recipe, contender, and what is set besides; PyTorch's own default computes convolutions in TensorFloat-32.
+SETTINGS: tuple[tuple[str, ...], ...] = (
+    (),
+    ("tf32=true",),
+    ("trainer.precision=bf16-mixed",),
+    ("trainer.deterministic=true",),
+    ("model.fast_paths=true",),
+    (f"{COMPILED}default",),
+    (f"{COMPILED}default", "tf32=true"),
+    (f"{COMPILED}reduce-overhead",),
+    (f"{COMPILED}reduce-overhead", "tf32=true"),
+    (f"{COMPILED}reduce-overhead", "trainer.precision=bf16-mixed"),
+)
+OURS = ((NOTEBOOK, "ours"), (FIRST_LOOK, "ours-first-look"))
+RIVALS = (
+    (NOTEBOOK, "lightning"),
+    (NOTEBOOK, "torch-alternating"),
+    (NOTEBOOK, "torch-simultaneous"),
+    (FIRST_LOOK, "lightning-first-look"),
+    (FIRST_LOOK, "torch-first-look"),
+)
 CASES = [
-    *(
-        (batch_size, ours, overrides)
-        for batch_size, ours in ((NOTEBOOK, "ours"), (FIRST_LOOK, "ours-first-look"))
-        for overrides in (
-            (),
-            ("tf32=true",),
-            ("trainer.precision=bf16-mixed",),
-            ("model.fast_paths=true",),
-            ("trainer.deterministic=true",),
-            (f"{COMPILED}default",),
-            (f"{COMPILED}default", "tf32=true"),
-            (f"{COMPILED}reduce-overhead",),
-            (f"{COMPILED}reduce-overhead", "tf32=true"),
-            (f"{COMPILED}reduce-overhead", "trainer.precision=bf16-mixed"),
-        )
-    ),
-    (NOTEBOOK, "lightning", ()),
-    (NOTEBOOK, "torch-alternating", ()),
-    (NOTEBOOK, "torch-simultaneous", ()),
-    (FIRST_LOOK, "lightning-first-look", ()),
-    (FIRST_LOOK, "torch-first-look", ()),
+    *((*recipe, ()) for recipe in RIVALS),
+    *((*recipe, overrides) for overrides in SETTINGS for recipe in OURS),
 ]
 Case = tuple[int, str, tuple[str, ...]]
 

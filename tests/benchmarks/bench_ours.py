@@ -152,7 +152,9 @@ def run_recipe(setup: Setup, *recipe: str) -> Figures:
     length = ("trainer.max_epochs=1", f"trainer.limit_train_batches={setup.all_iterations}")
     device = "trainer=cpu" if setup.device == "cpu" else "trainer=gpu"
     with tempfile.TemporaryDirectory() as folder:
-        cfg = compose_run(folder, *recipe, device, *length, *_own_data(setup), *setup.overrides)
+        cfg = compose_run(
+            folder, *recipe, device, *length, "report=false", *_own_data(setup), *setup.overrides
+        )
         result, _ = train_watched(cfg, IterationClock(clock))
     counts = trainable(result.system.generator, result.system.discriminator)
     packages = ("torch", "pytorch-lightning", "hydra-core")
