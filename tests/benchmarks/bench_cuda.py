@@ -9,6 +9,7 @@ table and writes all figures as JSON.
 
 import argparse
 import json
+import re
 import sys
 from pathlib import Path
 from statistics import median
@@ -100,6 +101,7 @@ def main() -> int:
     parser.add_argument("--iterations", type=int, default=200, help="timed ones a process, in blocks of ten")
     parser.add_argument("--warmup", type=int, default=30)
     parser.add_argument("--only", default="eager,compiled", help="eager, compiled or both")
+    parser.add_argument("--match", default="", help="regular expression: only contenders with such a name")
     parser.add_argument("--root", help="folder of the images in torchvision's layout")
     parser.add_argument("--device", default="cuda", help="cpu only shows that everything works")
     parser.add_argument("--out", type=Path, help="file for all figures, as JSON")
@@ -107,7 +109,8 @@ def main() -> int:
     root = arguments.root or usual_root()
     setup = Setup(arguments.iterations, arguments.warmup, root=root, device=arguments.device)
     kinds = arguments.only.split(",")
-    cases = [case for case in CASES if ("compiled" if is_compiled(case) else "eager") in kinds]
+    chosen = [case for case in CASES if ("compiled" if is_compiled(case) else "eager") in kinds]
+    cases = [case for case in chosen if re.search(arguments.match, label(case))]
     measured: list[dict[str, Any]] = [
         {"batch_size": case[0], "label": label(case), "rounds": []} for case in cases
     ]
