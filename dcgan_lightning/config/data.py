@@ -1,5 +1,9 @@
 """What is known of the images before they are there."""
 
+import re
+from collections.abc import Mapping, Sequence
+from typing import Any
+
 from dcgan_lightning.config.checks import Check, flag, one_of, optional, seed, text, whole
 
 FASHION_MNIST_COUNT = 60_000
@@ -16,6 +20,8 @@ CLASS_NAMES = (
     "bag",
     "ankle_boot",
 )
+# Known changes that a second domain can be made with; the functions are in `dcgan_lightning.data.domains`.
+CHANGES = ("negative", "quarter_turn", "stripes")
 
 
 def class_title(name: str) -> str:
@@ -23,11 +29,42 @@ def class_title(name: str) -> str:
     return name.replace("t_shirt", "T-shirt").replace("_", " ")
 
 
+def domain_name(name: str | int) -> str:
+    """Return how this project writes a class or a change: "t_shirt" for "T-shirt", "3" for 3."""
+    return re.sub(r"[-\s]+", "_", str(name).strip().lower())
+
+
+def domains_problem(domains: Sequence[str | int], class_names: Sequence[str]) -> str | None:
+    """Return why two domains are none of a data set, or None if they are.
+
+    Args:
+        domains: Two classes, or a class and one of `CHANGES`, as users write them.
+        class_names: Of the data set, as `domain_name` writes them.
+    """
+    wanted = [domain_name(name) for name in domains]
+    for name, known in zip(wanted, (class_names, (*class_names, *CHANGES)), strict=True):
+        if name not in known:
+            return f"data.domains: {name} is not one of {', '.join(known)}"
+    return f"data.domains must be two different ones; got {wanted[0]} twice" if len({*wanted}) == 1 else None
+
+
+def known_domains_problem(data: Mapping[str, Any]) -> str | None:
+    """Return why the domains in the settings of a data set with known classes are none of it, or None."""
+    return domains_problem(data["domains"], CLASS_NAMES) if data.get("verify") else None
+
+
+def _two_domains(value: Any) -> str | None:
+    is_pair = isinstance(value, list) and len(value) == 2
+    is_good = is_pair and all(text(name) is None or whole(0)(name) is None for name in value)
+    return None if is_good else "a list of two, as [sneaker,ankle_boot] or [sneaker,negative]"
+
+
 # Keys of the group data; each option has some of them.
 DATA_RULES: dict[str, Check] = {
     "data.seed": seed,
     "data.batch_size": whole(2),
     "data.count": whole(2, 1_000_000),
+    "data.domains": _two_domains,
     "data.image_channels": one_of(1, 3),
     "data.root": optional(text),
     "data.cache_dir": optional(text),

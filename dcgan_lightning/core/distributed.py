@@ -55,6 +55,23 @@ def average_in_place(tensors: Sequence[Tensor]) -> None:
         tensor.copy_(part.view_as(tensor))
 
 
+def gather(tensor: Tensor) -> Tensor:
+    """Return the tensors of all processes, their rows taking turns: the order in which batches are shared.
+
+    Args:
+        tensor: (N, ...), of the same shape on every process, without gradients.
+
+    Returns:
+        (N * processes, ...), the same bits on every process.
+    """
+    if process_count() == 1:
+        return tensor
+    rows = tensor.new_zeros(len(tensor), process_count(), *tensor.shape[1:])
+    rows[:, dist.get_rank()] = tensor
+    _sum_in_place(rows)
+    return rows.flatten(0, 1)
+
+
 def _sum_in_place(tensor: Tensor) -> None:
     """Replace a tensor by its sum over all processes; on a CPU signals are obeyed meanwhile."""
     options = dist.AllreduceOptions()

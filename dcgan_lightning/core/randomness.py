@@ -13,6 +13,8 @@ import torch
 Stream = Literal[
     "init",
     "order",
+    "order_a",
+    "order_b",
     "iteration",
     "sample_grid",
     "synthetic_data",

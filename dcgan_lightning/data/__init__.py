@@ -3,6 +3,7 @@
 from dcgan_lightning.core.pixels import normalize
 from dcgan_lightning.data.batches import Batch, Position, ShuffledBatches
 from dcgan_lightning.data.datamodules import InMemoryDataModule
+from dcgan_lightning.data.domains import DomainsDataModule, FashionMNISTDomains, SyntheticDomains
 from dcgan_lightning.data.fashion_mnist.datamodule import FashionMNISTDataModule
 from dcgan_lightning.data.images import check_images
 from dcgan_lightning.data.labelled import LabelledBatches
@@ -10,12 +11,15 @@ from dcgan_lightning.data.synthetic import SyntheticDataModule
 
 __all__ = [
     "Batch",
+    "DomainsDataModule",
     "FashionMNISTDataModule",
+    "FashionMNISTDomains",
     "InMemoryDataModule",
     "LabelledBatches",
     "Position",
     "ShuffledBatches",
     "SyntheticDataModule",
+    "SyntheticDomains",
     "check_images",
     "normalize",
 ]

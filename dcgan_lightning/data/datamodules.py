@@ -26,8 +26,10 @@ class InMemoryDataModule(pl.LightningDataModule):
         image_size: Pixels a side, the same for all images.
         images: uint8 (N, C, image_size, image_size), there after ``setup``.
         labels: int64 (N,), or None where the data set has no classes; there after ``setup``.
+        batches: What `train_dataloader` returns.
     """
 
+    batches: type[ShuffledBatches] = ShuffledBatches
     image_size: int = IMAGE_SIZE
     images: Tensor
     labels: Tensor | None
@@ -108,4 +110,4 @@ class InMemoryDataModule(pl.LightningDataModule):
 
         device = trainer.strategy.root_device
         labels = None if self.labels is None else self.labels.to(device)
-        return ShuffledBatches(self.images.to(device), self.batch_size, self.seed, position, share, labels)
+        return self.batches(self.images.to(device), self.batch_size, self.seed, position, share, labels)

@@ -1,6 +1,7 @@
 """LightningModules: what all systems share, and one file for each method."""
 
 from dcgan_lightning.systems.classification import Classification
+from dcgan_lightning.systems.cyclegan import CycleGAN
 from dcgan_lightning.systems.dcgan import DCGAN
 from dcgan_lightning.systems.gan import GAN, METRIC_NAMES
 from dcgan_lightning.systems.sngan import SNGAN
@@ -13,6 +14,7 @@ __all__ = [
     "METRIC_NAMES",
     "SNGAN",
     "Classification",
+    "CycleGAN",
     "Sampler",
     "System",
     "Translator",

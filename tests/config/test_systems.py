@@ -10,7 +10,7 @@ from dcgan_lightning.config.validate import validate
 from dcgan_lightning.core.errors import ConfigError
 
 Compose = Callable[..., DictConfig]
-SYSTEMS = ["dcgan", "sngan"]
+GANS = ["dcgan", "sngan"]
 
 
 def test_names_are_those_of_losses_penalties_and_augmentations() -> None:
@@ -23,7 +23,7 @@ def test_names_are_those_of_losses_penalties_and_augmentations() -> None:
     assert [*AUGMENTATIONS] == [*gan.AUGMENTATIONS]
 
 
-@pytest.mark.parametrize("name", SYSTEMS)
+@pytest.mark.parametrize("name", [*GANS, "cyclegan"])
 def test_every_setting_of_a_system_has_a_check_and_a_default(compose_cfg: Compose, name: str) -> None:
     import inspect
 
@@ -42,7 +42,7 @@ def test_unknown_systems_have_no_settings() -> None:
     assert {"model.dropout", "model.output", "model.loss"} <= all_model_rules().keys()
 
 
-@pytest.mark.parametrize("name", SYSTEMS)
+@pytest.mark.parametrize("name", GANS)
 @pytest.mark.parametrize(
     ("overrides", "message"),
     [

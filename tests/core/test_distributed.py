@@ -9,6 +9,7 @@ from torch import distributed as dist
 
 from dcgan_lightning.core.distributed import (
     average_in_place,
+    gather,
     is_connection_error,
     mean_over_processes,
     process_count,
@@ -47,6 +48,8 @@ def work(rank: int, folder: str) -> None:
     own = torch.tensor([1.0 + rank], requires_grad=True)
     mean = mean_over_processes(own)
     (mean * (rank + 1)).sum().backward()
+    rows = torch.tensor([[10.0 * rank], [10.0 * rank + 1]])
+    results |= {"gathered": gather(rows)}
     results |= {"count": process_count(), "averaged": tensors, "mean": mean.detach(), "own.grad": own.grad}
     torch.save(results, f"{folder}/{rank}.pt")
     dist.destroy_process_group()
@@ -66,6 +69,13 @@ def test_means(two_processes: list[dict]) -> None:
         assert result["averaged"][1].item() == 5.0
         assert result["mean"].item() == 1.5
         assert result["own.grad"].item() == 1.5  # the sum of both processes' 1 and 2, over 2
+
+
+def test_gathered_rows_take_turns(two_processes: list[dict]) -> None:
+    for result in two_processes:
+        assert result["gathered"].flatten().tolist() == [0, 10, 1, 11]
+    alone = torch.arange(3.0)
+    assert gather(alone) is alone
 
 
 @pytest.mark.parametrize("kind", SHAPES, ids=lambda kind: kind.__name__)

@@ -1,0 +1,224 @@
+"""Two kinds of images without pairs: two classes of a data set, or one class and a known change of it."""
+
+import math
+from collections.abc import Callable, Iterator, Sequence
+
+import torch
+from torch import Tensor
+
+from dcgan_lightning.config.data import CLASS_NAMES, domain_name, domains_problem
+from dcgan_lightning.core.errors import DataError
+from dcgan_lightning.core.pixels import normalize
+from dcgan_lightning.core.randomness import Stream, stream_generator
+from dcgan_lightning.data.batches import Batch, ShuffledBatches
+from dcgan_lightning.data.datamodules import InMemoryDataModule
+from dcgan_lightning.data.fashion_mnist.datamodule import FashionMNISTDataModule
+from dcgan_lightning.data.fashion_mnist.located import Split
+from dcgan_lightning.data.synthetic import SyntheticDataModule
+
+STRIPE = 4  # every fourth row of a striped image is inverted
+_ORDERS: tuple[Stream, Stream] = ("order_a", "order_b")
+
+
+def _stripe(images: Tensor) -> Tensor:
+    striped = images.clone()
+    striped[:, :, ::STRIPE] = 255 - striped[:, :, ::STRIPE]
+    return striped
+
+
+# Each can be undone, so a translation there and back can be exact.
+CHANGES: dict[str, Callable[[Tensor], Tensor]] = {
+    "negative": lambda images: 255 - images,
+    "quarter_turn": lambda images: images.rot90(1, (2, 3)).contiguous(),
+    "stripes": _stripe,
+}
+
+
+class DomainBatches(ShuffledBatches):
+    """As many images of either domain in each batch, those of domain A first.
+
+    The orders of the domains are independent functions of (seed, epoch). Where one has fewer images, an epoch
+    holds its images several times, in another order each time. All batches are full.
+
+    Args:
+        See `ShuffledBatches`; ``labels`` are 0 for domain A and 1 for domain B.
+    """
+
+    def __iter__(self) -> Iterator[Batch]:
+        epoch, first = self.position()
+        assert self.labels is not None
+        labels, half = self.labels, self.batch_size // 2
+        process, processes = self.share
+        orders = [self._order(domain, epoch) for domain in range(len(_ORDERS))]
+        for batch in range(first, len(self)):
+            part = slice(batch * half, (batch + 1) * half)
+            rows = torch.cat([order[part][process::processes] for order in orders])
+            yield Batch(normalize(self.images[rows]), labels[rows])
+
+    def _order(self, domain: int, epoch: int) -> Tensor:
+        """Return the rows of a domain's images in the order of an epoch."""
+        assert self.labels is not None
+        rows = (self.labels == domain).nonzero().flatten()
+        rounds = math.ceil(len(self) * self.batch_size / 2 / len(rows))
+        orders = [
+            torch.randperm(len(rows), generator=stream_generator(self.seed, _ORDERS[domain], number))
+            for number in range(epoch * rounds, (epoch + 1) * rounds)
+        ]
+        return rows[torch.cat(orders).to(rows.device)]
+
+
+class DomainsDataModule(InMemoryDataModule):
+    """Two domains of the images of another data module.
+
+    Training images come domain by domain; test images take turns, so that the first ones are of both. Labels
+    are 0 for domain A and 1 for domain B. If domain B is a change of domain A, it is made of every other
+    training image of A's class, and A keeps the rest; among the test images it is made of all of A's, in
+    their order, so that the n-th images of the domains are a pair.
+
+    Args:
+        whole: The other data module; batch size and seed are this one's.
+        class_names: Names of its classes, by their labels.
+        domains: Two classes, or a class and one of `CHANGES`, in any spelling.
+
+    Attributes:
+        domains: The same, as `domain_name` writes them.
+        class_names: See above.
+    """
+
+    batches = DomainBatches
+
+    def __init__(
+        self, whole: InMemoryDataModule, class_names: Sequence[str], domains: Sequence[str | int]
+    ) -> None:
+        super().__init__(whole.batch_size, whole.seed)
+        self.whole = whole
+        self.class_names = tuple(class_names)
+        self.domains = (domain_name(domains[0]), domain_name(domains[1]))
+        self.image_size = whole.image_size
+
+    @property
+    def source(self) -> str:
+        """What the images are and where they come from, for messages."""
+        return f"{self.whole.source} ({' and '.join(self.domains)})"
+
+    @property
+    def short_name(self) -> str:
+        """The data set's name in file names."""
+        return self.whole.short_name
+
+    @property
+    def change(self) -> Callable[[Tensor], Tensor] | None:
+        """What makes an image of domain B out of one of domain A, where that is known; uint8 to uint8."""
+        name = self.domains[1]
+        return None if name in self.class_names else CHANGES.get(name)
+
+    def prepare_data(self) -> None:
+        """Find, fetch and verify the files, on one process only.
+
+        Raises:
+            DataError: There are none, or the domains are none of this data.
+        """
+        if problem := domains_problem(self.domains, self.class_names):
+            raise DataError(problem)
+        self.whole.prepare_data()
+
+    def load_images(self, split: Split = "train") -> Tensor:
+        """Return the images of both domains."""
+        return self.load_split(split)[0]
+
+    def load_split(self, split: Split) -> tuple[Tensor, Tensor]:
+        """Return the images of both domains, and 0 or 1 for each.
+
+        Raises:
+            DataError: A domain is none of this data, or has no images.
+        """
+        if problem := domains_problem(self.domains, self.class_names):
+            raise DataError(problem)
+        first, second = self._choose(*self.whole.load_split(split), is_training=split == "train")
+        for name, domain in zip(self.domains, (first, second), strict=True):
+            if not len(domain):
+                raise DataError(f"{self.whole.source} has no {split} images of data.domains: {name}")
+        images = torch.cat([first, second])
+        labels = (torch.arange(len(images)) >= len(first)).long()
+        if split == "train":
+            # An odd number could not be shared by the domains: one of the larger domain is left out.
+            excess = len(images) % 2
+            kept = slice(excess, None) if len(first) > len(second) else slice(len(images) - excess)
+            return images[kept], labels[kept]
+        order = (2 * torch.cat([torch.arange(len(first)), torch.arange(len(second))]) + labels).argsort()
+        return images[order], labels[order]
+
+    def _choose(self, images: Tensor, labels: Tensor, is_training: bool) -> tuple[Tensor, Tensor]:
+        """Return the images of domain A and of domain B."""
+        first, second = (
+            images[labels == self.class_names.index(name)] if name in self.class_names else None
+            for name in self.domains
+        )
+        assert first is not None
+        if second is not None:
+            return first, second
+        assert self.change is not None
+        if is_training:
+            return first[::2], self.change(first[1::2])
+        return first, self.change(first)
+
+    def train_dataloader(self) -> ShuffledBatches:
+        """Return this process' part of the batches (see `DomainBatches`).
+
+        Raises:
+            DataError: The domains and the processes cannot share the batches equally.
+        """
+        assert self.trainer is not None
+        processes = self.trainer.world_size
+        if self.batch_size % (2 * processes):
+            parts = f" in each of {processes} processes" if processes > 1 else ""
+            raise DataError(
+                f"data.batch_size={self.batch_size} cannot be shared equally by two domains{parts}; use a "
+                f"multiple of {2 * processes}"
+            )
+        return super().train_dataloader()
+
+
+class FashionMNISTDomains(DomainsDataModule):
+    """Two domains of Fashion-MNIST, or of another set of IDX files.
+
+    Args:
+        domains: Two classes, or a class and one of `CHANGES`. Classes of a set that is not verified are
+            numbers.
+        batch_size: Images an iteration, half of them of each domain, over all processes that train together.
+        seed, root, verify, cache_dir: See `FashionMNISTDataModule`.
+    """
+
+    def __init__(
+        self,
+        domains: Sequence[str | int] = ("sneaker", "ankle_boot"),
+        batch_size: int = 32,
+        seed: int = 0,
+        root: str | None = None,
+        verify: bool = True,
+        cache_dir: str | None = None,
+    ) -> None:
+        whole = FashionMNISTDataModule(batch_size, seed, root, verify, cache_dir)
+        numbers = tuple(map(str, range(len(CLASS_NAMES))))
+        super().__init__(whole, CLASS_NAMES if verify else numbers, domains)
+
+
+class SyntheticDomains(DomainsDataModule):
+    """Two domains of the made-up shapes.
+
+    Args:
+        domains: "ellipse" or "rectangle" and the other, or one of `CHANGES`.
+        batch_size: Images an iteration, half of them of each domain.
+        seed, count, image_channels: See `SyntheticDataModule`; ``count`` is that of both shapes together.
+    """
+
+    def __init__(
+        self,
+        domains: Sequence[str | int] = ("ellipse", "rectangle"),
+        batch_size: int = 32,
+        seed: int = 0,
+        count: int = 512,
+        image_channels: int = 1,
+    ) -> None:
+        whole = SyntheticDataModule(batch_size, seed, count, image_channels)
+        super().__init__(whole, ("ellipse", "rectangle"), domains)

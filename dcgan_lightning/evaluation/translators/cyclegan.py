@@ -1,0 +1,149 @@
+"""Scores of translations between two domains without pairs, beside baselines."""
+
+from collections.abc import Callable, Mapping
+from typing import Any, NamedTuple
+
+import torch
+from torch import Tensor
+
+from dcgan_lightning.config.data import CLASS_NAMES
+from dcgan_lightning.core.randomness import stream_generator
+from dcgan_lightning.evaluation.class_scores import found_classes
+from dcgan_lightning.evaluation.distances import nearest_rows
+from dcgan_lightning.evaluation.features import FeatureNetwork
+from dcgan_lightning.evaluation.metrics import frechet_distance
+from dcgan_lightning.networks.translator import ImageTranslator, translate_images
+
+NOISE = 2.0  # standard deviation of the noise added before the way back, in grey values of 255
+
+SCORES = {
+    "target_rate": "share that the held-out classifier takes for the target class; real ones: last row",
+    "distance": "Fréchet distance to the target's test images; 0 is best",
+    "cycle_l1": "mean absolute difference after there and back, as bytes, share of the grey range; 0 is best",
+    "noisy_cycle_l1": "the same with noise of 2 grey values of 255 on the translation: much more than "
+    "cycle_l1 means that the way back reads a hidden code",
+    "identity_l1": "mean absolute difference that the network makes to images of its target; 0 is best",
+    "true_l1": "mean absolute difference from the hidden partner, share of the grey range; 0 is best",
+}
+
+
+class Way(NamedTuple):
+    """One direction, and what belongs to it.
+
+    Attributes:
+        there: The network.
+        back: That of the other direction.
+        sources: Test images of the domain that it starts from, uint8 (N, C, H, W).
+        targets: Test images of the other domain.
+        training_targets: Training images of that domain.
+        target: Number of the target class, if the classifiers know it.
+        are_pairs: Whether the n-th target is what the n-th source should become.
+    """
+
+    there: ImageTranslator
+    back: ImageTranslator
+    sources: Tensor
+    targets: Tensor
+    training_targets: Tensor
+    target: int | None
+    are_pairs: bool
+
+
+def score(
+    networks: Mapping[str, ImageTranslator],
+    settings: Mapping[str, Any],
+    data: Any,
+    features: FeatureNetwork,
+    count: int,
+    report: Callable[[str], None],
+) -> dict[str, Any]:
+    """Return the scores of both directions and of what needs no training.
+
+    Args:
+        networks: By direction, "a_to_b" and "b_to_a".
+        settings: The system's arguments.
+        data: The run's data module, of two domains.
+        features: What distances are measured in. They are left out for fewer images than features.
+        count: Test images of each domain, at most.
+        report: Takes the name of each stage before it begins.
+
+    Returns:
+        ``scores``, from names as "target_rate_a_to_b" to numbers, and ``baselines``, from the name of a row
+        to such scores.
+    """
+    test, training = (_domains(*data.load_split(split)) for split in ("test", "train"))
+    test = [images[:count] for images in test]
+    scores: dict[str, float] = {}
+    baselines: dict[str, dict[str, float]] = {}
+    knows_classes = tuple(data.class_names) == CLASS_NAMES and data.change is None
+    for number, (name, back) in enumerate((("a_to_b", "b_to_a"), ("b_to_a", "a_to_b"))):
+        report(name)
+        way = Way(
+            there=networks[name],
+            back=networks[back],
+            sources=test[number],
+            targets=test[1 - number],
+            training_targets=training[1 - number],
+            target=CLASS_NAMES.index(data.domains[1 - number]) if knows_classes else None,
+            are_pairs=data.change is not None,
+        )
+        scores |= _named(_score_way(way, features), name)
+        for row, found in _score_baselines(way, features).items():
+            baselines.setdefault(row, {}).update(_named(found, name))
+    return {"scores": scores, "baselines": baselines}
+
+
+def _domains(images: Tensor, labels: Tensor) -> list[Tensor]:
+    return [images[labels == domain] for domain in (0, 1)]
+
+
+def _named(scores: Mapping[str, float], direction: str) -> dict[str, float]:
+    return {f"{name}_{direction}": value for name, value in scores.items()}
+
+
+def _score_way(way: Way, features: FeatureNetwork) -> dict[str, float]:
+    made = translate_images(way.there, way.sources)
+    noise = NOISE * torch.randn(made.shape, generator=stream_generator(0, "scores"))
+    noisy = (made.float() + noise).round().clamp(0, 255).to(torch.uint8)
+    return {
+        **_score_likeness(way, made, features),
+        "cycle_l1": difference(translate_images(way.back, made), way.sources),
+        "noisy_cycle_l1": difference(translate_images(way.back, noisy), way.sources),
+        "identity_l1": difference(translate_images(way.there, way.targets), way.targets),
+        **_score_pairs(way, made),
+    }
+
+
+def _score_baselines(way: Way, features: FeatureNetwork) -> dict[str, dict[str, float]]:
+    """Return the scores of no translation, of the nearest training image, and of real images."""
+    rows = (way.sources.flatten(1).float(), way.training_targets.flatten(1).float())
+    nearest = way.training_targets[nearest_rows(*rows)[1]]
+    real = way.training_targets[: len(way.targets)]
+    untranslated = {"cycle_l1": 0.0, "noisy_cycle_l1": 0.0, "identity_l1": 0.0}
+    return {
+        "untranslated": _score_likeness(way, way.sources, features)
+        | untranslated
+        | _score_pairs(way, way.sources),
+        "nearest training image": _score_likeness(way, nearest, features) | _score_pairs(way, nearest),
+        "real images": _score_likeness(way, real, features),
+    }
+
+
+def _score_likeness(way: Way, images: Tensor, features: FeatureNetwork) -> dict[str, float]:
+    """Return how much images are like those of the target domain."""
+    scores = {}
+    if way.target is not None:
+        labels = torch.full((len(images),), way.target)
+        scores["target_rate"] = float(found_classes(images, labels, features.device).double().mean())
+    if min(len(images), len(way.targets)) > features.size:
+        scores["distance"] = frechet_distance(features(way.targets), features(images))
+    return scores
+
+
+def _score_pairs(way: Way, images: Tensor) -> dict[str, float]:
+    return {"true_l1": difference(images, way.targets)} if way.are_pairs else {}
+
+
+def difference(images: Tensor, others: Tensor) -> float:
+    """Return the mean absolute difference of uint8 images, as a share of the grey range."""
+    return float((images.float() - others.float()).abs().mean()) / 255

@@ -1,0 +1,242 @@
+"""CycleGAN: two kinds of images translated into each other and back, learned without pairs."""
+
+from collections.abc import Sequence
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F
+from torch.optim import Adam, Optimizer
+
+from dcgan_lightning.core.distributed import gather
+from dcgan_lightning.core.errors import ConfigError
+from dcgan_lightning.core.measured import Figure
+from dcgan_lightning.core.randomness import stream_generator
+from dcgan_lightning.data.batches import Batch
+from dcgan_lightning.losses import LOSSES
+from dcgan_lightning.networks.cyclegan import CycleGANGenerator, PatchDiscriminator, build
+from dcgan_lightning.networks.initialization import Initialization
+from dcgan_lightning.networks.modes import inference
+from dcgan_lightning.systems.translator import Translator
+
+_LOSS = ("Adversarial loss", "loss, both directions")
+_DISTANCE = ("Return and rest", "mean absolute difference (-1 to 1)")
+
+
+class CycleGAN(Translator):
+    """Two generators, each the way back of the other, and a discriminator for each kind of images.
+
+    In an iteration the generators learn first, at once, then the discriminators, from the images that the
+    generators made in it and before (see `swap_in_pool`).
+
+    All arguments are plain values, so a checkpoint holds them and can be loaded with ``weights_only=True``.
+
+    Args:
+        seed: The run's seed.
+        image_channels: Channels of the images, 1 for grey.
+        image_size: Pixels a side, a multiple of 4.
+        generator_channels: The generators' channels (see `CycleGANGenerator`).
+        blocks: The generators' number of residual blocks.
+        discriminator_channels: The discriminators' channels (see `PatchDiscriminator`).
+        negative_slope: Slope of the discriminators' leaky rectifiers for negative inputs.
+        spectral: Whether the discriminators' weights are spectrally normalized.
+        initialization: How the weights start (see `initialize`).
+        loss: Name of the adversarial loss: "least_squares", "non_saturating" or "hinge" (see `LOSSES`).
+        cycle_weight: Weight of the mean absolute difference between an image and its translation there and
+            back. The paper's 10 is 5 here, where the adversarial loss is half of the paper's.
+        identity_weight: Weight of the mean absolute difference between an image and its translation into the
+            kind that it is of; 0: such translations are not made.
+        pool_size: Earlier images that each discriminator may see again; 0: none.
+        generator_lr: The generators' learning rate, > 0.
+        discriminator_lr: The discriminators' learning rate, > 0.
+        lr_decay: See `System`.
+        betas: Decay rates of both Adams' moments, each in [0, 1).
+        adam_eps: Added to the denominator of both Adams.
+        compile_mode: See `System`.
+
+    Source:
+        Zhu et al. 2017, https://arxiv.org/abs/1703.10593, and its code,
+        https://github.com/junyanz/pytorch-CycleGAN-and-pix2pix.
+    """
+
+    figures = (
+        Figure("gen_loss", *_LOSS, "gen", "Generators", tone="warm"),
+        Figure("disc_loss", *_LOSS, "disc", "Discriminators", tone="cool"),
+        Figure("cycle_l1", *_DISTANCE, "cycle", "There and back", 4, tone="warm"),
+        Figure("identity_l1", *_DISTANCE, "same", "Left as it is", 4, tone="cool"),
+    )
+    averaged = ("generator_ab", "generator_ba")
+    remedy = "try smaller model.generator_lr and model.discriminator_lr"
+    panels = ("input", "there", "back")
+
+    generator_ab: CycleGANGenerator
+    generator_ba: CycleGANGenerator
+    discriminator_a: PatchDiscriminator
+    discriminator_b: PatchDiscriminator
+    pool_a: Tensor
+    pool_b: Tensor
+    pool_filled: Tensor
+
+    def __init__(
+        self,
+        seed: int = 0,
+        image_channels: int = 1,
+        image_size: int = 28,
+        generator_channels: Sequence[int] = (24, 48),
+        blocks: int = 3,
+        discriminator_channels: Sequence[int] = (32, 64, 128),
+        negative_slope: float = 0.2,
+        spectral: bool = True,
+        initialization: Initialization = "glorot_uniform",
+        loss: str = "least_squares",
+        cycle_weight: float = 5.0,
+        identity_weight: float = 1.0,
+        pool_size: int = 50,
+        generator_lr: float = 1e-3,
+        discriminator_lr: float = 1e-3,
+        lr_decay: float = 0.5,
+        betas: Sequence[float] = (0.5, 0.99),
+        adam_eps: float = 1e-8,
+        compile_mode: str | None = None,
+    ) -> None:
+        super().__init__(seed, compile_mode, lr_decay)
+        self.save_hyperparameters()
+        self.image_shape = (image_channels, image_size, image_size)
+        self.loss = LOSSES[loss]
+        self.cycle_weight = cycle_weight
+        self.identity_weight = identity_weight
+        self.pool_size = pool_size
+        self.rates = (generator_lr, discriminator_lr)
+        self.betas = (betas[0], betas[1])
+        self.adam_eps = adam_eps
+        for name, network in build(self.hparams, stream_generator(seed, "init")).items():
+            self.add_module(name, network)
+        # In checkpoints, as the weights are.
+        self.register_buffer("pool_a", torch.zeros(pool_size, *self.image_shape))
+        self.register_buffer("pool_b", torch.zeros(pool_size, *self.image_shape))
+        self.register_buffer("pool_filled", torch.zeros((), dtype=torch.int64))
+
+    def learn(self, batch: Batch) -> dict[str, Tensor]:
+        """Update the generators, then the discriminators.
+
+        Args:
+            batch: As many images of domain A as of domain B, (2 N, C, H, W) in [-1, 1], those of A first.
+        """
+        real_a, real_b = batch.images.chunk(2)
+        fake_b, same_b = self._translate(self.generator_ab, real_a, real_b)
+        fake_a, same_a = self._translate(self.generator_ba, real_b, real_a)
+        cycle = F.l1_loss(self.generator_ba(fake_b), real_a) + F.l1_loss(self.generator_ab(fake_a), real_b)
+        identity = F.l1_loss(same_b, real_b) + F.l1_loss(same_a, real_a)
+        gen_loss = self._gen_loss(self.discriminator_a, fake_a) + self._gen_loss(self.discriminator_b, fake_b)
+        total = gen_loss + self.cycle_weight * cycle + self.identity_weight * identity
+        self.manual_backward(total, inputs=weights_of(self.generator_ab, self.generator_ba))
+        values = {"gen_loss": gen_loss, "cycle_l1": cycle / 2, "identity_l1": identity / 2}
+        figures = self.apply_gradients(values)
+
+        shown_a, shown_b = self._remember(fake_a.detach(), fake_b.detach())
+        disc_loss = self._disc_loss(self.discriminator_a, real_a, shown_a)
+        disc_loss = disc_loss + self._disc_loss(self.discriminator_b, real_b, shown_b)
+        self.manual_backward(disc_loss, inputs=weights_of(self.discriminator_a, self.discriminator_b))
+        figures |= self.apply_gradients({"disc_loss": disc_loss})
+        return {figure.name: figures[figure.name] for figure in self.figures}
+
+    def _translate(self, generator: nn.Module, images: Tensor, targets: Tensor) -> tuple[Tensor, Tensor]:
+        """Return translations of images, and of images that are of the generator's target domain already."""
+        if not self.identity_weight:
+            return generator(images), targets
+        # One pass for both: instance normalization looks at each image by itself.
+        made, same = generator(torch.cat([images, targets])).chunk(2)
+        return made, same
+
+    def _gen_loss(self, discriminator: nn.Module, fake_images: Tensor) -> Tensor:
+        logits = discriminator(fake_images).flatten()
+        return self.loss.generator(logits, logits)  # none of the losses here looks at the real ones
+
+    def _disc_loss(self, discriminator: nn.Module, real_images: Tensor, fake_images: Tensor) -> Tensor:
+        real_logits, fake_logits = discriminator(torch.cat([real_images, fake_images])).chunk(2)
+        return self.loss.discriminator(real_logits.flatten(), fake_logits.flatten())
+
+    def _remember(self, fake_a: Tensor, fake_b: Tensor) -> tuple[Tensor, Tensor]:
+        """Return what the discriminators see of these translations, or of earlier ones in their place.
+
+        The pools hold translations of all processes, and are the same in each.
+        """
+        if not self.pool_size:
+            return fake_a, fake_b
+        own = slice(self.global_rank, None, self.trainer.world_size)
+        shown = [
+            swap_in_pool(pool, self.pool_filled, gather(fresh))[own]
+            for pool, fresh in ((self.pool_a, fake_a), (self.pool_b, fake_b))
+        ]
+        self.pool_filled.add_(len(fake_a) * self.trainer.world_size).clamp_(max=self.pool_size)
+        return shown[0], shown[1]
+
+    def show(self, images: Tensor, labels: Tensor | None, groups: int) -> Tensor:
+        """Return images of both domains in turn, each with its translation there and back."""
+        assert labels is not None
+        ways = ((self.generator_ab, self.generator_ba), (self.generator_ba, self.generator_ab))
+        shown = []
+        for domain, (there, back) in enumerate(ways):
+            own = images[labels == domain]
+            own = own[torch.arange(-(-groups // 2)) % len(own)]
+            with inference(there), inference(back):
+                made = there(own)
+                shown.append(torch.stack([own, made, back(made)], dim=1))
+        return torch.stack(shown, dim=1).flatten(0, 1)[:groups].flatten(0, 1)
+
+    def examples(self) -> dict[str, tuple[Tensor, ...]]:
+        """Return an image for each network."""
+        image = torch.zeros(1, *self.image_shape)
+        return {name: (image,) for name, _ in self.named_children()}
+
+    def check_data(self, labels: Tensor | None) -> None:
+        """Refuse data that are not two domains.
+
+        Raises:
+            ConfigError: Names the key.
+        """
+        if labels is None or labels.unique().tolist() != [0, 1]:
+            raise ConfigError("model=cyclegan needs images of two domains; choose them with data=domains")
+
+    def configure_optimizers(self) -> list[Optimizer]:
+        """Return one Adam for both generators and one for both discriminators, in this order."""
+        pairs = ((self.generator_ab, self.generator_ba), (self.discriminator_a, self.discriminator_b))
+        return [
+            Adam(weights_of(*pair), rate, self.betas, self.adam_eps, fused=True)
+            for pair, rate in zip(pairs, self.rates, strict=True)
+        ]
+
+
+def weights_of(*networks: nn.Module) -> list[nn.Parameter]:
+    """Return the weights of networks, in their order."""
+    return [weights for network in networks for weights in network.parameters()]
+
+
+def swap_in_pool(pool: Tensor, filled: Tensor, fresh: Tensor) -> Tensor:
+    """Put images into a pool and take others out: half of them, drawn at random, once the pool is full.
+
+    Random numbers come from PyTorch's default generator.
+
+    Args:
+        pool: (size, C, H, W); changed in place.
+        filled: How many images it holds, int64 without dimensions. Until these are ``size``, all images are
+            put in and none is taken out.
+        fresh: (N, C, H, W), without gradients. Of more images than the pool has places, the first ones take
+            part.
+
+    Returns:
+        (N, C, H, W): for each fresh image itself, or an image from the pool which it has replaced.
+
+    Source:
+        Shrivastava et al. 2017, https://arxiv.org/abs/1612.07828, section 2.3; Zhu et al. 2017, section 4.
+    """
+    size, device = len(pool), pool.device
+    count = min(len(fresh), size)
+    coming, others = fresh[:count], fresh[count:]
+    # No branch on a value: on a GPU it would make the processor wait.
+    is_full = filled >= size
+    drawn = torch.randperm(size, device=device)[:count]
+    places = torch.where(is_full, drawn, (filled + torch.arange(count, device=device)) % size)
+    leaves = (is_full & (torch.rand(count, device=device) < 0.5)).view(-1, 1, 1, 1)
+    earlier = pool[places]
+    pool[places] = torch.where(leaves | ~is_full, coming, earlier)
+    return torch.cat([torch.where(leaves, earlier, coming), others])
