@@ -1,6 +1,6 @@
 """CycleGAN: two kinds of images translated into each other and back, learned without pairs."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 import torch
 from torch import Tensor, nn
@@ -187,6 +187,13 @@ class CycleGAN(Translator):
         """Return an image for each network."""
         image = torch.zeros(1, *self.image_shape)
         return {name: (image,) for name, _ in self.named_children()}
+
+    def find_fault(self, state: Mapping[str, Tensor]) -> str | None:
+        """Return what is wrong with the pools of a checkpoint, or None."""
+        if not 0 <= int(state["pool_filled"]) <= self.pool_size:
+            return f"pool_filled must be from 0 to {self.pool_size}"
+        beyond = [name for name in ("pool_a", "pool_b") if (state[name].abs() > 1).any()]
+        return f"{beyond[0]} must be within -1 and 1" if beyond else None
 
     def check_data(self, labels: Tensor | None) -> None:
         """Refuse data that are not two domains.

@@ -115,6 +115,14 @@ class System(pl.LightningModule, ABC):
                 f"{given}; choose other images with data=..., or another model=..."
             )
 
+    def find_fault(self, state: Mapping[str, Tensor]) -> str | None:
+        """Return what is wrong with a checkpoint's state beyond shapes, types and finiteness, or None.
+
+        Args:
+            state: Has the shapes and types of ``state_dict()``; all finite.
+        """
+        return None
+
     def check_data(self, labels: Tensor | None) -> None:
         """Refuse training data that the networks are not made for, before the training starts.
 

@@ -25,7 +25,7 @@ from dcgan_lightning.core.devices import (
     set_threads,
     threads_of_job,
 )
-from dcgan_lightning.core.errors import ConfigError
+from dcgan_lightning.core.errors import CheckpointError, ConfigError
 from dcgan_lightning.core.memory import keep_freed_memory
 from dcgan_lightning.core.processes import end_with_parent, is_first_process
 from dcgan_lightning.training.fingerprint import default_settings
@@ -137,6 +137,8 @@ def build_system(cfg: DictConfig, start: Start) -> "System":
         optimizers = system.configure_optimizers()
         check_fits(start.checkpoint, system, optimizers, start.path)
         check_optimizers(start.checkpoint, optimizers, start.path)
+        if fault := system.find_fault(start.checkpoint["state_dict"]):
+            raise CheckpointError(f"checkpoint {start.path} is damaged: state_dict.{fault}; use another one")
     return system
 
 

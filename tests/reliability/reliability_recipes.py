@@ -7,6 +7,7 @@ from reliability_faults import Killing, kill_often
 from reliability_interruptions import all_places, interruptions, some_places
 
 _WIDTHS = {
+    "cyclegan": ("model.generator_channels=[4,6]", "model.blocks=1", "model.discriminator_channels=[4,6,8]"),
     "sngan": ("model.generator_channels=[8,4]", "model.discriminator_channels=[4,6,8]"),
     "dcgan": ("model.generator_channels=[8,4,4]", "model.discriminator_channels=[4,6]"),
 }
@@ -24,7 +25,16 @@ RECIPES = {
         "model.penalty_every_n_iterations=2",
         "model.augmentation=[translation,cutout,grey]",
     ),
+    # The pool is full after half of the first epoch.
+    "cyclegan": (
+        *_WIDTHS["cyclegan"],
+        "model.pool_size=20",
+        "callbacks=[default,averaged_generator]",
+        "callbacks.sample_grid.columns=3",
+    ),
 }
+# Recipes whose networks make images of images: no noise, and data of another kind.
+_TRANSLATORS = {"cyclegan": "data=synthetic_domains"}
 
 
 def small_recipe(name: str, is_real: bool = True) -> tuple[str, ...]:
@@ -34,11 +44,12 @@ def small_recipe(name: str, is_real: bool = True) -> tuple[str, ...]:
         name: One of `RECIPES`.
         is_real: Train on Fashion-MNIST, not on made-up shapes.
     """
+    own = () if name in _TRANSLATORS else ("model.latent_dim=8",)
     return (
-        *(() if is_real else ("data=synthetic", "data.count=96")),
+        *(() if is_real else (_TRANSLATORS.get(name, "data=synthetic"), "data.count=96")),
         f"experiment={name.removesuffix('_with_all_parts')}",
         *("trainer=cpu", RUN, "trainer.max_epochs=3", "trainer.limit_train_batches=6"),
-        *("trainer.log_every_n_steps=1", "data.batch_size=16", "model.latent_dim=8"),
+        *("trainer.log_every_n_steps=1", "data.batch_size=16", *own),
         *("callbacks.sample_grid.every_n_iterations=3", "callbacks.sample_grid.columns=2"),
         *("callbacks.checkpoint.every_n_epochs=1", "callbacks.history.plot_every_n_epochs=0"),
         "++callbacks.scores=null",

@@ -1,5 +1,6 @@
 """CycleGAN: an iteration against the method written out, the pool, previews, resuming, refusals."""
 
+import shutil
 from pathlib import Path
 from typing import Any
 
@@ -7,11 +8,13 @@ import pytest
 import pytorch_lightning as pl
 import torch
 from conftest import Compose
+from hydra import compose, initialize_config_dir
 from torch import Tensor
 from torch.testing import assert_close
 
+from dcgan_lightning.config.build import CONF_DIR
 from dcgan_lightning.config.validate import validate
-from dcgan_lightning.core.errors import ConfigError, DataError
+from dcgan_lightning.core.errors import CheckpointError, ConfigError, DataError
 from dcgan_lightning.core.randomness import stream_generator, stream_seed
 from dcgan_lightning.data import DomainsDataModule, Position, SyntheticDomains
 from dcgan_lightning.data.domains import DomainBatches
@@ -38,6 +41,7 @@ TINY = (
     "trainer=cpu",
     "logger=none",
 )
+FIXED = ("model.lr_decay=0", "report=false")  # else the rates would follow from the number of epochs
 COUNT, BATCH_SIZE, ITERATIONS = 20, 8, 3  # three iterations an epoch
 
 
@@ -213,12 +217,23 @@ def state(folder: Path) -> dict[str, Any]:
     return content
 
 
-def test_a_resumed_run_has_the_same_pool_and_weights(compose_cfg: Compose, tmp_path: Path) -> None:
+@pytest.fixture(scope="module")
+def first_epoch(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Return the folder of a run of one epoch; tests leave it as it is."""
+    folder = tmp_path_factory.mktemp("cyclegan") / "run"
+    with initialize_config_dir(CONF_DIR, version_base="1.3"):
+        train(compose("train", [*TINY, *FIXED, "trainer.max_epochs=1", f"paths.output_dir={folder}"]))
+    return folder
+
+
+def test_a_resumed_run_has_the_same_pool_and_weights(
+    compose_cfg: Compose, tmp_path: Path, first_epoch: Path
+) -> None:
     """The pool is full after the second of six iterations; the run is stopped after the third."""
     whole, parts = tmp_path / "whole", tmp_path / "parts"
-    for folder, epochs, more in ((whole, 2, ()), (parts, 1, ()), (parts, 2, ("ckpt_path=last",))):
-        lr_decay = ("model.lr_decay=0",)  # it would follow from the number of epochs
-        cfg = compose_cfg(*TINY, *lr_decay, f"trainer.max_epochs={epochs}", "report=false", *more)
+    shutil.copytree(first_epoch, parts)
+    for folder, more in ((whole, ()), (parts, ("ckpt_path=last",))):
+        cfg = compose_cfg(*TINY, *FIXED, "trainer.max_epochs=2", *more)
         cfg.paths.output_dir = str(folder)
         train(cfg)
     first, second = state(whole), state(parts)
@@ -234,6 +249,28 @@ def test_a_resumed_run_has_the_same_pool_and_weights(compose_cfg: Compose, tmp_p
     names = {path.name for path in (whole / "samples").iterdir()}
     for name in names:
         assert (whole / "samples" / name).read_bytes() == (parts / "samples" / name).read_bytes(), name
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "message"),
+    [
+        ("pool_a", torch.full((6, 1, 28, 28), 1.5), "pool_a must be within -1 and 1"),
+        ("pool_filled", torch.tensor(7), "pool_filled must be from 0 to 6"),
+        ("pool_filled", torch.tensor(-1), "pool_filled must be from 0 to 6"),
+    ],
+)
+def test_a_damaged_pool_is_refused(
+    compose_cfg: Compose, tmp_path: Path, first_epoch: Path, name: str, value: Tensor, message: str
+) -> None:
+    folder = tmp_path / "run"
+    shutil.copytree(first_epoch, folder)
+    content = state(folder)
+    content["state_dict"][name] = value
+    torch.save(content, folder / "checkpoints" / "last.ckpt")
+    before = {path: path.stat().st_mtime_ns for path in folder.rglob("*")}
+    with pytest.raises(CheckpointError, match=rf"last\.ckpt is damaged: state_dict\.{message}; use another"):
+        train(compose_cfg(*TINY, *FIXED, "trainer.max_epochs=2", f"ckpt_path={folder}/checkpoints/last.ckpt"))
+    assert {path: path.stat().st_mtime_ns for path in folder.rglob("*")} == before
 
 
 @pytest.mark.parametrize(
