@@ -32,6 +32,12 @@ def _activated() -> None:
 
 
 @pytest.fixture(autouse=True, scope="session")
+def _deterministic_cublas() -> None:
+    """PyTorch reads this at the first product on a CUDA card; ``trainer.deterministic=true`` needs it."""
+    os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")
+
+
+@pytest.fixture(autouse=True, scope="session")
 def _one_thread() -> None:
     """Small tensors gain nothing from more threads, and results stay the same everywhere."""
     torch.set_num_threads(1)

@@ -46,6 +46,27 @@ def torch_simultaneous(setup: Setup) -> Figures:
     return bench_torch.simultaneous(setup)
 
 
+def ours_first_look(setup: Setup) -> Figures:
+    """This project's ``experiment=first_look``."""
+    import bench_ours
+
+    return bench_ours.run_recipe(setup, "experiment=first_look", "callbacks.scores=null")
+
+
+def lightning_first_look(setup: Setup) -> Figures:
+    """The same recipe as the usual GAN in Lightning (see `bench_first_look.lightning`)."""
+    import bench_first_look
+
+    return bench_first_look.lightning(setup)
+
+
+def torch_first_look(setup: Setup) -> Figures:
+    """The same recipe in plain PyTorch (see `bench_first_look.alternating`)."""
+    import bench_first_look
+
+    return bench_first_look.alternating(setup)
+
+
 def matrix_products(setup: Setup) -> Figures:
     """The rate of matrix products at this moment (see `bench_torch.matrix_products`)."""
     import bench_torch
@@ -70,6 +91,9 @@ CONTENDERS = {
         lightning,
         torch_alternating,
         torch_simultaneous,
+        ours_first_look,
+        lightning_first_look,
+        torch_first_look,
         matrix_products,
         imports,
     )

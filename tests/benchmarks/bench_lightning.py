@@ -5,8 +5,8 @@ import warnings
 
 import pytorch_lightning as pl
 import torch
-from bench_process import LATENT_DIM, Clock, Figures, Setup, training_figures
-from bench_torch import plain_adam, plain_networks, trainable
+from bench_process import LATENT_DIM, Figures, Setup, training_figures
+from bench_torch import card_figures, plain_adam, plain_networks, start_clock, trainable
 from bench_watch import IterationClock
 from pytorch_lightning.loggers import CSVLogger
 from torch import Tensor
@@ -72,13 +72,13 @@ def run(setup: Setup) -> Figures:
     training process, without the workers.
     """
     warnings.filterwarnings("ignore", message=".*LeafSpec.*", category=FutureWarning)
-    clock = Clock(setup.warmup)
+    clock = start_clock(setup)
     to_tensor = transforms.Compose([transforms.ToTensor(), transforms.Normalize(0.5, 0.5)])
     images = FashionMNIST(setup.root, train=True, transform=to_tensor, download=False)
     system = UsualGAN(setup)
     with tempfile.TemporaryDirectory() as folder:
         trainer = pl.Trainer(
-            accelerator="cpu",
+            accelerator=setup.device,
             devices=1,
             max_epochs=1,
             limit_train_batches=setup.all_iterations,
@@ -90,4 +90,5 @@ def run(setup: Setup) -> Figures:
         )
         trainer.fit(system, DataLoader(images, setup.batch_size, shuffle=True, num_workers=2))
     counts = trainable(system.generator, system.discriminator)
-    return training_figures(clock, counts, "torch", "torchvision", "pytorch-lightning")
+    packages = ("torch", "torchvision", "pytorch-lightning")
+    return training_figures(clock, counts, *packages, **card_figures(setup))

@@ -10,8 +10,8 @@ from typing import Any
 from unittest import mock
 
 import pytorch_lightning as pl
-from bench_process import Clock, Figures, Setup, training_figures
-from bench_torch import trainable
+from bench_process import Figures, Setup, training_figures
+from bench_torch import card_figures, start_clock, trainable
 from bench_watch import IterationClock
 from hydra import compose, initialize_config_dir
 from omegaconf import DictConfig
@@ -27,7 +27,7 @@ IMAGES_AN_EPOCH = 60_000  # of Fashion-MNIST
 
 
 def compose_run(folder: Path | str, *overrides: str) -> DictConfig:
-    """Return the training's configuration for the CPU, with the run in a folder."""
+    """Return the training's configuration, for the CPU if nothing else is said, with the run in a folder."""
     with initialize_config_dir(CONF_DIR, version_base="1.3"):
         cfg = compose("train", overrides=["trainer=cpu", *overrides])
     cfg.paths.output_dir = str(Path(folder, "run"))
@@ -104,13 +104,15 @@ def shares(
 
 
 def run(setup: Setup, fast_paths: str = "auto") -> Figures:
-    """Train with all usual callbacks; Lightning's SimpleProfiler and a clock come on top.
+    """Train with all usual callbacks; a clock comes on top, and on a CPU Lightning's SimpleProfiler.
 
     Args:
         setup: What all contenders do alike.
         fast_paths: ``model.fast_paths``; "false" leaves PyTorch's own operations.
     """
-    clock = Clock(setup.warmup)
+    if setup.device != "cpu":
+        return run_recipe(setup, f"model.fast_paths={fast_paths}", f"data.batch_size={setup.batch_size}")
+    clock = start_clock(setup)
     overrides = [
         "trainer.max_epochs=1",
         f"trainer.limit_train_batches={setup.all_iterations}",
@@ -119,7 +121,7 @@ def run(setup: Setup, fast_paths: str = "auto") -> Figures:
         f"model.discriminator_channels={setup.discriminator_channels}",
         f"model.fast_paths={fast_paths}",
         f"data.batch_size={setup.batch_size}",
-        *([f"data.root={setup.root}", "data.verify=false"] if setup.root else []),
+        *_own_data(setup),
         *setup.overrides,
     ]
     logging: list[float] = []
@@ -137,3 +139,27 @@ def run(setup: Setup, fast_paths: str = "auto") -> Figures:
         "hydra-core",
         shares=shares(durations, sum(logging) / setup.all_iterations, seconds, setup),
     )
+
+
+def run_recipe(setup: Setup, *recipe: str) -> Figures:
+    """Train a recipe with its own networks and callbacks; only a clock comes on top.
+
+    Args:
+        setup: What all contenders do alike.
+        recipe: Overrides that choose the recipe.
+    """
+    clock = start_clock(setup)
+    length = ("trainer.max_epochs=1", f"trainer.limit_train_batches={setup.all_iterations}")
+    device = "trainer=cpu" if setup.device == "cpu" else "trainer=gpu"
+    with tempfile.TemporaryDirectory() as folder:
+        cfg = compose_run(
+            folder, *recipe, device, *length, "report=false", *_own_data(setup), *setup.overrides
+        )
+        result, _ = train_watched(cfg, IterationClock(clock))
+    counts = trainable(result.system.generator, result.system.discriminator)
+    packages = ("torch", "pytorch-lightning", "hydra-core")
+    return training_figures(clock, counts, *packages, **card_figures(setup))
+
+
+def _own_data(setup: Setup) -> list[str]:
+    return [f"data.root={setup.root}", "data.verify=false"] if setup.root else []

@@ -9,7 +9,7 @@ import resource
 import subprocess
 import sys
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -40,6 +40,7 @@ class Setup:
             need it.
         threads: For contenders that do not take PyTorch's number by themselves.
         overrides: Further settings, for this project only.
+        device: "cpu" or "cuda".
     """
 
     iterations: int = 20
@@ -49,6 +50,7 @@ class Setup:
     root: str | None = None
     threads: int | None = None
     overrides: tuple[str, ...] = ()
+    device: str = "cpu"
 
     @property
     def all_iterations(self) -> int:
@@ -77,24 +79,40 @@ class Setup:
 
 
 class Clock:
-    """Notes when iterations end."""
+    """Notes when iterations end.
 
-    def __init__(self, warmup: int) -> None:
+    Args:
+        warmup: Iterations that are not timed, at least 1.
+        wait: Waits for the device, which computes while Python is ahead of it.
+        block: Wait for the device, and note the time, every so many iterations only.
+    """
+
+    def __init__(self, warmup: int, wait: Callable[[], None] = lambda: None, block: int = 1) -> None:
         self.warmup = warmup
         self.started = float(os.environ.get(STARTED, time.time()))
         self.seconds_to_first_iteration = 0.0
+        self._wait = wait
+        self._block = block
+        self._iterations = 0
         self._ends: list[float] = []
 
     def tick(self) -> None:
         """Note that an iteration has ended."""
-        if not self._ends:
+        self._iterations += 1
+        timed = self._iterations - self.warmup
+        if self._iterations == 1:
+            self._wait()
             self.seconds_to_first_iteration = time.time() - self.started
-        self._ends.append(time.perf_counter())
+        is_due = timed >= 0 and timed % self._block == 0
+        if is_due:
+            self._wait()
+        now = time.perf_counter()
+        if is_due:
+            self._ends.append(now)
 
     def seconds(self) -> list[float]:
-        """Return the seconds from one end to the next, without those of the warm-up (which is at least 1)."""
-        ends = self._ends[self.warmup - 1 :]
-        return [later - earlier for earlier, later in itertools.pairwise(ends)]
+        """Return the seconds an iteration, for each timed block."""
+        return [(later - earlier) / self._block for earlier, later in itertools.pairwise(self._ends)]
 
 
 def memory_mb(name: str = "VmHWM") -> float:
@@ -159,7 +177,9 @@ def run_process(
     """
     path = os.pathsep.join(filter(None, [str(ROOT), os.environ.get("PYTHONPATH")]))
     command = [str(python), str(HERE / script), *arguments, json.dumps(asdict(setup))]
-    environment = {"PYTHONPATH": path, "CUDA_VISIBLE_DEVICES": "", STARTED: repr(time.time())}
+    environment = {"PYTHONPATH": path, STARTED: repr(time.time())}
+    if setup.device == "cpu":
+        environment["CUDA_VISIBLE_DEVICES"] = ""
     environment = os.environ | environment | dict(variables or {})
     finished = subprocess.run(command, env=environment, capture_output=True, text=True, check=False)
     lines = finished.stdout.splitlines()

@@ -61,6 +61,26 @@ def plain_adam(network: nn.Module) -> Adam:
     return Adam(network.parameters(), LEARNING_RATE, eps=ADAM_EPS)
 
 
+BLOCK = 10  # iterations between two looks at a CUDA card, which would otherwise wait for Python each time
+
+
+def start_clock(setup: Setup) -> Clock:
+    """Return a clock for the setup's device."""
+    if setup.device == "cpu":
+        return Clock(setup.warmup)
+    return Clock(setup.warmup, torch.cuda.synchronize, BLOCK)
+
+
+def card_figures(setup: Setup) -> dict[str, float]:
+    """Return the peak of the tensors' memory on the card, and of what PyTorch took for them."""
+    if setup.device == "cpu":
+        return {}
+    return {
+        "card_memory_mb": torch.cuda.max_memory_allocated() / 2**20,
+        "card_memory_taken_mb": torch.cuda.max_memory_reserved() / 2**20,
+    }
+
+
 def trainable(*networks: nn.Module) -> tuple[int, int]:
     """Return the numbers of trainable parameters of two networks."""
     first, second = (count_parameters(network)[0] for network in networks)
@@ -70,9 +90,9 @@ def trainable(*networks: nn.Module) -> tuple[int, int]:
 def batches(setup: Setup) -> Iterator[Tensor]:
     """Yield shuffled batches, epoch after epoch."""
     pixels = np.fromfile(setup.raw_folder() / "train-images-idx3-ubyte", np.uint8)[IDX_HEADER:]
-    images = torch.from_numpy(pixels).view(-1, 1, 28, 28).float().sub_(127.5).div_(127.5)
+    images = torch.from_numpy(pixels).to(setup.device).view(-1, 1, 28, 28).float().sub_(127.5).div_(127.5)
     while True:
-        for rows in torch.randperm(len(images)).split(setup.batch_size):
+        for rows in torch.randperm(len(images), device=setup.device).split(setup.batch_size):
             yield images[rows]
 
 
@@ -82,17 +102,17 @@ def alternating(setup: Setup) -> Figures:
     The discriminator's two losses go backward one after the other. After its update it judges the same
     generated images once more, for the generator; the gradients of its weights that come along are not used.
     """
-    clock = Clock(setup.warmup)
-    generator, discriminator = plain_networks(setup)
+    clock = start_clock(setup)
+    generator, discriminator = (network.to(setup.device) for network in plain_networks(setup))
     generator_adam, discriminator_adam = plain_adam(generator), plain_adam(discriminator)
     bce = nn.BCEWithLogitsLoss()
     history: list[tuple[float, float]] = []
     for images, _ in zip(batches(setup), range(setup.all_iterations), strict=False):
-        ones, zeros = torch.ones(len(images)), torch.zeros(len(images))
+        ones, zeros = (torch.full((len(images),), value, device=setup.device) for value in (1.0, 0.0))
         discriminator.zero_grad()
         real_loss = bce(discriminator(images), ones)
         real_loss.backward()
-        fake = generator(torch.randn(len(images), LATENT_DIM))
+        fake = generator(torch.randn(len(images), LATENT_DIM, device=setup.device))
         fake_loss = bce(discriminator(fake.detach()), zeros)
         fake_loss.backward()
         discriminator_adam.step()
@@ -103,7 +123,7 @@ def alternating(setup: Setup) -> Figures:
         generator_adam.step()
         history.append((gen_loss.item(), (real_loss + fake_loss).item()))
         clock.tick()
-    return training_figures(clock, trainable(generator, discriminator), "torch")
+    return training_figures(clock, trainable(generator, discriminator), "torch", **card_figures(setup))
 
 
 def simultaneous(setup: Setup) -> Figures:
@@ -111,13 +131,13 @@ def simultaneous(setup: Setup) -> Figures:
 
     Two backward passes, each for one network's weights only; accuracies as in the notebook.
     """
-    clock = Clock(setup.warmup)
-    generator, discriminator = plain_networks(setup)
+    clock = start_clock(setup)
+    generator, discriminator = (network.to(setup.device) for network in plain_networks(setup))
     generator_adam, discriminator_adam = plain_adam(generator), plain_adam(discriminator)
     makers, judges = list(generator.parameters()), list(discriminator.parameters())
     history: list[tuple[Tensor, ...]] = []
     for images, _ in zip(batches(setup), range(setup.all_iterations), strict=False):
-        fake = generator(torch.randn(setup.batch_size, LATENT_DIM))
+        fake = generator(torch.randn(setup.batch_size, LATENT_DIM, device=setup.device))
         real_logits, fake_logits = discriminator(images), discriminator(fake)
         gen_loss = generator_loss(fake_logits)
         disc_loss = discriminator_loss(real_logits, fake_logits)
@@ -130,7 +150,7 @@ def simultaneous(setup: Setup) -> Figures:
         accuracies = discriminator_accuracy(real_logits, fake_logits)
         history.append((gen_loss.detach(), disc_loss.detach(), *accuracies))
         clock.tick()
-    return training_figures(clock, trainable(generator, discriminator), "torch")
+    return training_figures(clock, trainable(generator, discriminator), "torch", **card_figures(setup))
 
 
 def matrix_products(setup: Setup, side: int = 2048, repetitions: int = 9) -> Figures:

@@ -8,10 +8,12 @@ from pathlib import Path
 from typing import Any
 
 import bench_contender
+import bench_cuda
 import bench_flops
 import bench_record
 import bench_torch
 import growth
+import ingredients
 import layers
 import numpy as np
 import pytest
@@ -64,6 +66,28 @@ def test_a_contender_trains(name: str, root: str) -> None:
     if name.startswith("ours"):
         assert figures["shares"].keys() == {"callbacks", "data", "logging", "callbacks_of_an_epoch"}
         assert all(0 < share < 1 for share in figures["shares"].values())
+
+
+@pytest.mark.parametrize("name", ["ours-first-look", "lightning-first-look", "torch-first-look"])
+@pytest.mark.filterwarnings("ignore::UserWarning")
+def test_a_contender_of_first_look_trains(name: str, root: str) -> None:
+    figures = bench_contender.CONTENDERS[name](tiny(root))
+    assert len(figures["seconds"]) == 2
+    assert figures["parameters"] == [379_396, 129_761]
+
+
+def test_cases_on_a_card() -> None:
+    cases = [case for case in bench_cuda.CASES if case[1] == "ours"]
+    assert bench_cuda.label(cases[0]) == "ours"
+    lowest = "ours model.compile_mode=reduce-overhead trainer.precision=bf16-mixed"
+    assert bench_cuda.label(cases[-1]) == lowest
+    assert [bench_cuda.is_compiled(cases[number]) for number in (0, -1)] == [False, True]
+    for case in bench_cuda.CASES:
+        assert case[1] in bench_contender.CONTENDERS
+    rounds = [{"seconds": [0.002, 0.004], "seconds_to_first_iteration": 5.0, "card_memory_mb": 99.6}]
+    row = bench_cuda.table([{"batch_size": 16, "label": "ours", "rounds": rounds}]).splitlines()[-1]
+    expected = ["16", "ours", "3.00", "3.00 to 3.00", "5.0", "100"]
+    assert [cell.strip() for cell in row.strip("|").split("|")] == expected
 
 
 def test_a_process_of_its_own(root: str) -> None:
@@ -141,6 +165,17 @@ def test_tables() -> None:
     assert describe(spread([1.5]), 1) == "1.5"
     with pytest.raises(ValueError, match="2 cells"):
         markdown_table(["a", "b"], [["x"]])
+
+
+def test_clock_waits_for_the_device_once_a_block(monkeypatch: pytest.MonkeyPatch) -> None:
+    waits: list[float] = []
+    times = iter(float(number) for number in range(100))
+    monkeypatch.setattr("time.perf_counter", lambda: next(times))
+    clock = Clock(2, lambda: waits.append(0.0), block=3)
+    for _ in range(2 + 2 * 3 + 1):
+        clock.tick()
+    assert len(waits) == 1 + 3  # the first iteration, the end of the warm-up and of each block
+    assert clock.seconds() == [1.0, 1.0]
 
 
 def test_clock_leaves_the_warmup_out(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -244,3 +279,23 @@ def test_growth_with_processes_is_worked_out_from_bytes_and_seconds() -> None:
     table = scaling.measured_table({"one": [2.0, 1.0, 3.0], "two": [1.0]})
     assert "| one | 2.00 (1.00 to 3.00) | 128 | 1.00 |" in table
     assert "| two | 1.00 | 256 | 2.00 |" in table
+
+
+def test_lengths_of_a_rung() -> None:
+    assert ingredients.length(333, 256) == (2, 166)
+    assert ingredients.length(15_000, 16) == (4, 3750)
+    assert ingredients.length(15_001, 16) == (5, 3000)
+    assert ingredients.length(1, 16) == (1, 1)
+
+
+@pytest.mark.filterwarnings("ignore::UserWarning")
+def test_a_rung_is_trained_and_scored() -> None:
+    data = ("data=synthetic", "data.count=2048", "data.batch_size=16")
+    result = ingredients.run_job(list(ingredients.RUNGS)[-1], 1, 0.05, data, count=150)
+    assert result["iterations"] >= 1
+    assert result["trained"].keys() >= {"frechet_distance", "recall"}
+    assert result["averaged"]["frechet_distance"] > 0
+    rows = ingredients.table([result]).splitlines()
+    assert [row.split("|")[1].strip() for row in rows[2:]] == [result["rung"], ingredients.AVERAGE]
+    diverged = [{"rung": ingredients.CONTROL, "seed": 0, "diverged": "x"}]
+    assert "diverged" in ingredients.table(diverged)

@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 import torch
 from conftest import Compose, files_below, leftover
+from equal_runs import assert_same_run, bytes_of, history
 
 from dcgan_lightning.core.errors import CheckpointError, ConfigError, RunFolderError
 from dcgan_lightning.pictures import decode_gif, decode_png
@@ -19,34 +20,6 @@ from dcgan_lightning.training.printed_commands import continue_command, continue
 from dcgan_lightning.training.resume import check_folder, find_checkpoint
 
 SMOKE = ("experiment=smoke", "callbacks.progress=null", "logger=none")
-
-
-def bytes_of(folder: Path) -> dict[str, bytes]:
-    """Return all files whose bytes must be equal: not the clock's, nor zip files that hold the clock's.
-
-    The report shows the settings and the clock's seconds and dates; all its pictures are compared as files.
-    """
-    names = files_below(folder) - {"config.yaml", "history/history.csv", "report.html"}
-    return {name: (folder / name).read_bytes() for name in names if not name.endswith(".ckpt")}
-
-
-def history(folder: Path) -> np.ndarray:
-    table = np.loadtxt(folder / "history" / "history.csv", delimiter=",", skiprows=1)
-    return np.delete(table, 2, axis=1)  # without the seconds
-
-
-def assert_same_run(folder: Path, other: Path) -> None:
-    assert bytes_of(folder) == bytes_of(other)
-    np.testing.assert_array_equal(history(folder), history(other))
-    first, second = (
-        torch.load(run / "checkpoints" / "last.ckpt", weights_only=True) for run in (folder, other)
-    )
-    for name, value in first["state_dict"].items():
-        assert torch.equal(second["state_dict"][name], value), name
-    for adam, other_adam in zip(first["optimizer_states"], second["optimizer_states"], strict=True):
-        for index, state in adam["state"].items():
-            for name, value in state.items():
-                assert torch.equal(other_adam["state"][index][name], value), (index, name)
 
 
 @pytest.fixture

@@ -1,0 +1,157 @@
+"""The recipe of ``experiment=first_look`` in the usual ways: in Lightning and in plain PyTorch.
+
+The networks are this project's, in PyTorch's usual memory layout: they consist of PyTorch's layers and its
+spectral normalization. Adam is the usual one, not fused; average and learning rates are PyTorch's classes.
+"""
+
+import tempfile
+import warnings
+from collections.abc import Iterator
+
+import numpy as np
+import pytorch_lightning as pl
+import torch
+from bench_process import Figures, Setup, training_figures
+from bench_torch import IDX_HEADER, batches, card_figures, start_clock, trainable
+from bench_watch import IterationClock
+from pytorch_lightning.loggers import CSVLogger
+from torch import Tensor, nn
+from torch.optim import Adam
+from torch.optim.lr_scheduler import LambdaLR
+from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
+from torch.utils.data import DataLoader
+from torchvision import transforms
+from torchvision.datasets import FashionMNIST
+
+from dcgan_lightning.losses import discriminator_loss, generator_loss
+from dcgan_lightning.networks.sngan import SNGANDiscriminator, SNGANGenerator
+
+CLASSES, LATENT_DIM = 10, 64
+GENERATOR_LR, DISCRIMINATOR_LR, BETAS = 5e-3, 1e-2, (0.0, 0.99)
+ITERATIONS, DECAY_SHARE, AVERAGE = 15_000, 0.7, 0.9993
+
+
+def networks() -> tuple[nn.Module, nn.Module]:
+    """Return generator and discriminator."""
+    return SNGANGenerator(classes=CLASSES), SNGANDiscriminator(classes=CLASSES)
+
+
+def average_of(network: nn.Module) -> AveragedModel:
+    """Return the network's moving average."""
+    return AveragedModel(network, multi_avg_fn=get_ema_multi_avg_fn(AVERAGE))
+
+
+def adam(network: nn.Module, rate: float) -> Adam:
+    """Return the usual optimizer with the recipe's settings."""
+    return Adam(network.parameters(), rate, BETAS)
+
+
+def falling(optimizer: Adam) -> LambdaLR:
+    """Return the schedule: the rate, then linearly to 0."""
+    return LambdaLR(optimizer, lambda iteration: min(1.0, (1 - iteration / ITERATIONS) / DECAY_SHARE))
+
+
+class UsualConditionalGAN(pl.LightningModule):
+    """The training step of `bench_lightning.UsualGAN` with classes, schedules and an averaged generator."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.automatic_optimization = False
+        self.generator, self.discriminator = networks()
+        self.average = average_of(self.generator)
+
+    def configure_optimizers(self) -> tuple[list[Adam], list[LambdaLR]]:
+        """Return an Adam and a schedule for each network."""
+        optimizers = [adam(self.generator, GENERATOR_LR), adam(self.discriminator, DISCRIMINATOR_LR)]
+        return optimizers, [falling(optimizer) for optimizer in optimizers]
+
+    def training_step(self, batch: tuple[Tensor, Tensor], batch_idx: int) -> None:
+        """Update the generator, then the discriminator."""
+        images, labels = batch
+        generator_adam, discriminator_adam = self.optimizers()
+        noise = torch.randn(len(images), LATENT_DIM).type_as(images)
+
+        self.toggle_optimizer(generator_adam)
+        gen_loss = generator_loss(self.discriminator(self.generator(noise, labels), labels))
+        generator_adam.zero_grad()
+        self.manual_backward(gen_loss)
+        generator_adam.step()
+        self.untoggle_optimizer(generator_adam)
+
+        self.toggle_optimizer(discriminator_adam)
+        real_logits = self.discriminator(images, labels)
+        fake_logits = self.discriminator(self.generator(noise, labels).detach(), labels)
+        disc_loss = discriminator_loss(real_logits, fake_logits)
+        discriminator_adam.zero_grad()
+        self.manual_backward(disc_loss)
+        discriminator_adam.step()
+        self.untoggle_optimizer(discriminator_adam)
+
+        for schedule in self.lr_schedulers():
+            schedule.step()
+        self.average.update_parameters(self.generator)
+        self.log("gen_loss", gen_loss)
+        self.log("disc_loss", disc_loss)
+
+
+def lightning(setup: Setup) -> Figures:
+    """Train with torchvision's data set, two worker processes, a CSV logger and Lightning's checkpoint."""
+    warnings.filterwarnings("ignore", message=".*LeafSpec.*", category=FutureWarning)
+    clock = start_clock(setup)
+    to_tensor = transforms.Compose([transforms.ToTensor(), transforms.Normalize(0.5, 0.5)])
+    images = FashionMNIST(setup.root, train=True, transform=to_tensor, download=False)
+    system = UsualConditionalGAN()
+    with tempfile.TemporaryDirectory() as folder:
+        trainer = pl.Trainer(
+            accelerator=setup.device,
+            devices=1,
+            max_epochs=1,
+            limit_train_batches=setup.all_iterations,
+            default_root_dir=folder,
+            logger=CSVLogger(folder),
+            callbacks=[IterationClock(clock)],
+            enable_progress_bar=False,
+            enable_model_summary=False,
+        )
+        trainer.fit(system, DataLoader(images, setup.batch_size, shuffle=True, num_workers=2))
+    packages = ("torch", "torchvision", "pytorch-lightning")
+    return training_figures(
+        clock, trainable(system.generator, system.discriminator), *packages, **card_figures(setup)
+    )
+
+
+def labels_of(setup: Setup) -> Iterator[Tensor]:
+    """Yield batches of classes; which image has which does not matter to the clock."""
+    path = setup.raw_folder() / "train-labels-idx1-ubyte"
+    labels = torch.from_numpy(np.fromfile(path, np.uint8)[IDX_HEADER // 2 :]).to(setup.device).long()
+    while True:
+        for rows in torch.randperm(len(labels), device=setup.device).split(setup.batch_size):
+            yield labels[rows]
+
+
+def alternating(setup: Setup) -> Figures:
+    """First the discriminator, then the generator, as PyTorch's DCGAN tutorial has it."""
+    clock = start_clock(setup)
+    generator, discriminator = (network.to(setup.device) for network in networks())
+    generator_adam, discriminator_adam = adam(generator, GENERATOR_LR), adam(discriminator, DISCRIMINATOR_LR)
+    schedules = [falling(optimizer) for optimizer in (generator_adam, discriminator_adam)]
+    average = average_of(generator)
+    history: list[tuple[float, float]] = []
+    rounds = range(setup.all_iterations)
+    for images, labels, _ in zip(batches(setup), labels_of(setup), rounds, strict=False):
+        discriminator_adam.zero_grad()
+        fake = generator(torch.randn(len(images), LATENT_DIM, device=setup.device), labels)
+        disc_loss = discriminator_loss(discriminator(images, labels), discriminator(fake.detach(), labels))
+        disc_loss.backward()
+        discriminator_adam.step()
+
+        generator_adam.zero_grad()
+        gen_loss = generator_loss(discriminator(fake, labels))
+        gen_loss.backward()
+        generator_adam.step()
+        for schedule in schedules:
+            schedule.step()
+        average.update_parameters(generator)
+        history.append((gen_loss.item(), disc_loss.item()))
+        clock.tick()
+    return training_figures(clock, trainable(generator, discriminator), "torch", **card_figures(setup))
