@@ -8,7 +8,7 @@ BIN := $(VENV)/bin
 INSTALLED := $(VENV)/.installed
 
 .DEFAULT_GOAL := help
-.PHONY: help setup data train first-look best images smoke evaluate anchors test lowest browser reliability parity bench bench-growth lint format lock clean
+.PHONY: help setup data train first-look best images play smoke evaluate anchors test lowest browser reliability parity bench bench-growth lint format lock clean
 
 help: ## Show this list
 	@echo 'Usage: make TARGET [ARGS="key=value ..."]'
@@ -39,6 +39,9 @@ best: $(INSTALLED) ## The best pictures here, in about an hour and a half
 
 images: $(INSTALLED) ## Images of every class from the generator that comes with the package, in seconds
 	$(BIN)/python -m dcgan_lightning.generate ckpt_path=pretrained mode=atlas $(ARGS)
+
+play: $(INSTALLED) ## A page to play with the generator that comes with the package, in outputs/play.html
+	$(BIN)/python -m dcgan_lightning.play $(ARGS)
 
 smoke: $(INSTALLED) ## A run of seconds on made-up data
 	$(BIN)/python -m dcgan_lightning.train experiment=smoke $(ARGS)

@@ -13,7 +13,17 @@ from dcgan_lightning.config.build import CONF_DIR
 from dcgan_lightning.core.shell import command
 
 # Their configurations, in the order in which one meets the commands.
-COMMANDS = ("train", "generate", "evaluate", "export", "report", "compare", "describe", "train_classifier")
+COMMANDS = (
+    "train",
+    "generate",
+    "evaluate",
+    "export",
+    "play",
+    "report",
+    "compare",
+    "describe",
+    "train_classifier",
+)
 
 
 def list_commands() -> str:

@@ -30,6 +30,8 @@ def test_a_built_wheel_carries_the_configuration_and_runs_anywhere(tmp_path: Pat
     room = Path("dcgan_lightning", "reports")
     for name in ("page.html", "page.css", "page.js"):
         assert (installed / room / name).read_bytes() == (ROOT / room / name).read_bytes()
+    parts = {path.name for path in (ROOT / room / "play_page").iterdir() if path.is_file()}
+    assert parts <= {path.name for path in (installed / room / "play_page").iterdir()}
     assert packed == {path.relative_to(CONF_DIR) for path in Path(CONF_DIR).rglob("*.yaml")}
 
     assert (installed / "dcgan_lightning" / "py.typed").is_file()

@@ -86,6 +86,11 @@ COMMANDS = {
         | {"half": flag, "threads": threads}
     ),
     "generate": Command(GENERATE_RULES, generate_problem),
+    "play": Command(
+        {"ckpt_path": trained, "averaged": averaged, "seed": seed, "quiz": whole(0, 1000)}
+        | {"output_dir": optional(text), "threads": threads}
+        | DATA_RULES
+    ),
     "report": Command({"run": _run}),
     "train_classifier": Command(
         {

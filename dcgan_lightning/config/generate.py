@@ -30,12 +30,13 @@ def _classes(value: Any) -> str | None:
     return None if good else f"one of {', '.join(CLASS_NAMES)}, the number of a class, or a list of classes"
 
 
+LAST_NUMBER = 1_000_000_000  # of an image of a seed
 GENERATE_RULES: dict[str, Check] = {
     "ckpt_path": trained,
     "averaged": averaged,
     "mode": one_of("images", "interpolate", "walk", "neighbours", "atlas"),
     "seed": seed,
-    "first": whole(0, 1_000_000_000),
+    "first": whole(0, LAST_NUMBER),
     "n": optional(whole(1, 1_000_000)),
     "class": optional(_classes),
     "truncation": truncation,

@@ -63,7 +63,7 @@ class MissingExtraError(DCGANError):
 
 
 class ExportError(DCGANError):
-    """An exported generator does not make the images of the original."""
+    """A generator cannot be written in another form, or makes other images there than the original."""
 
 
 class SweepError(DCGANError):

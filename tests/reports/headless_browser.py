@@ -3,6 +3,8 @@
 import json
 import os
 import shutil
+import time
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +14,29 @@ OPTIONS = (
     "--disable-background-networking", "--disable-component-update", "--disable-sync",
     "--disable-dev-shm-usage",
 )  # fmt: skip
+
+LEAST_CONTRAST = 4.5  # WCAG 2.2, level AA, for text that is not large
+# Each text with its contrast to what lies behind it.
+CONTRASTS = """(() => {
+  const luminance = ([r, g, b]) => [r, g, b].map(v => v / 255)
+    .map(v => v <= 0.04045 ? v / 12.92 : ((v + 0.055) / 1.055) ** 2.4)
+    .reduce((sum, v, i) => sum + v * [0.2126, 0.7152, 0.0722][i], 0);
+  const numbers = colour => colour.match(/[0-9.]+/g).map(Number);
+  const behind = element => {
+    for (let e = element; e; e = e.parentElement) {
+      const colour = numbers(getComputedStyle(e).backgroundColor);
+      if (colour.length === 3 || colour[3] === 1) return colour;
+    }
+    return [255, 255, 255];
+  };
+  return [...document.querySelectorAll("body *")]
+    .filter(e => [...e.childNodes].some(n => n.nodeType === 3 && n.textContent.trim()))
+    .filter(e => e.getClientRects().length)
+    .map(e => {
+      const [a, b] = [numbers(getComputedStyle(e).color), behind(e)].map(luminance).sort((x, y) => y - x);
+      return [e.textContent.trim().slice(0, 40), (a + 0.05) / (b + 0.05)];
+    });
+})()"""
 
 
 def missing_browser() -> str | None:
@@ -84,3 +109,11 @@ class Browser:
 
         for name in names:
             self.driver.switch_to.active_element.send_keys(getattr(Keys, name))
+
+
+def wait_until(condition: Callable[[], bool]) -> bool:
+    """Return whether a condition comes true within 20 seconds."""
+    deadline = time.monotonic() + 20
+    while not condition() and time.monotonic() < deadline:
+        time.sleep(0.05)
+    return condition()

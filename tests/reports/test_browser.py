@@ -1,11 +1,11 @@
 """The report in a real browser, on a wide and on a phone-size window."""
 
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from headless_browser import Browser, missing_browser
+from headless_browser import CONTRASTS, LEAST_CONTRAST, Browser, missing_browser, wait_until
 from report_runs import make_bare_run, make_run
 
 from dcgan_lightning.reports import write_report
@@ -13,28 +13,6 @@ from dcgan_lightning.reports import write_report
 pytestmark = pytest.mark.skipif(missing_browser() is not None, reason=str(missing_browser()))
 
 WIDE, PHONE = (1280, 900), (375, 800)
-LEAST_CONTRAST = 4.5  # WCAG 2.2, level AA, for text that is not large
-# Each text with its contrast to what lies behind it.
-CONTRASTS = """(() => {
-  const luminance = ([r, g, b]) => [r, g, b].map(v => v / 255)
-    .map(v => v <= 0.04045 ? v / 12.92 : ((v + 0.055) / 1.055) ** 2.4)
-    .reduce((sum, v, i) => sum + v * [0.2126, 0.7152, 0.0722][i], 0);
-  const numbers = colour => colour.match(/[0-9.]+/g).map(Number);
-  const behind = element => {
-    for (let e = element; e; e = e.parentElement) {
-      const colour = numbers(getComputedStyle(e).backgroundColor);
-      if (colour.length === 3 || colour[3] === 1) return colour;
-    }
-    return [255, 255, 255];
-  };
-  return [...document.querySelectorAll("body *")]
-    .filter(e => [...e.childNodes].some(n => n.nodeType === 3 && n.textContent.trim()))
-    .filter(e => e.getClientRects().length)
-    .map(e => {
-      const [a, b] = [numbers(getComputedStyle(e).color), behind(e)].map(luminance).sort((x, y) => y - x);
-      return [e.textContent.trim().slice(0, 40), (a + 0.05) / (b + 0.05)];
-    });
-})()"""
 
 
 @pytest.fixture(scope="module")
@@ -67,13 +45,6 @@ def moment(browser: Browser) -> tuple[str, str, str, str]:
 
 def click(browser: Browser, identifier: str) -> None:
     browser.driver.find_element("id", identifier).click()
-
-
-def wait_until(condition: Callable[[], bool]) -> bool:
-    deadline = time.monotonic() + 20
-    while not condition() and time.monotonic() < deadline:
-        time.sleep(0.05)
-    return condition()
 
 
 @pytest.mark.parametrize("size", [WIDE, PHONE], ids=["wide", "phone"])
