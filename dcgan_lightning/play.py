@@ -50,7 +50,8 @@ def play(cfg: DictConfig) -> Path:
     from dcgan_lightning.core.randomness import stream_seed
     from dcgan_lightning.inference.classes import class_names
     from dcgan_lightning.inference.directions import find_directions
-    from dcgan_lightning.inference.pretrained import load_trained, run_folder
+    from dcgan_lightning.inference.pretrained import load_trained
+    from dcgan_lightning.inference.trained import run_folder
     from dcgan_lightning.reports.play_page import PlayPage, render_play_page
 
     set_threads(values["threads"])
@@ -87,10 +88,10 @@ def _network(trained: "TrainedGenerator") -> "Network":
     from torch.func import functional_call
     from torch.nn.functional import one_hot
 
+    from dcgan_lightning.core.pixels import to_uint8
     from dcgan_lightning.inference.operations import describe_network, rounded
     from dcgan_lightning.networks.modes import inference
     from dcgan_lightning.networks.sampling import sample_labels, sample_noise
-    from dcgan_lightning.pictures import to_uint8
     from dcgan_lightning.reports.play_page import Network
 
     generator = trained.generator

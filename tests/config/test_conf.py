@@ -50,7 +50,7 @@ def test_no_file_is_left_out() -> None:
     tested = {*(f"{option.replace('=', '/')}.yaml" for option in OPTIONS)}
     tested |= {"train.yaml", "describe.yaml", "hydra/help/train.yaml", "hydra/help/describe.yaml"}
     tested |= {"export.yaml", "hydra/help/export.yaml"}
-    tested |= {"report.yaml", "hydra/help/report.yaml"}
+    tested |= {"play.yaml", "hydra/help/play.yaml", "report.yaml", "hydra/help/report.yaml"}
     tested |= {"compare.yaml", "hydra/help/compare.yaml"}
     tested |= {"hydra/job_logging/dcgan_lightning.yaml"}
     tested |= {"evaluate.yaml", "hydra/help/evaluate.yaml", "generate.yaml", "hydra/help/generate.yaml"}
