@@ -22,6 +22,7 @@ from dcgan_lightning.core.shell import override, quote
 MAIN_KEYS = {
     "train": "ckpt_path",
     "generate": "ckpt_path",
+    "stylize": "content",
     "evaluate": "ckpt_path",
     "export": "ckpt_path",
     "report": "run",

@@ -24,6 +24,7 @@ from dcgan_lightning.config.checks import (
 )
 from dcgan_lightning.config.data import DATA_RULES, FASHION_MNIST_COUNT
 from dcgan_lightning.config.generate import GENERATE_RULES, generate_problem
+from dcgan_lightning.config.stylize import STYLIZE_RULES, stylize_problem
 
 Metric = Literal["frechet", "kernel", "manifold", "classes", "class_accuracy", "class_frechet", "newness"]
 METRICS: tuple[Metric, ...] = get_args(Metric)
@@ -92,6 +93,7 @@ COMMANDS = {
         | DATA_RULES
     ),
     "report": Command({"run": _run}),
+    "stylize": Command(STYLIZE_RULES, stylize_problem),
     "train_classifier": Command(
         {
             "seed": seed,

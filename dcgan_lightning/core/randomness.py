@@ -23,6 +23,7 @@ Stream = Literal[
     "augmentation",
     "anchors",
     "scores",
+    "stylize",
 ]
 
 _SEEDS = 2**32  # PyTorch's CPU generator uses the low 32 bits of its seed and no others.

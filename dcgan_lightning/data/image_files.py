@@ -25,8 +25,9 @@ _REDUCING_GAP = (
     3.0  # large images are first reduced to this multiple in a quicker way; the eye sees no difference
 )
 
-Fit = Literal["crop", "pad", "stretch"]
-"""What becomes of an image that is not square: its middle is kept, it gets margins, or it is distorted."""
+Fit = Literal["crop", "pad", "stretch", "keep"]
+"""What becomes of an image that is not square: its middle is kept, it gets margins, it is distorted, or it
+keeps its shape, and only its longer side is the size."""
 Background = Literal["black", "white"]
 
 
@@ -55,7 +56,7 @@ def read_image(path: Path | str, form: ImageForm) -> Tensor:
         form: What the image is made into.
 
     Returns:
-        uint8 (channels, size, size).
+        uint8 (channels, size, size), or with fit="keep" one side of at most that size.
 
     Raises:
         DataError: The file cannot be read, is damaged, or holds too few or too many pixels; the message is
@@ -142,9 +143,11 @@ def _flatten(image: Image.Image, form: ImageForm) -> Image.Image:
 def _fit(image: Image.Image, form: ImageForm) -> NDArray[np.uint8]:
     """Return the pixels (channels, size, size) of an image of any shape."""
     size, (width, height) = form.size, image.size
-    if form.fit == "pad":
-        share = size / max(width, height)
-        inner = (max(1, round(width * share)), max(1, round(height * share)))
+    share = size / max(width, height)
+    inner = (max(1, round(width * share)), max(1, round(height * share)))
+    if form.fit == "keep":
+        image = _resize(image, inner)
+    elif form.fit == "pad":
         canvas = Image.new(image.mode, (size, size), form.background)
         canvas.paste(_resize(image, inner), ((size - inner[0]) // 2, (size - inner[1]) // 2))
         image = canvas

@@ -52,6 +52,7 @@ def test_no_file_is_left_out() -> None:
     tested |= {"export.yaml", "hydra/help/export.yaml"}
     tested |= {"play.yaml", "hydra/help/play.yaml", "report.yaml", "hydra/help/report.yaml"}
     tested |= {"compare.yaml", "hydra/help/compare.yaml"}
+    tested |= {"stylize.yaml", "hydra/help/stylize.yaml"}
     tested |= {"hydra/job_logging/dcgan_lightning.yaml"}
     tested |= {"evaluate.yaml", "hydra/help/evaluate.yaml", "generate.yaml", "hydra/help/generate.yaml"}
     tested |= {"train_classifier.yaml", "hydra/help/train_classifier.yaml"}

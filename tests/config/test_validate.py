@@ -266,7 +266,12 @@ def test_the_data_command_needs_data(compose_cfg: Compose) -> None:
 def test_every_command_with_data_knows_its_keys(
     compose_cfg: Compose, command: str, override: str, message: str
 ) -> None:
-    given = ["ckpt_path=x"] if command in ("evaluate", "generate") else []
+    needed = {
+        "stylize": ["content=knit", "style=dots"],
+        "evaluate": ["ckpt_path=x"],
+        "generate": ["ckpt_path=x"],
+    }
+    given = needed.get(command, [])
     assert check_command(compose_cfg(*given, config_name=command), command)["data"]["batch_size"] > 1
     with pytest.raises(ConfigError) as refusal:
         check_command(compose_cfg(*given, override, config_name=command), command)

@@ -1,0 +1,155 @@
+"""Paint in a style: ``python -m dcgan_lightning.stylize content=fashion_mnist:1 style=knit`` (``--help``)."""
+
+import json
+import logging
+import re
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import hydra
+from omegaconf import DictConfig
+
+import dcgan_lightning
+from dcgan_lightning.cli import refuse, run_command, work_where_typed
+from dcgan_lightning.config.build import CONF_DIR, build
+from dcgan_lightning.config.style import split_reference
+from dcgan_lightning.config.validate import check_command
+from dcgan_lightning.core.devices import choose_device, set_tf32, set_threads
+from dcgan_lightning.core.errors import DCGANError
+from dcgan_lightning.core.files import check_is_new, fill_folder
+from dcgan_lightning.core.signals import end_on_signals
+
+if TYPE_CHECKING:  # PyTorch takes seconds to import, and a refusal needs none of it
+    from dcgan_lightning.data.style_images import Picture
+
+log = logging.getLogger("dcgan_lightning.stylize")  # __name__ is "__main__" when run as a command
+
+
+@dataclass(frozen=True)
+class Stylized:
+    """What a call has made.
+
+    Attributes:
+        folder: Holds it.
+        seconds: How long the optimisation took.
+        losses: Those of the last step, by name.
+    """
+
+    folder: Path
+    seconds: float
+    losses: dict[str, float]
+
+
+def stylize(cfg: DictConfig) -> Stylized:
+    """Paint an image in the style of others, as configured.
+
+    Args:
+        cfg: The composed configuration.
+
+    Raises:
+        ConfigError: A setting is wrong.
+        DataError: An image is missing, damaged or none.
+        WeightsError: The weights of the feature network are missing or others.
+        DivergedError: A loss is not finite.
+        RunFolderError: The output folder exists already or cannot be written.
+    """
+    values = check_command(cfg, "stylize")
+    if values["output"]:
+        check_is_new(Path(values["output"]))
+
+    from dcgan_lightning.inference.stylized import Painting
+
+    content, styles = _read_images(values, cfg.data)
+    values["device"] = choose_device(cfg.device)
+    set_tf32(False)
+    set_threads(cfg.threads)
+    painting = Painting(values, content.image, content.factor, [style.image for style in styles])
+    started = time.monotonic()
+    painting.paint()
+    seconds = time.monotonic() - started
+
+    def fill(folder: Path) -> None:
+        painting.write(folder)
+        description = _made_with(values, painting.digest, seconds)
+        (folder / "made_with.json").write_text(description, encoding="utf-8")
+
+    target = Path(values["output"] or Path("outputs", "stylized", _default_name(values)))
+    folder = fill_folder(target, fill, is_numbered=not values["output"])
+    losses = painting.steps[-1].losses
+    log.info(
+        "style loss %.3f, content loss %.3f after %.1f s; everything is in %s",
+        losses["style_loss"],
+        losses["content_loss"],
+        seconds,
+        folder,
+    )
+    return Stylized(folder, seconds, losses)
+
+
+def _read_images(values: Mapping[str, Any], data: DictConfig) -> "tuple[Picture, list[Picture]]":
+    """Return the content and the styles."""
+    from dcgan_lightning.data.style_images import read_picture
+
+    loaded: list[Any] = []
+
+    def find_data() -> Any:
+        if not loaded:
+            datamodule = build(data)
+            datamodule.prepare_data()
+            loaded.append(datamodule)
+        return loaded[0]
+
+    size, period = values["size"], values["period"]
+    content = read_picture(values["content"], "content", size, find_data, period)
+    return content, [read_picture(style, "style", size, find_data, period) for style in _styles(values)]
+
+
+def _styles(values: Mapping[str, Any]) -> list[str]:
+    return values["style"] if isinstance(values["style"], list) else [values["style"]]
+
+
+def _default_name(values: Mapping[str, Any]) -> str:
+    """Return the name of a folder for a content and its styles."""
+    names = [
+        value if split_reference(value) else Path(value).stem
+        for value in (values["content"], *_styles(values))
+    ]
+    content, *styles = (re.sub(r"[^\w-]+", "_", name).strip("_")[:60] or "image" for name in names)
+    return f"{content}_in_{'_'.join(styles)}"[:150]
+
+
+def _made_with(values: Mapping[str, Any], digest: str, seconds: float) -> str:
+    """Return, as JSON, what it takes to make the same again."""
+    import torch
+
+    uses_data = any(map(split_reference, (values["content"], *_styles(values))))
+    left_out = ["output"] + ([] if uses_data else ["data"])
+    description = {
+        **{key: value for key, value in values.items() if key not in left_out},
+        "features_sha256": digest,
+        "seconds": round(seconds, 1),
+        "versions": {"dcgan_lightning": dcgan_lightning.__version__, "torch": str(torch.__version__)},
+    }
+    return f"{json.dumps(description, indent=1)}\n"
+
+
+@hydra.main(version_base="1.3", config_path=CONF_DIR, config_name="stylize")
+def _command(cfg: DictConfig) -> None:
+    work_where_typed()
+    end_on_signals()
+    try:
+        stylize(cfg)
+    except DCGANError as error:
+        refuse(error, "stylize")
+
+
+def main() -> None:
+    """Run the command line."""
+    run_command(_command, "stylize")
+
+
+if __name__ == "__main__":
+    main()
