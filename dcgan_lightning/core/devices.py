@@ -33,7 +33,7 @@ def check_processes(trainer: Mapping[str, Any], is_sweep: bool) -> int:
             "with the sweep's command line and would start the whole sweep again; run such jobs one by one"
         )
     if processes > 1:
-        from dcgan_lightning.core.meetings import check_environment
+        from dcgan_lightning.core.ports import check_environment
 
         check_environment()
     return processes

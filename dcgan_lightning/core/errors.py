@@ -2,7 +2,13 @@
 
 
 class DCGANError(Exception):
-    """Base of every error that is the input's fault and not the program's."""
+    """Base of every error that is the input's fault and not the program's.
+
+    Attributes:
+        is_shared: Whether process 0 of a job raises it too, or says it for another process.
+    """
+
+    is_shared = False
 
 
 class ConfigError(DCGANError):
@@ -42,7 +48,7 @@ class ProcessError(DCGANError):
 
     Args:
         message: What is wrong.
-        is_shared: Whether all processes of the job raise it.
+        is_shared: See `DCGANError`.
     """
 
     def __init__(self, message: str, is_shared: bool = False) -> None:

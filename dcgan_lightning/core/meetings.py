@@ -9,20 +9,20 @@ line.
 
 import atexit
 import contextlib
-import os
-import socket
 import threading
 import time
 from datetime import timedelta
 
-from torch.distributed import PrefixStore, Store, TCPStore  # type: ignore[attr-defined]
+from torch.distributed import PrefixStore, Store  # type: ignore[attr-defined]
 
+from dcgan_lightning.core.children import REMEDY, Children
 from dcgan_lightning.core.errors import ProcessError
-from dcgan_lightning.core.processes import is_first_process
+from dcgan_lightning.core.ports import await_port, check_port, has_agent, open_store
 
 PATIENCE = timedelta(seconds=20)  # with a process without a sign of life, and within a collective operation
 START_PATIENCE = timedelta(minutes=10)  # until all processes have imported PyTorch and read the data
 _SIGN_SECONDS = 2.0
+_REASON_SECONDS = 5.0  # in which a failed process hands over why it has failed
 _FIRST_PAUSE, _LONGEST_PAUSE = 1e-4, 0.05  # seconds between two looks
 _GONE = "gone"
 
@@ -34,15 +34,17 @@ class Team:
         store: Reaches all of them.
         rank: Number of this process.
         size: Number of processes.
+        children: Those that this process has started.
 
     Raises:
-        ProcessError: Some of them have not come within `START_PATIENCE`.
+        ProcessError: Some of them have ended, or have not come within `START_PATIENCE`.
     """
 
-    def __init__(self, store: Store, rank: int, size: int) -> None:
+    def __init__(self, store: Store, rank: int, size: int, children: Children | None = None) -> None:
         self.rank = rank
         self.size = size
         self._store = store
+        self._children = children or Children([])
         self._meetings = 0
         self._signs: dict[int, tuple[bytes, float]] = {}  # the last one of each process, and since when
         self._last_check = time.monotonic()
@@ -87,7 +89,7 @@ class Team:
             places = ", ".join(f"process {rank} at {where!r}" for rank, (_, _, where) in enumerate(answers))
             raise ProcessError(
                 f"the processes wait for each other at different points ({places}): a callback saves or "
-                "exchanges values in one process only; leave it out and go on with ckpt_path=last",
+                "exchanges values in one process only; leave it out and go on with ckpt_path=auto",
                 is_shared=True,
             )
         return any(voted == "1" for _, voted, _ in answers)
@@ -114,20 +116,18 @@ class Team:
             ProcessError: A process has failed, or has given none for too long.
         """
         others = [rank for rank in range(self.size) if rank != self.rank]
+        signs = self._store.multi_get([f"sign/{rank}" for rank in others])
+        if error := self._failure(dict(zip(others, signs, strict=True))):
+            raise error
         now = time.monotonic()
-        for rank, sign in zip(
-            others, self._store.multi_get([f"sign/{rank}" for rank in others]), strict=True
-        ):
-            if sign == _GONE.encode():
-                raise ProcessError(f"process {rank} of this job has failed; go on with ckpt_path=last")
+        for rank, sign in zip(others, signs, strict=True):
             last, since = self._signs.get(rank, (b"", now))
             # Only time spent waiting counts: this process may have computed, or been stopped by Ctrl-Z.
             since = now if sign != last or now - self._last_check > 10.0 else since
             self._signs[rank] = (sign, since)
             if now - since > PATIENCE.total_seconds():
                 raise ProcessError(
-                    f"process {rank} of this job has given no sign of life for {now - since:.0f} s; "
-                    "go on with ckpt_path=last"
+                    f"process {rank} of this job has given no sign of life for {now - since:.0f} s; {REMEDY}"
                 )
         self._last_check = now
 
@@ -136,6 +136,51 @@ class Team:
         self.close()
         with contextlib.suppress(RuntimeError):  # the store is gone
             self._store.set(f"sign/{self.rank}", _GONE)
+
+    def hand_over(self, reason: str) -> bool:
+        """Let process 0 say why this one has failed: all of them may have failed for the same reason.
+
+        Args:
+            reason: One line.
+
+        Returns:
+            Whether process 0 can be reached; else this process has to say it.
+        """
+        try:
+            self._store.set(f"reason/{self.rank}", reason)
+        except RuntimeError:  # the store is gone
+            return False
+        return True
+
+    def failure(self) -> ProcessError | None:
+        """Return why a connection to another process was lost, if that process has failed."""
+        deadline = time.monotonic() + 2.0  # a killed process can be seen a moment later
+        while time.monotonic() < deadline:
+            try:
+                self.check_alive()
+            except ProcessError as error:
+                return error
+            except RuntimeError:  # the store is gone
+                return None
+            time.sleep(_LONGEST_PAUSE)
+        return None
+
+    def _failure(self, signs: dict[int, bytes]) -> ProcessError | None:
+        """Return what ends this process because others have failed, if they have."""
+        deadline = time.monotonic() + _REASON_SECONDS
+        while failed := sorted(
+            {rank for rank, sign in signs.items() if sign == _GONE.encode()} | {*self._children.failed()}
+        ):
+            for rank in failed:
+                if self._store.check([f"reason/{rank}"]):
+                    reason = self._store.get(f"reason/{rank}").decode()
+                    return ProcessError(f"process {rank} of this job has failed: {reason}", is_shared=True)
+            ends = {rank: how for rank in failed if (how := self._children.describe(rank))}
+            if ends or self.rank or time.monotonic() > deadline:
+                rank, how = next(iter(ends.items()), (failed[0], "has failed"))
+                return ProcessError(f"process {rank} of this job {how}; {REMEDY}", is_shared=not ends)
+            time.sleep(_LONGEST_PAUSE)
+        return None
 
     def close(self) -> None:
         """Give no more signs of life."""
@@ -153,6 +198,8 @@ class Team:
         deadline = time.monotonic() + START_PATIENCE.total_seconds()
         missing = list(range(self.size))
         while missing := [rank for rank in missing if not self._store.check([f"sign/{rank}"])]:
+            if error := self._failure({}):
+                raise error
             if time.monotonic() > deadline:
                 raise ProcessError(
                     f"process {missing[0]} of this job has not come within {START_PATIENCE}; see its output"
@@ -186,7 +233,17 @@ def announce_failure() -> None:
         _team.announce_failure()
 
 
-def connect(address: str, port: int, rank: int, size: int) -> Store:
+def hand_over(reason: str) -> bool:
+    """Let process 0 of the job say why this one has failed, if it can be reached (see `Team.hand_over`)."""
+    return _team is not None and _team.hand_over(reason)
+
+
+def failure() -> ProcessError | None:
+    """Return why a connection to another process of the job was lost (see `Team.failure`)."""
+    return None if _team is None else _team.failure()
+
+
+def connect(address: str, port: int, rank: int, size: int, children: Children | None = None) -> Store:
     """Join the processes of a job, all of which have to call this.
 
     Args:
@@ -194,6 +251,7 @@ def connect(address: str, port: int, rank: int, size: int) -> Store:
         port: Where process 0 listens.
         rank: Number of this process.
         size: Number of processes.
+        children: Those that this process has started.
 
     Returns:
         The store for PyTorch's process group.
@@ -202,86 +260,18 @@ def connect(address: str, port: int, rank: int, size: int) -> Store:
         ProcessError: The port is taken, or a process has not come.
     """
     global _team
-    listens = rank == 0 and not _has_agent()
+    listens = rank == 0 and not has_agent()
     if listens:
         check_port(port)
     else:
-        _await_port(address, port)
-    store = _open_store(address, port, size, listens)
+        await_port(address, port, START_PATIENCE)
+    store = open_store(address, port, size, listens, PATIENCE)
     if store is None:
         raise ProcessError(
             f"MASTER_PORT={port}: {address} answers, but not as process 0 of this job, so another program "
             "has taken the port; set MASTER_PORT to a free one, or unset it to have one chosen"
         )
     store.set_timeout(START_PATIENCE)
-    _team = Team(PrefixStore("dcgan_lightning", store), rank, size)
+    _team = Team(PrefixStore("dcgan_lightning", store), rank, size, children)
     atexit.register(_team.close)  # a thread in C++ would abort the interpreter's end
     return store
-
-
-def _open_store(address: str, port: int, size: int, listens: bool) -> Store | None:
-    """Return the store, or None if there is none within `PATIENCE`.
-
-    PyTorch would wait for an answer of another program for ever, and obey no signal meanwhile.
-    """
-    found: list[Store] = []
-
-    def open_store() -> None:
-        with contextlib.suppress(RuntimeError):
-            found.append(TCPStore(address, port, size, listens, PATIENCE, wait_for_workers=False))
-
-    thread = threading.Thread(target=open_store, name="open-store", daemon=True)
-    thread.start()
-    thread.join(PATIENCE.total_seconds())
-    return found[0] if found else None
-
-
-def check_port(port: int) -> None:
-    """Refuse a port where this process cannot listen.
-
-    Raises:
-        ProcessError: Says why.
-    """
-    with socket.socket() as probe:
-        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        try:
-            probe.bind(("", port))
-        except OSError as error:
-            raise ProcessError(
-                f"MASTER_PORT={port} cannot be used, perhaps because another program has taken it "
-                f"({error.strerror}); set it to a free port, or unset it to have one chosen"
-            ) from error
-
-
-def check_environment() -> None:
-    """Refuse a MASTER_PORT that cannot be used, before anything is written or started.
-
-    Raises:
-        ProcessError: Says why.
-    """
-    port = os.environ.get("MASTER_PORT")
-    if port is None or not is_first_process() or _has_agent():
-        return
-    if not (port.isascii() and port.isdecimal()) or not 0 < int(port) < 2**16:
-        raise ProcessError(f"MASTER_PORT must be a whole number from 1 to 65535; got {port!r}")
-    check_port(int(port))
-
-
-def _await_port(address: str, port: int) -> None:
-    deadline = time.monotonic() + START_PATIENCE.total_seconds()
-    while True:
-        try:
-            socket.create_connection((address, port), timeout=5.0).close()
-            return
-        except OSError as error:
-            if time.monotonic() > deadline or isinstance(error, socket.gaierror):
-                raise ProcessError(
-                    f"process 0 of this job cannot be reached at {address}:{port} ({error}); "
-                    "see its output, and check MASTER_ADDR and MASTER_PORT"
-                ) from error
-            time.sleep(0.2)
-
-
-def _has_agent() -> bool:
-    """Return whether torchrun holds the store."""
-    return os.environ.get("TORCHELASTIC_USE_AGENT_STORE") == "True"

@@ -20,9 +20,10 @@ from dcgan_lightning.callbacks.tracking import (
     start_loggers,
 )
 from dcgan_lightning.config.build import build, plain
+from dcgan_lightning.core.children import REMEDY
 from dcgan_lightning.core.distributed import is_connection_error, is_timeout
 from dcgan_lightning.core.errors import DivergedError, ProcessError
-from dcgan_lightning.core.meetings import PATIENCE, part
+from dcgan_lightning.core.meetings import PATIENCE, failure, part
 from dcgan_lightning.core.processes import is_first_process
 from dcgan_lightning.core.signals import ended_by
 from dcgan_lightning.systems import System
@@ -92,8 +93,6 @@ def quieten_lightning(show_profile: bool) -> None:
     levels = {
         "pytorch_lightning": logging.INFO if show_profile else logging.WARNING,
         "lightning_fabric": logging.WARNING,
-        # says why it ends this process, when another one of the job is gone
-        "lightning_fabric.strategies.launchers.subprocess_script": logging.INFO,
     }
     for name, level in levels.items():
         logging.getLogger(name).setLevel(level)
@@ -121,40 +120,40 @@ def fit(
             trainer.fit(system, datamodule=datamodule, ckpt_path=ckpt_path, weights_only=True)
             part()  # a process that still waits for the others elsewhere is noticed
     except BaseException as error:
-        if not isinstance(error, SIGTERMException):  # else all of them end together
-            _end_other_processes(trainer)
-        if isinstance(error, SystemExit) and isinstance(error.__context__, KeyboardInterrupt):
-            raise KeyboardInterrupt from None
-        if isinstance(error, SIGTERMException):
+        if isinstance(error, SIGTERMException):  # all processes end together
             if stop.signal is None and trainer.should_stop:
                 return  # another callback has asked for the end
             if not is_first_process():
-                raise SystemExit(0) from None  # only the first one's code counts; others alarm Lightning
+                raise SystemExit(0) from None  # only the first one's code counts
             raise ended_by(stop.signal or signal.SIGTERM) from None
+        lost = _lost_process(error, trainer)
+        if isinstance(trainer.strategy, ManualDDPStrategy):
+            trainer.strategy.end_children()
+        if isinstance(error, SystemExit) and isinstance(error.__context__, KeyboardInterrupt):
+            raise KeyboardInterrupt from None
         if isinstance(error, DivergedError):
             last = Path(trainer.default_root_dir) / "checkpoints" / "last.ckpt"
             state = f"the last good checkpoint is {last}" if last.exists() else "there is no checkpoint yet"
             raise DivergedError(f"{error}; {state}") from error
-        if trainer.world_size > 1 and is_timeout(error):
-            raise ProcessError(
-                f"process {trainer.global_rank} waited {PATIENCE.seconds} s for another process of this job "
-                "in a collective operation: a callback exchanges values in one process only; leave it out "
-                "and go on with ckpt_path=last"
-            ) from error
-        if trainer.world_size > 1 and is_connection_error(error):
-            raise ProcessError(
-                f"process {trainer.global_rank} lost another process of this job, which must have ended; "
-                "go on with ckpt_path=last"
-            ) from error
+        if lost is not None:
+            raise lost from error
         raise
     finally:
         close_trackers(trainer)
 
 
-def _end_other_processes(trainer: pl.Trainer) -> None:
-    """End what Lightning started for this job: without this process the others would wait for it."""
-    processes = getattr(trainer.strategy.launcher, "procs", [])
-    for process in processes:
-        if process.poll() is None:
-            process.kill()
-    processes.clear()  # Lightning's observer would kill this process too, which has yet to say what is wrong
+def _lost_process(error: BaseException, trainer: pl.Trainer) -> ProcessError | None:
+    """Return what the error of an exchange between processes means; None for any other error."""
+    if trainer.world_size == 1:
+        return None
+    if is_timeout(error):
+        return ProcessError(
+            f"process {trainer.global_rank} waited {PATIENCE.seconds} s for another process of this job in a "
+            "collective operation: a callback exchanges values in one process only; leave it out and "
+            f"{REMEDY}"
+        )
+    if not is_connection_error(error):
+        return None
+    return failure() or ProcessError(
+        f"process {trainer.global_rank} lost another process of this job, which must have ended; {REMEDY}"
+    )

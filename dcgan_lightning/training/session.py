@@ -213,11 +213,12 @@ def run_loop(
         As `loop.fit` and `start.starting`.
     """
     from dcgan_lightning.callbacks.logs import continue_tables
+    from dcgan_lightning.training.failing import failing_together
     from dcgan_lightning.training.loop import fit
 
     folder = Path(cfg.paths.output_dir)
     done = trainer.fit_loop.epoch_loop.batch_progress.total
-    with starting(plain(cfg), folder, lambda: done.completed > start.iterations):
+    with failing_together(), starting(plain(cfg), folder, lambda: done.completed > start.iterations):
         if is_first_process():
             if start.path is not None and trainer.checkpoint_callbacks:
                 take_over(start.path, folder)

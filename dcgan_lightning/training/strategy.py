@@ -9,6 +9,7 @@ from pytorch_lightning.strategies import DDPStrategy
 from pytorch_lightning.utilities.exceptions import SIGTERMException
 from torch import distributed as dist
 
+from dcgan_lightning.core.children import Children
 from dcgan_lightning.core.meetings import PATIENCE, announce_failure, connect, meet
 
 T = TypeVar("T")
@@ -25,6 +26,8 @@ class ManualDDPStrategy(DDPStrategy):
     them never reaches fails after `PATIENCE`.
     """
 
+    _children: Children | None = None
+
     def configure_ddp(self) -> None:
         """Leave the system as it is."""
 
@@ -36,15 +39,23 @@ class ManualDDPStrategy(DDPStrategy):
             assert environment is not None
             address, port = environment.main_address, environment.main_port
             os.environ |= {"MASTER_ADDR": address, "MASTER_PORT": str(port)}
+            self._children = Children(getattr(self.launcher, "procs", []), self.global_rank + 1)
+            if self.root_device.type == "cuda":
+                self._children.guard(PATIENCE.total_seconds())
             dist.init_process_group(
                 self._get_process_group_backend(),
-                store=connect(address, port, self.global_rank, self.world_size),
+                store=connect(address, port, self.global_rank, self.world_size, self._children),
                 rank=self.global_rank,
                 world_size=self.world_size,
                 timeout=self._patience(),
                 device_id=None if self.root_device.type == "cpu" else self.root_device,
             )
         super().setup_distributed()  # finds the process group
+
+    def end_children(self) -> None:
+        """End the processes that this one has started: without it they would wait for it."""
+        if self._children is not None:
+            self._children.kill()
 
     def _patience(self) -> timedelta:
         """Return how long a collective operation waits for all processes; compilation takes them minutes."""

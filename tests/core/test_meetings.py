@@ -15,7 +15,7 @@ from typing import Any
 import pytest
 from torch.distributed import TCPStore
 
-from dcgan_lightning.core import meetings
+from dcgan_lightning.core import meetings, ports
 from dcgan_lightning.core.errors import ProcessError
 
 Work = Callable[[meetings.Team], object]
@@ -30,7 +30,7 @@ def free_port() -> int:
 def work(rank: int, works: tuple[Work, ...], port: int, patience: float, answers: Any, end: Any) -> None:
     """Be one of the processes."""
     meetings.PATIENCE = timedelta(seconds=patience)
-    meetings._SIGN_SECONDS = 0.2
+    meetings._SIGN_SECONDS, meetings._REASON_SECONDS = 0.2, 2.0
     store = TCPStore("127.0.0.1", port, len(works), rank == 0, wait_for_workers=False)
     team = meetings.Team(store, rank, len(works))
     started = time.monotonic()
@@ -81,6 +81,21 @@ def iterate(team: meetings.Team) -> bool:
 
 def fail(team: meetings.Team) -> None:
     team.announce_failure()
+
+
+def fail_with_a_reason(team: meetings.Team) -> bool:
+    team.announce_failure()
+    time.sleep(1)  # Lightning's end of the training lies between
+    return team.hand_over("key=x: wrong; give another")
+
+
+def follow_a_failure(team: meetings.Team) -> bool:
+    """Fail because another process has."""
+    with pytest.raises(ProcessError) as caught:
+        team.meet("save")
+    assert caught.value.is_shared, "process 0 says it as well"
+    team.announce_failure()
+    return True
 
 
 def fall_silent(team: meetings.Team) -> None:
@@ -149,8 +164,15 @@ def test_the_process_with_the_store_leaves_last(size: int) -> None:
 
 def test_a_process_that_fails_is_not_waited_for() -> None:
     first, _ = run(save, fail)
-    assert first[:2] == ("ProcessError", "process 1 of this job has failed; go on with ckpt_path=last")
+    assert first[:2] == ("ProcessError", "process 1 of this job has failed; go on with ckpt_path=auto")
     assert first[2] < 10
+
+
+def test_process_0_says_why_another_one_has_failed() -> None:
+    reason = "process 2 of this job has failed: key=x: wrong; give another"
+    first, *others = run(save, follow_a_failure, fail_with_a_reason)
+    assert first[:2] == ("ProcessError", reason)
+    assert [other[:2] for other in others] == [("result", True)] * 2
 
 
 @pytest.mark.parametrize("end", [fall_silent, stop])
@@ -185,18 +207,18 @@ def test_a_taken_port_is_named(taken: int, monkeypatch: pytest.MonkeyPatch) -> N
     monkeypatch.setenv("MASTER_PORT", str(taken))
     message = f"^MASTER_PORT={taken} cannot be used, perhaps because another program has taken it"
     with pytest.raises(ProcessError, match=message):
-        meetings.check_environment()
+        ports.check_environment()
     with pytest.raises(ProcessError, match=message):
         meetings.connect("127.0.0.1", taken, rank=0, size=2)
     monkeypatch.setenv("LOCAL_RANK", "1")  # process 0 uses it
-    meetings.check_environment()
+    ports.check_environment()
 
 
 @pytest.mark.parametrize("port", ["", "abc", "0", "65536", "-1", "1.5", "٣"])
 def test_no_port_at_all(port: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("MASTER_PORT", port)
     with pytest.raises(ProcessError, match="MASTER_PORT must be a whole number from 1 to 65535"):
-        meetings.check_environment()
+        ports.check_environment()
 
 
 def test_another_process_ends_soon_at_a_taken_port(taken: int, monkeypatch: pytest.MonkeyPatch) -> None:

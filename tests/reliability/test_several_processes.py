@@ -50,6 +50,16 @@ def test_stopped_together_and_gone_on_with(tmp_path: Path, selection: str, proce
     assert OURS.digest(stopped) == OURS.digest(unbroken)
 
 
+def test_a_refusal_of_all_processes_is_said_once(tmp_path: Path) -> None:
+    needs_a_logger = "{_target_:pytorch_lightning.callbacks.LearningRateMonitor,logging_interval:step}"
+    overrides = (*SMALL, "callbacks=[checkpoint]", f"+callbacks.rates={needs_a_logger}")
+    ended = OURS.warmed().run(tmp_path, *overrides, timeout=120)
+    assert ended.returncode == 1
+    (line,) = ended.error_lines
+    assert line.startswith("error: callbacks.rates: ")
+    assert not OURS.run_folder(tmp_path).exists()
+
+
 @pytest.mark.skipif(not LONG, reason="takes minutes: make reliability")
 @pytest.mark.parametrize("rank", [0, 1])
 @pytest.mark.parametrize("action", ["exchange_alone", "save_alone"])
