@@ -27,11 +27,11 @@ from dcgan_lightning.core.errors import (
     MemoryLackError,
     is_out_of_memory,
 )
-from dcgan_lightning.core.locks import locked
+from dcgan_lightning.core.locks import check_ownership, locked
 from dcgan_lightning.core.processes import ending_with_sweep, is_first_process
 from dcgan_lightning.runs.jobs import JobRecord, begin_job
 from dcgan_lightning.sweeps.end import is_in_sweeps_process, summarized
-from dcgan_lightning.sweeps.job import Outcome, forgetting_locals, note_job
+from dcgan_lightning.sweeps.job import Outcome, forgetting_locals, hold, note_job
 from dcgan_lightning.training.closing import describe_end, describe_score, how_to_go_on, next_steps
 from dcgan_lightning.training.fingerprint import fingerprint
 from dcgan_lightning.training.resume import CONFIG_FILE, check_folder, find_checkpoint, keeps_checkpoints
@@ -250,7 +250,9 @@ def _begin(cfg: DictConfig, sweep: Path, folder: Path) -> JobRecord:
         overrides=tuple(hydra_cfg.overrides.task),
         epochs=cfg.trainer.max_epochs,
     )
+    hold(sweep.absolute())
     try:
+        check_ownership(sweep)
         if Path(cfg.paths.output_dir) != folder:
             raise ConfigError(
                 "paths.output_dir is set by the sweep; choose run_name or hydra.sweep.dir instead"

@@ -22,17 +22,19 @@ _NO_LOCKS = (errno.ENOLCK, errno.ENOSYS, errno.ENOTSUP, errno.EOPNOTSUPP)
 
 @dataclass(frozen=True)
 class Ownership:
-    """What a process owns while it runs: a folder, known by its lock file, which is open all the time.
+    """What a process owns while it runs: a folder, known by a file in it that is open all the time.
 
     Attributes:
         folder: Absolute.
-        device: Of the lock file.
-        inode: Of the lock file; no other file can get this number while the lock file is open.
+        device: Of the file.
+        inode: Of the file; no other file can get this number while the file is open.
+        file: Name of the file in the folder; "." is the folder itself.
     """
 
     folder: Path
     device: int
     inode: int
+    file: str = LOCK_FILE
 
     def check(self) -> None:
         """Refuse to go on if the folder is gone or belongs to another process.
@@ -41,9 +43,9 @@ class Ownership:
             RunFolderError: It does.
         """
         try:
-            found = os.lstat(self.folder / LOCK_FILE)
+            found = os.lstat(self.folder / self.file)
         except OSError:
-            what = f"{LOCK_FILE} in it was" if self.folder.is_dir() else "it was"
+            what = f"{self.file} in it was" if self.folder.is_dir() else "it was"
             raise _lost(self.folder, f"{what} deleted or moved away") from None
         if (found.st_dev, found.st_ino) != (self.device, self.inode):
             raise _lost(self.folder, "another process has taken its place")
@@ -104,6 +106,27 @@ def locked(folder: Path) -> Iterator[Ownership]:
         _unlink(path, handle)
         os.close(handle)
         remove_empty(made)
+
+
+@contextlib.contextmanager
+def held(folder: Path) -> Iterator[Ownership]:
+    """Notice while the block runs if a folder is deleted or replaced; other processes may write into it too.
+
+    Args:
+        folder: Must exist.
+
+    Raises:
+        OSError: It cannot be opened, as any folder on Windows.
+    """
+    handle = os.open(folder, os.O_RDONLY)
+    status = os.fstat(handle)
+    owned = Ownership(Path(os.path.abspath(folder)), status.st_dev, status.st_ino, file=".")
+    _owned.append(owned)
+    try:
+        yield owned
+    finally:
+        _owned.remove(owned)
+        os.close(handle)
 
 
 def _check_ours(path: Path, handle: int) -> None:
@@ -224,6 +247,6 @@ def _unlink(path: Path, handle: int) -> None:
 
 def _lost(folder: Path, what: str) -> RunFolderError:
     return RunFolderError(
-        f"{folder} no longer belongs to this run: {what}; nothing more is written; "
+        f"{folder} no longer belongs to this command: {what}; nothing more is written; "
         "start again under another run_name"
     )

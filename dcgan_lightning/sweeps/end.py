@@ -17,8 +17,8 @@ from omegaconf import DictConfig, OmegaConf
 from dcgan_lightning.config.build import plain
 from dcgan_lightning.config.hydra_files import accept
 from dcgan_lightning.config.messages import one_line
-from dcgan_lightning.core.errors import DCGANError, ProcessError, SweepError
-from dcgan_lightning.core.locks import is_locked, lock_owner
+from dcgan_lightning.core.errors import DCGANError, ProcessError, RunFolderError, SweepError
+from dcgan_lightning.core.locks import check_ownership, is_locked, lock_owner
 from dcgan_lightning.core.processes import shield_workers
 from dcgan_lightning.core.signals import (
     end,
@@ -29,6 +29,7 @@ from dcgan_lightning.core.signals import (
     stopping_signals,
 )
 from dcgan_lightning.runs.jobs import JobRecord, describe_job, read_new_records, read_records, record_files
+from dcgan_lightning.sweeps.job import hold
 from dcgan_lightning.sweeps.refusals import check_sweep, pin_folder, refusing
 from dcgan_lightning.sweeps.search import study_error
 from dcgan_lightning.training.printed_commands import RUN_TEMPLATE, continue_sweep_command
@@ -66,6 +67,7 @@ class NoteSweep(Callback):
             check_sweep(config)
         pin_folder(config)
         folder = Path(OmegaConf.select(config, "hydra.sweep.dir")).absolute()
+        hold(folder)
         can_go_on = config.get("ckpt_path") in (None, "last", "auto")
         template = plain(config.hydra.sweep, resolve=False)["dir"]
         _started = Sweep(os.getpid(), folder, can_go_on, record_files(folder), template)
@@ -138,6 +140,10 @@ def summarized(command: Callable[[], Any]) -> None:
         if error is not None:
             raise error
         return
+    try:
+        check_ownership(_started.folder)
+    except RunFolderError as lost:
+        raise error or lost from None  # its records and runs are those of another sweep
     if error is None or record_files(_started.folder) != _started.records:  # else it was refused at once
         accept()
         _summarize(_started)

@@ -2,6 +2,7 @@
 
 import contextlib
 import dataclasses
+import functools
 import signal
 import time
 import traceback
@@ -11,6 +12,7 @@ from pathlib import Path
 
 from dcgan_lightning.config.messages import one_line
 from dcgan_lightning.core.errors import RunFolderError
+from dcgan_lightning.core.locks import held
 from dcgan_lightning.core.signals import signal_name, signal_of
 from dcgan_lightning.runs.jobs import JobRecord, Status, write_record
 
@@ -26,6 +28,23 @@ class Outcome:
 
     objective: float | None = None
     stop: str = ""
+
+
+_process = contextlib.ExitStack()
+
+
+@functools.cache
+def hold(sweep: Path) -> None:
+    """Notice from now on, until this process ends, if a sweep's folder is deleted or replaced.
+
+    Each job's record goes there by its path: without this into the folder of another sweep.
+
+    Args:
+        sweep: Absolute; made if missing.
+    """
+    with contextlib.suppress(OSError):  # Windows; or it cannot be made, which Hydra is about to report
+        sweep.mkdir(parents=True, exist_ok=True)
+        _process.enter_context(held(sweep))
 
 
 @contextlib.contextmanager

@@ -11,7 +11,7 @@ import pytest
 from dcgan_lightning.core.background import Background
 from dcgan_lightning.core.errors import RunFolderError
 from dcgan_lightning.core.files import fill_folder, renewed_folder, write_atomic, write_together
-from dcgan_lightning.core.locks import is_locked, lock_owner, locked
+from dcgan_lightning.core.locks import held, is_locked, lock_owner, locked
 
 OWNER = (
     "import sys, pathlib; from dcgan_lightning.core.locks import locked\n"
@@ -152,7 +152,7 @@ def test_an_owner_writes_nothing_into_a_folder_that_it_has_lost(tmp_path: Path, 
         write_atomic(run / "config.yaml", b"")
         loss(run)
         before = sorted(tmp_path.rglob("*"))
-        with pytest.raises(RunFolderError, match=r"run no longer belongs to this run: .*; nothing more"):
+        with pytest.raises(RunFolderError, match=r"run no longer belongs to this command: .*; nothing more"):
             WRITES[write](run)
     assert sorted(tmp_path.rglob("*")) == before  # nor has it removed another run's lock
 
@@ -218,3 +218,23 @@ def test_a_file_of_the_users_with_the_locks_name_stays(tmp_path: Path, content: 
     with pytest.raises(RunFolderError, match=r"\.lock is not the lock of a run"), locked(tmp_path):
         pass
     assert (tmp_path / ".lock").read_bytes() == content
+
+
+@pytest.mark.parametrize("is_replaced", [False, True], ids=["deleted", "replaced"])
+def test_a_folder_that_is_held_is_noticed_when_it_is_lost(tmp_path: Path, is_replaced: bool) -> None:
+    folder = tmp_path / "sweep"
+    folder.mkdir()
+    with held(folder):
+        write_atomic(folder / "jobs" / "0.json", b"mine")
+        shutil.rmtree(folder)
+        if is_replaced:
+            folder.mkdir()
+        reason = "another process has taken its place" if is_replaced else "it was deleted or moved away"
+        for path in (folder / "summary.csv", folder / "jobs" / "0.json"):
+            with pytest.raises(RunFolderError) as caught:
+                write_atomic(path, b"mine")
+            assert f"{folder} no longer belongs to this command: {reason}; nothing more" in str(caught.value)
+        assert [*folder.rglob("*")] == []
+        with locked(tmp_path / "other"):
+            write_atomic(tmp_path / "other" / "x", b"")
+    write_atomic(folder / "x", b"")

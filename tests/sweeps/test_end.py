@@ -1,5 +1,6 @@
 import dataclasses
 import os
+import shutil
 import subprocess
 import sys
 from collections.abc import Callable
@@ -9,10 +10,11 @@ import pytest
 from joblib.externals.loky.process_executor import TerminatedWorkerError
 from made_runs import make_sweep
 
-from dcgan_lightning.core.errors import ConfigError, ProcessError, SweepError
+from dcgan_lightning.core.errors import ConfigError, ProcessError, RunFolderError, SweepError
 from dcgan_lightning.runs.jobs import JobRecord, record_files, write_record
 from dcgan_lightning.sweeps import end as sweeps
 from dcgan_lightning.sweeps.end import Sweep, summarized
+from dcgan_lightning.sweeps.job import hold, note_job
 
 JOB = JobRecord(folder="0", overrides=("seed=0",), epochs=2)
 FAILED = dataclasses.replace(JOB, status="failed", reason="noted")
@@ -265,3 +267,28 @@ def test_a_failed_job_leaves_no_activations_to_the_next_one(tmp_path: Path) -> N
     )  # fmt: skip
     assert "2 of 2 jobs failed" in result.stderr
     assert [line for line in result.stdout.splitlines() if "alive" in line] == ["alive: 0", "alive: 0"]
+
+
+@pytest.mark.parametrize("is_replaced", [False, True], ids=["deleted", "replaced"])
+def test_a_sweep_whose_folder_is_lost_leaves_the_new_one_alone(
+    started: Callable[..., Path], capsys: pytest.CaptureFixture[str], is_replaced: bool
+) -> None:
+    folder = started().absolute()
+    hold(folder)
+
+    def job() -> None:
+        with note_job(folder, JOB):
+            shutil.rmtree(folder)
+            if is_replaced:  # by another process
+                make_sweep(folder.with_name("new")).rename(folder)
+            raise RunFolderError("its own folder is lost")
+
+    with pytest.raises(RunFolderError, match="its own folder is lost"):
+        summarized(job)
+    before = record_files(folder)
+    with pytest.raises(RunFolderError, match="no longer belongs to this command"):
+        summarized(lambda: None)
+    assert record_files(folder) == before
+    assert not (folder / "summary.csv").exists()
+    assert len(before) == (4 if is_replaced else 0)
+    assert capsys.readouterr().out == ""
