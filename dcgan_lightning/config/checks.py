@@ -93,6 +93,18 @@ def list_of(check: Check, length: int) -> Check:
     return checked
 
 
+def list_of_some(check: Check, minimum: int, maximum: int) -> Check:
+    """Return a check for lists whose length is within bounds."""
+
+    def checked(value: Any) -> str | None:
+        good = isinstance(value, list) and minimum <= len(value) <= maximum
+        if good and not any(check(item) for item in value):
+            return None
+        return f"a list of {minimum} to {maximum} values, each {check(None)}"
+
+    return checked
+
+
 def frame_ms(minimum: int) -> Check:
     """Return a check for how long a frame of a film is shown, in milliseconds."""
 

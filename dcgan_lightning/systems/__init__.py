@@ -4,6 +4,7 @@ from dcgan_lightning.systems.classification import Classification
 from dcgan_lightning.systems.cyclegan import CycleGAN
 from dcgan_lightning.systems.dcgan import DCGAN
 from dcgan_lightning.systems.gan import GAN, METRIC_NAMES
+from dcgan_lightning.systems.pix2pix import Pix2Pix
 from dcgan_lightning.systems.sngan import SNGAN
 from dcgan_lightning.systems.system import Sampler, System, divergence
 from dcgan_lightning.systems.translator import Translator
@@ -15,6 +16,7 @@ __all__ = [
     "SNGAN",
     "Classification",
     "CycleGAN",
+    "Pix2Pix",
     "Sampler",
     "System",
     "Translator",

@@ -49,12 +49,8 @@ RULES: dict[str, Check] = {
 
 def find_problem(model: Mapping[str, Any], data: Mapping[str, Any]) -> str | None:
     """Return why settings do not fit together, or None if they do."""
-    channels = data.get("image_channels", 1)
-    if model.get("image_channels") != channels:
-        return (
-            f"model.image_channels must be {channels}, the number of the data's channels; "
-            f"got {model.get('image_channels')}"
-        )
+    if problem := channels_problem(model, data):
+        return problem
     loss, penalty = model.get("loss", LOSSES[0]), model.get("penalty")
     if model.get("compile_mode") is not None:
         if penalty is not None:
@@ -67,3 +63,14 @@ def find_problem(model: Mapping[str, Any], data: Mapping[str, Any]) -> str | Non
             "use model.penalty=gradient_penalty with model.penalty_weight=10, or model=sngan"
         )
     return None
+
+
+def channels_problem(model: Mapping[str, Any], data: Mapping[str, Any]) -> str | None:
+    """Return why the images' channels do not fit, or None if they do."""
+    channels = data.get("image_channels", 1)
+    if model.get("image_channels") == channels:
+        return None
+    return (
+        f"model.image_channels must be {channels}, the number of the data's channels; "
+        f"got {model.get('image_channels')}"
+    )

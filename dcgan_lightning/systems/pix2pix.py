@@ -1,0 +1,144 @@
+"""From an input to the image that it was made of: learned from pairs."""
+
+from collections.abc import Sequence
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F
+from torch.optim import Adam, Optimizer
+
+from dcgan_lightning.core.measured import ACCURACY, LOSS, Figure
+from dcgan_lightning.core.randomness import stream_generator
+from dcgan_lightning.data.batches import Batch
+from dcgan_lightning.losses import LOSSES, discriminator_accuracy
+from dcgan_lightning.networks.initialization import Initialization
+from dcgan_lightning.networks.modes import inference
+from dcgan_lightning.networks.pix2pix import PatchDiscriminator, UNet, build
+from dcgan_lightning.systems.translator import Translator
+
+
+class Pix2Pix(Translator):
+    """A U-Net learns to make an image of a drawing of it, judged patch by patch beside the drawing.
+
+    All arguments are plain values, so a checkpoint holds them and can be loaded with ``weights_only=True``.
+
+    Args:
+        seed: The run's seed: initial weights and dropout are functions of it.
+        task: What the inputs are made of (see `dcgan_lightning.networks.tasks`).
+        image_channels: Channels of the images, 1 for grey.
+        image_size: Pixels a side (see `UNet`).
+        generator_channels: The U-Net's channels (see `UNet`).
+        discriminator_channels: The discriminator's channels (see `PatchDiscriminator`).
+        dropout: Share of the U-Net's inner activations that are dropped in training.
+        spectral: Whether the discriminator is spectrally normalized.
+        initialization: How the weights start (see `initialize`).
+        loss: Name of the adversarial loss, one of `LOSSES`.
+        adversarial_weight: Its weight in what the U-Net minimises, >= 0; 0 leaves the distance only.
+        l1_weight: Weight of the mean absolute distance between image and target, >= 0.
+        generator_lr: The U-Net's learning rate, > 0.
+        discriminator_lr: The discriminator's learning rate, > 0.
+        lr_decay: See `System`.
+        betas: Decay rates of both Adams' moments, each in [0, 1).
+        adam_eps: Added to the denominator of both Adams.
+        accuracy_threshold: Bound on the logit for the accuracies (see `discriminator_accuracy`).
+
+    Source:
+        Isola et al. 2017, https://arxiv.org/abs/1611.07004.
+    """
+
+    figures = (
+        Figure("l1", "Distance to the target", "mean absolute distance (range 2)", "L1", "Generator"),
+        Figure("gen_loss", *LOSS, "gen", "Generator", tone="warm"),
+        Figure("disc_loss", *LOSS, "disc", "Discriminator", tone="cool"),
+        Figure("real_accuracy", *ACCURACY, "real", "Real patches", 2, is_share=True, tone="cool"),
+        Figure("fake_accuracy", *ACCURACY, "fake", "Generated patches", 2, is_share=True, tone="warm"),
+    )
+    averaged = ("generator",)
+    remedy = "try smaller model.generator_lr and model.discriminator_lr"
+    panels = ("input", "output", "target")
+
+    def __init__(
+        self,
+        seed: int = 0,
+        task: str = "edges",
+        image_channels: int = 1,
+        image_size: int = 28,
+        generator_channels: Sequence[int] = (32, 64, 96),
+        discriminator_channels: Sequence[int] = (32, 64),
+        dropout: float = 0.5,
+        spectral: bool = True,
+        initialization: Initialization = "glorot_uniform",
+        loss: str = "non_saturating",
+        adversarial_weight: float = 1.0,
+        l1_weight: float = 100.0,
+        generator_lr: float = 2e-3,
+        discriminator_lr: float = 2e-3,
+        lr_decay: float = 0.5,
+        betas: Sequence[float] = (0.5, 0.999),
+        adam_eps: float = 1e-8,
+        accuracy_threshold: float = 0.0,
+    ) -> None:
+        super().__init__(seed, lr_decay=lr_decay)
+        self.save_hyperparameters()
+        self.loss = LOSSES[loss]
+        self.adversarial_weight = adversarial_weight
+        self.l1_weight = l1_weight
+        self.learning_rates = (generator_lr, discriminator_lr)
+        self.betas = (betas[0], betas[1])
+        self.adam_eps = adam_eps
+        self.accuracy_threshold = accuracy_threshold
+        self.generator: UNet
+        self.discriminator: PatchDiscriminator
+        for name, network in build(self.hparams, stream_generator(seed, "init")).items():
+            self.add_module(name, network)
+
+    def learn(self, batch: Batch) -> dict[str, Tensor]:
+        """Update both networks: both gradients are taken at the same weights.
+
+        Args:
+            batch: Real images (N, C, H, W) in [-1, 1], which are the targets.
+
+        Returns:
+            The figures, over the batches of all processes; ``gen_loss`` is the adversarial one.
+        """
+        targets = batch.images
+        inputs = self.generator.inputs_of(targets)
+        self.draw_apart()  # each process drops out activations of its own
+        made = self.generator(inputs)
+        seen = made.detach().requires_grad_()  # where the two networks' passes meet
+        real_logits, fake_logits = self.discriminator(inputs, targets), self.discriminator(inputs, seen)
+        gen_loss = self.loss.generator(real_logits, fake_logits)
+        disc_loss = self.loss.discriminator(real_logits, fake_logits)
+        (of_made,) = torch.autograd.grad(gen_loss, [seen], retain_graph=True)
+        self.manual_backward(disc_loss, inputs=list(self.discriminator.parameters()))
+        l1 = F.l1_loss(made, targets)
+        # The first term's gradient is that of the weighted adversarial loss.
+        self.manual_backward(
+            self.adversarial_weight * (made * of_made).sum() + self.l1_weight * l1,
+            inputs=list(self.generator.parameters()),
+        )
+        accuracies = discriminator_accuracy(real_logits, fake_logits, self.accuracy_threshold)
+        values = (l1, gen_loss, disc_loss, *accuracies)
+        names = (figure.name for figure in self.figures)
+        return self.apply_gradients(dict(zip(names, values, strict=True)))
+
+    def show(self, images: Tensor, labels: Tensor | None, groups: int) -> Tensor:
+        """Return input, output and target of each of the first images, side by side."""
+        targets = images[:groups]
+        inputs = self.generator.inputs_of(targets)
+        with inference(self.generator):
+            made = self.generator(inputs)
+        return torch.stack([inputs, made, targets], 1).flatten(0, 1)
+
+    def examples(self) -> dict[str, tuple[Tensor, ...]]:
+        """Return an input, and an input beside an image."""
+        image = torch.zeros(1, self.generator.image_channels, *[self.generator.image_size] * 2)
+        return {"generator": (image,), "discriminator": (image, image)}
+
+    def configure_optimizers(self) -> list[Optimizer]:
+        """Return one Adam for the generator and one for the discriminator, in this order."""
+        networks: tuple[nn.Module, ...] = (self.generator, self.discriminator)
+        return [
+            Adam(network.parameters(), rate, self.betas, self.adam_eps, fused=True)
+            for network, rate in zip(networks, self.learning_rates, strict=True)
+        ]
