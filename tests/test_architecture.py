@@ -23,7 +23,7 @@ ROOMS: dict[str, str] = {
     "evaluation": "config core losses networks",
     "data": "cli config core pictures",
     "systems": "core data evaluation kernels losses networks",
-    "inference": "config core evaluation losses networks pictures runs",
+    "inference": "config core data evaluation losses networks pictures runs",
     "callbacks": "config core data evaluation networks pictures runs systems",
     "training": "callbacks config core networks runs systems",
     "sweeps": "config core pictures runs training",

@@ -2,6 +2,7 @@
 
 import inspect
 import re
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, cast
 
@@ -21,6 +22,23 @@ CONF_DIR = str(next(folder for folder in (_PACKAGE / "conf", _PACKAGE.parent / "
 def plain(cfg: DictConfig, resolve: bool = True) -> dict[str, Any]:
     """Return a configuration as plain dicts, lists and values."""
     return cast(dict[str, Any], OmegaConf.to_container(cfg, resolve=resolve))
+
+
+def with_data(cfg: DictConfig, data: Mapping[str, Any] | None) -> DictConfig:
+    """Return a configuration with images where its group data names none.
+
+    Args:
+        cfg: Returned unchanged if it has images.
+        data: The settings to take; None: those of Fashion-MNIST.
+    """
+    if cfg.data.get("_target_") is not None:
+        return cfg
+    usual = OmegaConf.load(Path(CONF_DIR, "data", "fashion_mnist.yaml"))
+    values = plain(cfg, resolve=False)
+    values["data"] = (
+        {**plain(cast(DictConfig, usual), resolve=False), **values["data"]} if data is None else data
+    )
+    return OmegaConf.create(values)
 
 
 def build(part: DictConfig, **others: Any) -> Any:

@@ -25,6 +25,7 @@ from dcgan_lightning.config.checks import (
 from dcgan_lightning.config.data import DATA_RULES, FASHION_MNIST_COUNT
 from dcgan_lightning.config.generate import GENERATE_RULES, generate_problem
 from dcgan_lightning.config.stylize import STYLIZE_RULES, stylize_problem
+from dcgan_lightning.config.translate import TRANSLATE_RULES, translate_problem
 
 Metric = Literal["frechet", "kernel", "manifold", "classes", "class_accuracy", "class_frechet", "newness"]
 METRICS: tuple[Metric, ...] = get_args(Metric)
@@ -52,10 +53,12 @@ class Command(NamedTuple):
     Attributes:
         rules: A check for each of its keys; those of the group data are optional.
         problem: Returns why values, each good by itself, do not go together, or None if they do.
+        may_lack_data: Whether the group data may be left out.
     """
 
     rules: Mapping[str, Check]
     problem: Callable[[Mapping[str, Any]], str | None] = lambda values: None
+    may_lack_data: bool = False
 
 
 # By the name of the primary configuration.
@@ -94,6 +97,7 @@ COMMANDS = {
     ),
     "report": Command({"run": _run}),
     "stylize": Command(STYLIZE_RULES, stylize_problem),
+    "translate": Command(TRANSLATE_RULES, translate_problem, may_lack_data=True),
     "train_classifier": Command(
         {
             "seed": seed,

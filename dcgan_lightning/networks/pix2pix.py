@@ -18,7 +18,8 @@ DIRECTIONS = {"to_image": Direction("generator")}
 class UNet(ImageTranslator):
     """Halve the image's side a few times, then double it again, with a skip connection at each size.
 
-    Noise is dropout, in training only, as the source has it; it finds that the images vary little with it.
+    Noise is dropout, as in the source, which finds that the images vary little with it. It can be kept
+    outside of training (``noisy``).
     Enlarging is by nearest-neighbour resizing and a convolution, which draws no checkerboards.
 
     Args:
@@ -72,7 +73,7 @@ class UNet(ImageTranslator):
         for layer in self.down:
             features = layer(features)
             skipped.append(features)
-        features = F.dropout(self.middle(features), self.dropout, self.training)
+        features = F.dropout(self.middle(features), self.dropout, self.training or self.noisy)
         for layer in self.up:
             features = layer(torch.cat([features, skipped.pop()], 1))
             features = F.interpolate(features, scale_factor=2.0, mode="nearest")

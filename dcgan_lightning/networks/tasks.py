@@ -14,7 +14,7 @@ from torch.nn import functional as F
 EDGE_THRESHOLD = 0.4  # of the gradient in units of the range [-1, 1] a pixel: weaker edges are not drawn
 REDUCTION = 4  # of the side, in super-resolution: 28 pixels become 7
 NOISE = 0.5  # standard deviation in denoising, in units of the range [-1, 1]
-_SOBEL = torch.tensor([[-1.0, 0.0, 1.0], [-2.0, 0.0, 2.0], [-1.0, 0.0, 1.0]]) / 4
+_SOBEL = ((-0.25, 0.0, 0.25), (-0.5, 0.0, 0.5), (-0.25, 0.0, 0.25))
 _NEIGHBOURS = (
     (0, 1),
     (1, 1),
@@ -33,7 +33,7 @@ def draw_edges(images: Tensor) -> Tensor:
         Canny 1986, https://doi.org/10.1109/TPAMI.1986.4767851, without smoothing and hysteresis.
     """
     grey = F.pad(images.mean(1, keepdim=True), (1, 1, 1, 1), mode="replicate")
-    sobel = _SOBEL.to(images)
+    sobel = images.new_tensor(_SOBEL)
     kernels = torch.stack([sobel, sobel.T]).unsqueeze(1)
     across, down = F.conv2d(grey, kernels).unbind(1)
     strength = torch.hypot(across, down)

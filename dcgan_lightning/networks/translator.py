@@ -1,12 +1,18 @@
 """What all networks share that make images of images."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any, NamedTuple
 
 import torch
 from torch import Tensor
 
 from dcgan_lightning.core.pixels import normalize, to_uint8
-from dcgan_lightning.core.randomness import stream_generator
+from dcgan_lightning.core.randomness import (
+    reseed_default_generators,
+    stream_generator,
+    stream_seed,
+)
 from dcgan_lightning.networks.modes import inference
 from dcgan_lightning.networks.portable import PortableNetwork
 
@@ -35,6 +41,7 @@ class ImageTranslator(PortableNetwork):
     """
 
     input_names = ("images",)
+    noisy = False  # whether dropout is on outside of training too
 
     def __init__(self, image_channels: int, image_size: int, **arguments: Any) -> None:
         super().__init__(image_channels, image_size=image_size, **arguments)
@@ -68,24 +75,40 @@ class ImageTranslator(PortableNetwork):
         return (2 * torch.rand(shape, generator=stream_generator(0, "generate")) - 1,)
 
 
-def translate_images(network: ImageTranslator, inputs: Tensor) -> Tensor:
+def translate_images(network: ImageTranslator, inputs: Tensor, seed: int | None = None) -> Tensor:
     """Return the images that a network makes, in blocks of one size: none depends on how many there are.
 
     Args:
         network: Stays in its mode; images are made in inference mode.
-        inputs: uint8 (N, C, H, W), as `to_uint8` makes them of `ImageTranslator.inputs_of`.
+        inputs: uint8 (N, C, H, W), as `make_inputs` returns them.
+        seed: Keep the noise of dropout, where the network has any, and draw it from this seed; None: no
+            noise.
 
     Returns:
         uint8 (N, C, H, W), on the CPU.
     """
     device = next(network.parameters()).device
     made = []
-    with inference(network):
-        for block in inputs.split(BLOCK_SIZE):
+    with inference(network), _noise(network, seed):
+        for number, block in enumerate(inputs.split(BLOCK_SIZE)):
+            if seed is not None:
+                reseed_default_generators(stream_seed(seed, "generate", number), device)
             padding = block.new_zeros(BLOCK_SIZE - len(block), *block.shape[1:])
             images = network(normalize(torch.cat([block, padding]).to(device)))
             made.append(to_uint8(images[: len(block)]).cpu())
     return torch.cat(made)
+
+
+@contextmanager
+def _noise(network: ImageTranslator, seed: int | None) -> Iterator[None]:
+    """Keep a network's noise in the block, if there is a seed; the default generators are put back."""
+    devices = [part.device for part in network.parameters() if part.device.type == "cuda"][:1]
+    with torch.random.fork_rng(devices=devices, enabled=seed is not None):
+        network.noisy = seed is not None
+        try:
+            yield
+        finally:
+            network.noisy = False
 
 
 def make_inputs(network: ImageTranslator, images: Tensor) -> Tensor:

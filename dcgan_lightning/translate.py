@@ -1,0 +1,143 @@
+"""Translate images: ``python -m dcgan_lightning.translate ckpt_path=outputs/pix2pix`` (see ``--help``).
+
+From Python:
+
+    from dcgan_lightning.inference.translators import load_translators
+    from dcgan_lightning.networks.translator import make_inputs, translate_images
+    network = load_translators("outputs/pix2pix").networks["to_image"]
+    images = translate_images(network, make_inputs(network, photographs))  # uint8 (N, 1, 28, 28)
+"""
+
+import json
+import logging
+import time
+from collections.abc import Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import hydra
+from omegaconf import DictConfig
+
+import dcgan_lightning
+from dcgan_lightning.cli import refuse, run_command, work_where_typed
+from dcgan_lightning.config.build import CONF_DIR, build, with_data
+from dcgan_lightning.config.translate import DEFAULT_COUNT, SETS
+from dcgan_lightning.config.validate import check_command
+from dcgan_lightning.core.devices import choose_device, set_tf32, set_threads
+from dcgan_lightning.core.durations import format_position
+from dcgan_lightning.core.errors import DCGANError
+from dcgan_lightning.core.files import check_is_new, fill_folder
+from dcgan_lightning.core.signals import end_on_signals
+from dcgan_lightning.runs.own_data import own_data
+
+if TYPE_CHECKING:  # PyTorch takes seconds to import, and a refusal needs none of it
+    from dcgan_lightning.data import InMemoryDataModule
+    from dcgan_lightning.inference.translators import TrainedTranslators
+
+log = logging.getLogger("dcgan_lightning.translate")  # __name__ is "__main__" when run as a command
+
+
+def translate(cfg: DictConfig) -> Path:
+    """Translate images, as configured.
+
+    Args:
+        cfg: The composed configuration.
+
+    Returns:
+        The folder that holds what was made.
+
+    Raises:
+        ConfigError: A setting is wrong.
+        CheckpointError: There is no checkpoint, it is damaged, or of a system that does not translate images.
+        DataError: The inputs cannot be had or read, or are too few.
+        RunFolderError: The output folder exists already or cannot be written.
+    """
+    if cfg.ckpt_path is not None and cfg.input in SETS:
+        cfg = with_data(cfg, own_data(str(cfg.ckpt_path)))
+    values = check_command(cfg, "translate")
+    if values["n"] is None and values["input"] in SETS:
+        values["n"] = DEFAULT_COUNT
+    if values["output_dir"]:
+        check_is_new(Path(values["output_dir"]))
+
+    from dcgan_lightning.inference import translated
+    from dcgan_lightning.inference.translators import load_translators
+
+    averaged = None if values["averaged"] == "auto" else values["averaged"]
+    trained = load_translators(values["ckpt_path"], averaged)
+    direction = values["direction"] = trained.choose(values["direction"])
+    values["device"] = choose_device(values["device"])
+    set_tf32(False)
+    set_threads(values["threads"])
+    log.info("%s, after %s", trained.path, format_position(trained.epochs, trained.iterations))
+    started = time.monotonic()
+    wanted = translated.Wanted(values["first"], values["n"])
+    if values["input"] in SETS:
+        source = translated.of_data(_prepared(cfg), values["input"], trained.sources[direction], wanted)
+    else:
+        network = trained.networks[direction]
+        source = translated.of_files(Path(values["input"]), network, values["fit"], wanted)
+    for network in trained.networks.values():
+        network.to(values["device"])
+    result = translated.make(trained, direction, source, values["prepare"], values["noise_seed"])
+    frames = translated.film_frames(trained, direction, result.inputs, values) if values["film"] else []
+
+    def fill(folder: Path) -> None:
+        translated.write(folder, result, frames, values)
+        (folder / "made_with.json").write_text(_made_with(values, trained), encoding="utf-8")
+
+    target = Path(values["output_dir"] or _default_folder(trained, values))
+    folder = fill_folder(target, fill, is_numbered=not values["output_dir"])
+    log.info("made in %.1f s; everything is in %s", time.monotonic() - started, folder)
+    return folder
+
+
+def _prepared(cfg: DictConfig) -> "InMemoryDataModule":
+    """Return the data set, with its files at hand."""
+    datamodule: InMemoryDataModule = build(cfg.data)
+    datamodule.prepare_data()
+    return datamodule
+
+
+def _default_folder(trained: "TrainedTranslators", values: Mapping[str, Any]) -> Path:
+    """Return translated/<direction>_<input> in the run's folder, or in outputs/ outside of one."""
+    from dcgan_lightning.inference.trained import run_folder
+
+    folder = run_folder(trained.path) or Path("outputs")
+    name = f"{values['direction']}_{Path(values['input']).stem or 'images'}"[:100]
+    return folder / "translated" / name
+
+
+def _made_with(values: Mapping[str, Any], trained: "TrainedTranslators") -> str:
+    """Return, as JSON, what it takes to make the same again."""
+    import torch
+
+    left_out = ("ckpt_path", "output_dir", *(() if values["input"] in SETS else ("data",)))
+    description = {
+        "checkpoint": str(trained.path),
+        "epochs": trained.epochs,
+        "iterations": trained.iterations,
+        **{key: value for key, value in values.items() if key not in left_out},
+        "averaged": trained.averaged,
+        "versions": {"dcgan_lightning": dcgan_lightning.__version__, "torch": str(torch.__version__)},
+    }
+    return f"{json.dumps(description, indent=1)}\n"
+
+
+@hydra.main(version_base="1.3", config_path=CONF_DIR, config_name="translate")
+def _command(cfg: DictConfig) -> None:
+    work_where_typed()
+    end_on_signals()
+    try:
+        translate(cfg)
+    except DCGANError as error:
+        refuse(error, "translate")
+
+
+def main() -> None:
+    """Run the command line."""
+    run_command(_command, "translate")
+
+
+if __name__ == "__main__":
+    main()
