@@ -11,11 +11,12 @@ import hydra
 from omegaconf import DictConfig
 
 from dcgan_lightning.cli import refuse, run_command, work_where_typed
-from dcgan_lightning.config.build import CONF_DIR, build
+from dcgan_lightning.config.build import CONF_DIR, build, with_data
 from dcgan_lightning.config.validate import check_command
 from dcgan_lightning.core.errors import ConfigError, DCGANError, ScoreError
 from dcgan_lightning.core.files import write_atomic
 from dcgan_lightning.core.heartbeat import show_progress
+from dcgan_lightning.runs.own_data import own_data
 
 if TYPE_CHECKING:  # PyTorch takes seconds to import, and a refusal needs none of it
     from torch import Tensor
@@ -24,12 +25,16 @@ if TYPE_CHECKING:  # PyTorch takes seconds to import, and a refusal needs none o
     from dcgan_lightning.data import InMemoryDataModule
     from dcgan_lightning.evaluation import FeatureNetwork, RealImages
     from dcgan_lightning.inference.pretrained import TrainedGenerator
+    from dcgan_lightning.inference.trained import Training
 
 log = logging.getLogger("dcgan_lightning.evaluate")  # __name__ is "__main__" when run as a command
 
 
 def evaluate(cfg: DictConfig) -> dict[str, Any]:
-    """Score a generator with several sampling seeds; write the report and the picture of the closest pairs.
+    """Score a trained system, and write the report.
+
+    A generator of images from noise is scored with several sampling seeds, and the picture of the closest
+    pairs is written too; one that translates images is scored on the test images.
 
     Args:
         cfg: The composed configuration; ``paths.output_dir`` is where files go if the checkpoint lies in no
@@ -41,9 +46,15 @@ def evaluate(cfg: DictConfig) -> dict[str, Any]:
     Raises:
         DCGANError: A setting is wrong, the checkpoint or the images cannot be had or be scored.
     """
-    values = check_command(cfg, "evaluate")
     if cfg.ckpt_path is None:
         raise ConfigError("ckpt_path is missing; give a run's folder or a checkpoint: ckpt_path=outputs/...")
+    cfg = with_data(cfg, own_data(str(cfg.ckpt_path)))
+    values = check_command(cfg, "evaluate")
+
+    from dcgan_lightning.inference.translators import translates
+
+    if translates(cfg.ckpt_path):
+        return _evaluate_translators(cfg)
 
     from dcgan_lightning.evaluation import shipped_anchors
     from dcgan_lightning.evaluation.report import format_report, summarize
@@ -85,6 +96,23 @@ def evaluate(cfg: DictConfig) -> dict[str, Any]:
     }
     log.info("\n%s", format_report(report, network.label))
     _write(report, _target(trained, cfg), first_images, real)
+    return report
+
+
+def _evaluate_translators(cfg: DictConfig) -> dict[str, Any]:
+    """Score a system that translates images; write the report."""
+    from dcgan_lightning.inference.translator_scores import format_translator_report, score_translators
+    from dcgan_lightning.inference.translators import load_translators
+
+    trained = load_translators(cfg.ckpt_path, None if cfg.averaged == "auto" else cfg.averaged)
+    network = _load_features(cfg)
+    datamodule = build(cfg.data)
+    datamodule.prepare_data()
+    report = score_translators(trained, datamodule, network, cfg.count)
+    log.info("\n%s", format_translator_report(report, network.label))
+    path = _target(trained, cfg).with_suffix(".json")
+    write_atomic(path, f"{json.dumps(report, indent=1)}\n".encode())
+    log.info("\nscores: %s", path)
     return report
 
 
@@ -247,7 +275,7 @@ def _describe(trained: "TrainedGenerator", network: "FeatureNetwork", source: st
     }
 
 
-def _target(trained: "TrainedGenerator", cfg: DictConfig) -> Path:
+def _target(trained: "Training", cfg: DictConfig) -> Path:
     """Return where the report goes, without extension; the name tells which settings are unusual."""
     from dcgan_lightning.inference.trained import checkpoint_name, run_folder
 

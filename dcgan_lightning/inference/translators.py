@@ -7,6 +7,7 @@ from typing import cast
 from dcgan_lightning.core.errors import ConfigError
 from dcgan_lightning.inference.trained import Training, building, read_trained
 from dcgan_lightning.networks import ImageTranslator, build_translators, directions_of
+from dcgan_lightning.networks.portable import WEIGHTS_FILE
 
 
 @dataclass(frozen=True)
@@ -32,6 +33,17 @@ class TrainedTranslators(Training):
         if direction not in self.networks:
             raise ConfigError(f"direction must be one of {', '.join(self.networks)}; got {direction!r}")
         return direction
+
+
+def translates(path: Path | str) -> bool:
+    """Return whether a checkpoint, a run's folder or an export holds networks that translate images.
+
+    Raises:
+        CheckpointError: There is no such checkpoint, or it is damaged.
+    """
+    if str(path) == "pretrained" or (Path(path) / WEIGHTS_FILE).is_file():
+        return False
+    return bool(directions_of(read_trained(path).training.target))
 
 
 def load_translators(path: Path | str, averaged: bool | None = None) -> TrainedTranslators:

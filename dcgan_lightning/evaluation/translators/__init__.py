@@ -1,1 +1,16 @@
-"""Scores of translated images: one module a system, found by the name of the system's class."""
+"""Scores of translated images: one module a system, found by the name of the system's class.
+
+Such a module defines ``SCORES``, from the names of its scores to how they are read, and ``score``.
+"""
+
+import importlib
+from types import ModuleType
+
+
+def scores_of(target: str) -> ModuleType:
+    """Return the module with the scores of a system.
+
+    Args:
+        target: The system's class, as "dcgan_lightning.systems.Pix2Pix".
+    """
+    return importlib.import_module(f"{__name__}.{target.rpartition('.')[2].lower()}")

@@ -1,0 +1,113 @@
+"""Scores of images made of inputs whose true image is known, beside baselines."""
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+import torch
+from torch import Tensor
+from torch.nn import functional as F
+from torchmetrics.functional.image import structural_similarity_index_measure
+
+from dcgan_lightning.core.pixels import normalize
+from dcgan_lightning.evaluation.class_scores import found_classes
+from dcgan_lightning.evaluation.distances import nearest_rows
+from dcgan_lightning.evaluation.features import SHAPE, FeatureNetwork
+from dcgan_lightning.evaluation.metrics import frechet_distance
+from dcgan_lightning.networks.tasks import draw_edges
+from dcgan_lightning.networks.translator import ImageTranslator, make_inputs, translate_images
+
+SCORES = {
+    "l1": "mean absolute difference from the true image, share of the grey range; 0 is best",
+    "ssim": "structural similarity to the true image; 1 is best",
+    "class_accuracy": "share that the held-out classifier takes for the true image's class; real ones: last row",
+    "frechet_distance": "to the test images; 0 is best",
+    "edge_f1": "agreement of the edges with the true image's, within a pixel; 1 is best",
+}
+
+
+def score(
+    networks: Mapping[str, ImageTranslator],
+    settings: Mapping[str, Any],
+    data: Any,
+    features: FeatureNetwork,
+    count: int,
+    report: Callable[[str], None],
+) -> dict[str, Any]:
+    """Return the scores of the network and of what needs no training.
+
+    Args:
+        networks: By direction; there is one.
+        settings: The system's arguments.
+        data: The run's data module.
+        features: What the distance is measured in. It is left out for fewer images than features.
+        count: Test images, at most.
+        report: Takes the name of each stage before it begins.
+
+    Returns:
+        ``scores``, from names to numbers, and ``baselines``, from the name of a row to such scores.
+    """
+    (network,) = networks.values()
+    targets, training = data.load_images("test")[:count], data.load_images("train")
+    labels = data.load_labels("test")[:count] if getattr(data, "verify", False) else None
+    report("translating")
+    inputs = make_inputs(network, targets)
+    scores = _score(translate_images(network, inputs), targets, labels, features)
+    report("the nearest training inputs")
+    rows = (inputs.flatten(1).float(), make_inputs(network, training).flatten(1).float())
+    nearest = training[nearest_rows(*rows)[1]]
+    real = _likeness(targets, labels, training[: len(targets)], features)
+    return {
+        "scores": scores,
+        "baselines": {
+            "inputs": _score(inputs, targets, labels, features),
+            "nearest training input": _score(nearest, targets, labels, features),
+            "real images": real,
+        },
+    }
+
+
+def _score(
+    images: Tensor, targets: Tensor, labels: Tensor | None, features: FeatureNetwork
+) -> dict[str, float]:
+    """Return the scores of images (N, C, H, W) against true ones."""
+    pairs = [part.float() / 255 for part in (images, targets)]
+    similarity = structural_similarity_index_measure(*pairs, data_range=1.0)
+    assert isinstance(similarity, Tensor)
+    return {
+        "l1": float((pairs[0] - pairs[1]).abs().mean()),
+        "ssim": float(similarity),
+        **_likeness(images, labels, targets, features),
+        "edge_f1": edge_agreement(images, targets),
+    }
+
+
+def _likeness(
+    images: Tensor, labels: Tensor | None, reference: Tensor, features: FeatureNetwork
+) -> dict[str, float]:
+    """Return how much images are like those of their class, and all together like reference images."""
+    scores = {}
+    if images.shape[1:] == SHAPE:
+        if labels is not None:
+            scores["class_accuracy"] = float(found_classes(images, labels, features.device).double().mean())
+        if min(len(images), len(reference)) > features.size:
+            scores["frechet_distance"] = frechet_distance(features(reference), features(images))
+    return scores
+
+
+def edge_agreement(images: Tensor, targets: Tensor) -> float:
+    """Return how well the edges of images (N, C, H, W), uint8, agree with those of others.
+
+    It is the harmonic mean of two shares: of the edge pixels of one with an edge pixel of the other at most a
+    pixel away, and the other way round, over all images together.
+
+    Source:
+        Martin et al. 2004, https://doi.org/10.1109/TPAMI.2004.1273918, with a tolerance instead of a matching.
+    """
+    of_images, of_targets = (draw_edges(normalize(part))[:, :1] > 0 for part in (images, targets))
+
+    def found(edges: Tensor, others: Tensor) -> float:
+        near = F.max_pool2d(others.float(), 3, stride=1, padding=1) > 0
+        return float((edges & near).sum() / edges.sum().clamp(min=1))
+
+    precision, recall = found(of_images, of_targets), found(of_targets, of_images)
+    return 2 * precision * recall / max(precision + recall, torch.finfo(torch.float32).tiny)
