@@ -205,38 +205,10 @@ def check_anchors(cfg: DictConfig) -> dict[str, Any]:
     if not _is_verified(datamodule):
         raise ConfigError("anchors=true needs Fashion-MNIST itself: data=fashion_mnist data.verify=true")
 
-    from dcgan_lightning.evaluation.fashion_mnist.anchors import (
-        check_deviations,
-        compute_anchors,
-        measure_accuracies,
-        shipped_anchors,
-        write_anchors,
-    )
-    from dcgan_lightning.evaluation.report import format_comparison
+    from dcgan_lightning.evaluation.fashion_mnist.recompute import recompute_anchors
 
-    network = _load_features(cfg)
-    shipped = shipped_anchors(network)
-    real = real_images(datamodule)
-    with show_progress("testing the classifiers"):
-        accuracies = measure_accuracies(*datamodule.load_split("test"))
-    for name, (found, known) in accuracies.items():
-        log.info("%s: test accuracy %.2f %% (shipped: %.2f %%)", name, 100 * found, 100 * known)
-    with show_progress("scoring the anchors") as work:
-
-        def report(name: str) -> None:
-            log.info("scoring %s", name)
-            work.note = name
-
-        anchors = compute_anchors(real, network, report=report)
-    log.info("\n%s\n", format_comparison(anchors, shipped))
-    content, path = write_anchors(anchors, network, Path(cfg.paths.output_dir))
-    log.info("written to %s", path)
-    if shipped is None:
-        log.info("the package ships no anchors for %s: nothing was compared", network.label)
-    else:
-        check_deviations(anchors, shipped, accuracies)
-        log.info("all agree with the shipped ones")
-    return content
+    test = datamodule.load_split("test")
+    return recompute_anchors(real_images(datamodule), test, _load_features(cfg), Path(cfg.paths.output_dir))
 
 
 def _load_features(cfg: DictConfig) -> "FeatureNetwork":

@@ -87,6 +87,33 @@ def conditional_run(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
+TINY_PIX2PIX = (
+    "experiment=pix2pix",
+    "data=synthetic",
+    "data.count=24",
+    "data.batch_size=8",
+    "model.generator_channels=[4,6,8]",
+    "model.discriminator_channels=[4,6]",
+    "callbacks.sample_grid.columns=3",
+    "callbacks.sample_grid.rows=2",
+    "trainer=cpu",
+    "trainer.log_every_n_steps=1",
+    "logger=none",
+)
+
+
+@pytest.fixture(scope="session")
+def pix2pix_run(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Return the folder of a finished run of Pix2Pix on made-up shapes; tests leave it as it is."""
+    folder = tmp_path_factory.mktemp("pix2pix") / "run"
+    with initialize_config_dir(CONF_DIR, version_base="1.3"):
+        cfg = compose(
+            "train", overrides=[*TINY_PIX2PIX, "trainer.max_epochs=2", f"paths.output_dir={folder}"]
+        )
+    train(cfg)
+    return folder
+
+
 @pytest.fixture
 def run_module(tmp_path: Path) -> RunModule:
     """Return a function that runs ``python -m module arguments`` in tmp_path, as a user would."""

@@ -1,6 +1,6 @@
 """From an input to the image that it was made of: learned from pairs."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 
 import torch
 from torch import Tensor, nn
@@ -8,9 +8,11 @@ from torch.nn import functional as F
 from torch.optim import Adam, Optimizer
 
 from dcgan_lightning.core.measured import ACCURACY, LOSS, Figure
+from dcgan_lightning.core.pixels import normalize
 from dcgan_lightning.core.randomness import stream_generator
 from dcgan_lightning.data.batches import Batch
 from dcgan_lightning.losses import LOSSES, discriminator_accuracy
+from dcgan_lightning.networks.averaging import STATISTICS_BATCH_SIZE, STATISTICS_BATCHES
 from dcgan_lightning.networks.initialization import Initialization
 from dcgan_lightning.networks.modes import inference
 from dcgan_lightning.networks.pix2pix import PatchDiscriminator, UNet, build
@@ -129,6 +131,14 @@ class Pix2Pix(Translator):
         with inference(self.generator):
             made = self.generator(inputs)
         return torch.stack([inputs, made, targets], 1).flatten(0, 1)
+
+    def statistics_inputs(self, name: str) -> Iterator[tuple[Tensor, ...]]:
+        """Yield inputs made of the first training images, in batches of one size."""
+        images = self.trainer.datamodule.images  # type: ignore[attr-defined]
+        size = min(STATISTICS_BATCH_SIZE, len(images))
+        for start in range(0, min(STATISTICS_BATCHES, len(images) // size) * size, size):
+            block = images[start : start + size].to(self.device)
+            yield (self.generator.inputs_of(normalize(block)),)
 
     def examples(self) -> dict[str, tuple[Tensor, ...]]:
         """Return an input, and an input beside an image."""

@@ -51,6 +51,7 @@ def test_no_file_is_left_out() -> None:
     tested |= {"train.yaml", "describe.yaml", "hydra/help/train.yaml", "hydra/help/describe.yaml"}
     tested |= {"export.yaml", "hydra/help/export.yaml"}
     tested |= {"play.yaml", "hydra/help/play.yaml", "report.yaml", "hydra/help/report.yaml"}
+    tested |= {"translate.yaml", "hydra/help/translate.yaml"}
     tested |= {"compare.yaml", "hydra/help/compare.yaml"}
     tested |= {"stylize.yaml", "hydra/help/stylize.yaml"}
     tested |= {"hydra/job_logging/dcgan_lightning.yaml"}

@@ -9,6 +9,7 @@ from reliability_interruptions import all_places, interruptions, some_places
 _WIDTHS = {
     "cyclegan": ("model.generator_channels=[4,6]", "model.blocks=1", "model.discriminator_channels=[4,6,8]"),
     "sngan": ("model.generator_channels=[8,4]", "model.discriminator_channels=[4,6,8]"),
+    "pix2pix": ("model.generator_channels=[4,6,8]", "model.discriminator_channels=[4,6]"),
     "dcgan": ("model.generator_channels=[8,4,4]", "model.discriminator_channels=[4,6]"),
 }
 # What each is made of besides its own settings.
@@ -25,6 +26,7 @@ RECIPES = {
         "model.penalty_every_n_iterations=2",
         "model.augmentation=[translation,cutout,grey]",
     ),
+    "pix2pix": (*_WIDTHS["pix2pix"], "callbacks.sample_grid.columns=3"),
     # The pool is full after half of the first epoch.
     "cyclegan": (
         *_WIDTHS["cyclegan"],
@@ -34,7 +36,7 @@ RECIPES = {
     ),
 }
 # Recipes whose networks make images of images: no noise, and data of another kind.
-_TRANSLATORS = {"cyclegan": "data=synthetic_domains"}
+_TRANSLATORS = {"cyclegan": "data=synthetic_domains", "pix2pix": "data=synthetic"}
 
 
 def small_recipe(name: str, is_real: bool = True) -> tuple[str, ...]:

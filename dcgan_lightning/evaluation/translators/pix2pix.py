@@ -19,7 +19,7 @@ from dcgan_lightning.networks.translator import ImageTranslator, make_inputs, tr
 SCORES = {
     "l1": "mean absolute difference from the true image, share of the grey range; 0 is best",
     "ssim": "structural similarity to the true image; 1 is best",
-    "class_accuracy": "share that the held-out classifier takes for the true image's class; real ones: last row",
+    "class_accuracy": "share that the held-out classifier takes for the true image's class; 1 is best",
     "frechet_distance": "to the test images; 0 is best",
     "edge_f1": "agreement of the edges with the true image's, within a pixel; 1 is best",
 }
@@ -70,11 +70,11 @@ def _score(
     images: Tensor, targets: Tensor, labels: Tensor | None, features: FeatureNetwork
 ) -> dict[str, float]:
     """Return the scores of images (N, C, H, W) against true ones."""
-    pairs = [part.float() / 255 for part in (images, targets)]
-    similarity = structural_similarity_index_measure(*pairs, data_range=1.0)
+    made, true = images.float() / 255, targets.float() / 255
+    similarity = structural_similarity_index_measure(made, true, data_range=1.0)
     assert isinstance(similarity, Tensor)
     return {
-        "l1": float((pairs[0] - pairs[1]).abs().mean()),
+        "l1": float((made - true).abs().mean()),
         "ssim": float(similarity),
         **_likeness(images, labels, targets, features),
         "edge_f1": edge_agreement(images, targets),
@@ -101,7 +101,8 @@ def edge_agreement(images: Tensor, targets: Tensor) -> float:
     pixel away, and the other way round, over all images together.
 
     Source:
-        Martin et al. 2004, https://doi.org/10.1109/TPAMI.2004.1273918, with a tolerance instead of a matching.
+        Martin et al. 2004, https://doi.org/10.1109/TPAMI.2004.1273918, with a tolerance in place of a
+        matching.
     """
     of_images, of_targets = (draw_edges(normalize(part))[:, :1] > 0 for part in (images, targets))
 
