@@ -83,7 +83,8 @@ COMMANDS = {
             "seed": seed,
             "paths.output_dir": text,
         }
-        | DATA_RULES
+        | DATA_RULES,
+        may_lack_data=True,
     ),
     "export": Command(
         {"ckpt_path": trained, "format": _formats, "averaged": averaged, "output_dir": optional(text)}
