@@ -200,6 +200,7 @@ def check_anchors(cfg: DictConfig) -> dict[str, Any]:
     Raises:
         DCGANError: A setting is wrong, the images cannot be had, or numbers deviate beyond the tolerance.
     """
+    cfg = with_data(cfg, None)
     check_command(cfg, "evaluate")
     datamodule = build(cfg.data)
     if not _is_verified(datamodule):
