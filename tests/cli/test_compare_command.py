@@ -34,7 +34,7 @@ def test_refusals_are_one_line_and_leave_nothing(
 ) -> None:
     make_run(tmp_path / "a")
     before = files_below(tmp_path)
-    result = run_module("dcgan_lightning.compare", *arguments)
+    result = run_module("dcgan_lightning.compare", *arguments, warm=arguments != ())
     assert result.returncode == 1
     assert result.stderr.startswith("error: ")
     assert result.stderr.count("\n") == 1

@@ -15,7 +15,7 @@ def test_describes_the_real_data_as_the_notebook_does(run_module: RunModule, tmp
 
 
 def test_describes_synthetic_data(run_module: RunModule, tmp_path: Path) -> None:
-    result = run_module("dcgan_lightning.data", "data=synthetic", "data.count=40")
+    result = run_module("dcgan_lightning.data", "data=synthetic", "data.count=40", warm=True)
     assert result.returncode == 0, result.stderr
     assert result.stdout.startswith("finding, checking and reading the images\n")
     assert "synthetic data (made-up shapes)\n40 images of 28 x 28 pixels" in result.stdout
@@ -24,7 +24,7 @@ def test_describes_synthetic_data(run_module: RunModule, tmp_path: Path) -> None
 
 def test_a_folder_without_the_files_is_named_in_one_line(run_module: RunModule, tmp_path: Path) -> None:
     (tmp_path / "empty").mkdir()
-    result = run_module("dcgan_lightning.data", "data.root=empty")
+    result = run_module("dcgan_lightning.data", "data.root=empty", warm=True)
     assert result.returncode == 1
     assert result.stderr.startswith("error: ")
     assert "empty" in result.stderr

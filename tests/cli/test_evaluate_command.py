@@ -1,3 +1,4 @@
+import shutil
 from pathlib import Path
 
 import pytest
@@ -5,12 +6,8 @@ from conftest import RunModule, files_below
 
 
 @pytest.mark.real_data
-def test_a_trained_model_is_scored(run_module: RunModule, tmp_path: Path) -> None:
-    trained = run_module(
-        "dcgan_lightning.train", "experiment=smoke", "run_name=first", "trainer.max_epochs=1",
-        "logger=none", "callbacks=[checkpoint]",
-    )  # fmt: skip
-    assert trained.returncode == 0, trained.stderr
+def test_a_trained_model_is_scored(run_module: RunModule, trained_run: Path, tmp_path: Path) -> None:
+    shutil.copytree(trained_run, tmp_path / "outputs" / "first")
     before = files_below(tmp_path)
     result = run_module(
         "dcgan_lightning.evaluate", "ckpt_path=outputs/first", "count=200", "seeds=[0,1]",
@@ -45,7 +42,7 @@ def test_refusals_are_one_line_and_leave_nothing(
     run_module: RunModule, tmp_path: Path, overrides: list[str], message: str
 ) -> None:
     (tmp_path / "damaged.ckpt").write_bytes(b"PK\x03\x04 not a checkpoint")
-    result = run_module("dcgan_lightning.evaluate", *overrides)
+    result = run_module("dcgan_lightning.evaluate", *overrides, warm=overrides != ["count=0"])
     assert result.returncode == 1
     assert result.stderr.startswith("error: ")
     assert result.stderr.count("\n") == 1

@@ -1,13 +1,12 @@
+import shutil
 from pathlib import Path
 
 import pytest
-from conftest import Compose, RunModule, files_below
-
-from dcgan_lightning.train import train
+from conftest import RunModule, files_below
 
 
-def test_a_run_is_exported(run_module: RunModule, compose_cfg: Compose, tmp_path: Path) -> None:
-    train(compose_cfg("experiment=smoke", "trainer.max_epochs=1", "callbacks=[checkpoint]", "logger=none"))
+def test_a_run_is_exported(run_module: RunModule, trained_run: Path, tmp_path: Path) -> None:
+    shutil.copytree(trained_run, tmp_path / "run")
     before = files_below(tmp_path)
     result = run_module("dcgan_lightning.export", "ckpt_path=run", "format=[safetensors,torch_export]")
     assert result.returncode == 0, result.stderr
@@ -28,7 +27,7 @@ def test_a_run_is_exported(run_module: RunModule, compose_cfg: Compose, tmp_path
 def test_refusals_are_one_line_and_leave_nothing(
     run_module: RunModule, tmp_path: Path, arguments: tuple[str, ...], message: str
 ) -> None:
-    result = run_module("dcgan_lightning.export", *arguments)
+    result = run_module("dcgan_lightning.export", *arguments, warm=arguments != ())
     assert result.returncode == 1
     assert result.stderr.startswith(f"error: {message}")
     assert result.stderr.count("\n") == 1

@@ -2,14 +2,13 @@
 
 import os
 import signal
-import subprocess
-import sys
 import time
 from pathlib import Path
 
 import numpy as np
 import pytest
 from conftest import RunModule, files_below
+from reliability_processes import WarmProcess, environment
 
 from dcgan_lightning.core.files import fill_folder
 from dcgan_lightning.core.temporaries import is_temporary
@@ -45,7 +44,7 @@ def test_a_mistake_is_one_line_and_leaves_nothing(
 ) -> None:
     (tmp_path / "empty").mkdir()
     (tmp_path / "damaged.ckpt").write_bytes(b"damaged")
-    result = run_module(COMMAND, *arguments)
+    result = run_module(COMMAND, *arguments, warm=arguments != ())
     assert result.returncode == 1
     assert result.stderr.startswith("error: ")
     assert message in result.stderr
@@ -58,27 +57,21 @@ def test_a_mistake_is_one_line_and_leaves_nothing(
 def test_an_ended_call_leaves_no_half_folder(
     trained_run: Path, tmp_path: Path, number: signal.Signals
 ) -> None:
-    process = subprocess.Popen(
-        [sys.executable, "-m", COMMAND, f"ckpt_path={trained_run}", "output_dir=made", "n=1000000"],
-        cwd=tmp_path,
-        env=os.environ | {"OMP_NUM_THREADS": "1"},
-        stdout=subprocess.DEVNULL,
-        stderr=subprocess.PIPE,
-        text=True,
-    )
+    arguments = ["-m", COMMAND, f"ckpt_path={trained_run}", "output_dir=made", "n=1000000"]
+    process = WarmProcess(arguments, tmp_path, environment())
     deadline = time.monotonic() + 120
     while not any(tmp_path.glob(".dcgan-lightning-*/image_000300.png")):
         assert process.poll() is None
         assert time.monotonic() < deadline
         time.sleep(0.02)
     process.send_signal(number)
-    _, errors = process.communicate(timeout=60)
+    ended = process.finish(timeout=60)
     if number == signal.SIGKILL:
         (left,) = os.listdir(tmp_path)
         assert is_temporary(left)
         fill_folder(tmp_path / "made", lambda folder: None)  # what the next call does
         assert os.listdir(tmp_path) == ["made"]
     else:
-        assert process.returncode == 128 + number
-        assert errors == ""
+        assert ended.returncode == 128 + number
+        assert ended.errors == ""
         assert os.listdir(tmp_path) == []

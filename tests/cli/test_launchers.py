@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 import torch
+from reliability_processes import WarmProcess, environment
 from torch import Tensor
 
 from dcgan_lightning.runs.checkpoints import progress
@@ -26,11 +27,10 @@ def command(*arguments: str) -> list[str]:
     return [sys.executable, "-m", "dcgan_lightning.train", *arguments]
 
 
-def sweep(folder: Path, *overrides: str, threads: str | None = "1") -> subprocess.CompletedProcess[str]:
-    environment = {key: value for key, value in os.environ.items() if key != "OMP_NUM_THREADS"}
-    environment |= {"OMP_NUM_THREADS": threads} if threads else {}
+def sweep(folder: Path, *overrides: str) -> subprocess.CompletedProcess[str]:
+    variables = {key: value for key, value in os.environ.items() if key != "OMP_NUM_THREADS"}
     return subprocess.run(
-        command(*SWEEP, *overrides), cwd=folder, env=environment, capture_output=True, text=True, timeout=300
+        command(*SWEEP, *overrides), cwd=folder, env=variables, capture_output=True, text=True, timeout=300
     )
 
 
@@ -42,7 +42,7 @@ def weights(folder: Path, job: int) -> dict[str, Tensor]:
 @pytest.fixture(scope="module")
 def serial(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("serial")
-    assert sweep(folder).returncode == 1
+    assert WarmProcess(command(*SWEEP)[1:], folder, environment()).finish().returncode == 1
     return folder
 
 
@@ -60,7 +60,7 @@ def test_jobs_at_once_give_the_bits_of_jobs_in_turn(
 ) -> None:
     if (os.cpu_count() or 1) < 2:  # joblib would run the jobs in the sweep's own process
         overrides = overrides[:1]
-    result = sweep(tmp_path, *overrides, threads=None)
+    result = sweep(tmp_path, *overrides)
     assert result.returncode == 1
     assert "error: 1 of 3 jobs failed\njob 2 (" in result.stderr
     assert result.stderr.endswith("seed=-1): seed must be a whole number from 0 to 4294967295; got -1\n")
@@ -80,22 +80,18 @@ def test_two_machines_of_slurm_train_as_one(tmp_path: Path) -> None:
         "SLURM_NTASKS_PER_NODE": "1", "SLURM_NODELIST": "127.0.0.1", "SLURM_LOCALID": "0",
     }  # fmt: skip
     machines = [
-        subprocess.Popen(
-            command(*arguments), cwd=tmp_path, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
-            env=os.environ | job | {"SLURM_PROCID": str(n), "SLURM_NODEID": str(n), "OMP_NUM_THREADS": "1"},
+        WarmProcess(
+            command(*arguments)[1:], tmp_path,
+            environment() | job | {"SLURM_PROCID": str(n), "SLURM_NODEID": str(n)},
         )
         for n in range(2)
     ]  # fmt: skip
-    try:
-        (said, errors), (silence, other_errors) = (machine.communicate(timeout=200) for machine in machines)
-    finally:
-        for machine in machines:
-            machine.kill()
-            machine.wait()
-    assert [machine.returncode for machine in machines] == [0, 0], errors + other_errors
-    assert "in 2 processes" in said
-    assert "iteration: 32 images, 16 in each of 2 processes; epoch: 5 iterations; learning rates: " in said
-    assert silence == ""
+    first, second = (machine.finish(timeout=200) for machine in machines)
+    assert (first.returncode, second.returncode) == (0, 0), first.errors + second.errors
+    assert "in 2 processes" in first.output
+    what = "iteration: 32 images, 16 in each of 2 processes; epoch: 5 iterations; learning rates: "
+    assert what in first.output
+    assert second.output == ""
     checkpoint = torch.load(tmp_path / "outputs/run/checkpoints/last.ckpt", weights_only=True)
     assert checkpoint["fingerprint"]["processes"] == 2
     assert checkpoint["epoch"] == 0

@@ -1,20 +1,23 @@
+import shutil
 from pathlib import Path
 
 import pytest
+import yaml
 from conftest import RunModule, files_below
 
 
-def test_a_run_gets_its_report_again(run_module: RunModule, tmp_path: Path) -> None:
-    options = ("experiment=smoke", "run_name=first", "report=false", "trainer.max_epochs=1")
-    assert run_module("dcgan_lightning.train", *options).returncode == 0
+def test_a_run_gets_its_report_again(run_module: RunModule, trained_run: Path, tmp_path: Path) -> None:
+    shutil.copytree(trained_run, tmp_path / "outputs" / "first")
+    (tmp_path / "outputs" / "first" / "report.html").unlink()
     before = files_below(tmp_path)
     result = run_module("dcgan_lightning.report", "run=outputs/first")
     assert result.returncode == 0, result.stderr
     assert result.stdout.startswith("outputs/first/report.html (0.")
     assert files_below(tmp_path) - before == {"outputs/first/report.html"}
     page = (tmp_path / "outputs" / "first" / "report.html").read_text()
-    assert "Epoch 1, 5 iterations" in page
-    assert "<h1>first</h1>" in page
+    assert "Epoch 2, 10 iterations" in page
+    name = yaml.safe_load((trained_run / "config.yaml").read_text())["run_name"]
+    assert f"<h1>{name}</h1>" in page
 
 
 @pytest.mark.parametrize(
@@ -29,7 +32,7 @@ def test_a_run_gets_its_report_again(run_module: RunModule, tmp_path: Path) -> N
 def test_refusals_are_one_line_and_leave_nothing(
     run_module: RunModule, tmp_path: Path, override: str, message: str
 ) -> None:
-    result = run_module("dcgan_lightning.report", *filter(None, [override]))
+    result = run_module("dcgan_lightning.report", *filter(None, [override]), warm=override != "")
     assert result.returncode == 1
     assert result.stderr.startswith("error: ")
     assert result.stderr.count("\n") == 1

@@ -46,13 +46,13 @@ def test_smoke_run_and_its_continuation(run_module: RunModule, tmp_path: Path) -
     assert "open outputs/first/report.html in a browser" in first.stdout
     assert "make images with: python -m dcgan_lightning.generate ckpt_path=outputs/first\n" in first.stdout
 
-    again = run_module("dcgan_lightning.train", "experiment=smoke", "run_name=first")
+    again = run_module("dcgan_lightning.train", "experiment=smoke", "run_name=first", warm=True)
     assert again.returncode == 1
     assert again.stderr.count("\n") == 1
     assert "already holds a run" in again.stderr
 
     arguments = ("experiment=smoke", "run_name=first", "ckpt_path=last", "trainer.max_epochs=3")
-    resumed = run_module("dcgan_lightning.train", *arguments)
+    resumed = run_module("dcgan_lightning.train", *arguments, warm=True)
     assert resumed.returncode == 0, resumed.stderr
     assert "resuming after epoch 2" in resumed.stdout
     with open(tmp_path / "outputs" / "first" / "history" / "history.csv") as file:
@@ -71,6 +71,7 @@ def test_two_job_sweep(run_module: RunModule, tmp_path: Path) -> None:
         "seed=0,1",
         "run_name=sweep",
         "trainer.max_epochs=1",
+        warm=True,
     )
     assert result.returncode == 0, result.stderr
     one_epoch = {name for name in SMOKE_FILES if "0002" not in name}
@@ -95,7 +96,7 @@ def test_two_job_sweep(run_module: RunModule, tmp_path: Path) -> None:
 def test_a_sweep_goes_on_after_a_job_that_cannot_run(run_module: RunModule, tmp_path: Path) -> None:
     result = run_module(
         "dcgan_lightning.train", "-m", "experiment=smoke", "data.batch_size=0,16", "run_name=sweep",
-        "trainer.max_epochs=1",
+        "trainer.max_epochs=1", warm=True,
     )  # fmt: skip
     assert result.returncode == 1
     assert "data.batch_size=0" in result.stderr
@@ -133,7 +134,7 @@ def test_a_sweep_goes_on_after_a_job_that_cannot_run(run_module: RunModule, tmp_
 def test_refusals_are_one_line_and_leave_nothing(
     run_module: RunModule, tmp_path: Path, override: str, message: str
 ) -> None:
-    result = run_module("dcgan_lightning.train", override)
+    result = run_module("dcgan_lightning.train", override, warm=override != "data.batch_size=0")
     assert result.returncode == 1
     assert result.stderr.startswith("error: ")
     assert result.stderr.count("\n") == 1
@@ -152,7 +153,7 @@ def test_late_refusals_leave_nothing_either(
     run_module: RunModule, tmp_path: Path, override: str, message: str
 ) -> None:
     environment = {"CUDA_VISIBLE_DEVICES": ""}
-    result = run_module("dcgan_lightning.train", "data=synthetic", override, env=environment)
+    result = run_module("dcgan_lightning.train", "data=synthetic", override, env=environment, warm=True)
     assert result.returncode == 1
     assert result.stderr.count("\n") == 1
     assert message in result.stderr
@@ -161,7 +162,7 @@ def test_late_refusals_leave_nothing_either(
 
 def test_a_folder_that_cannot_be_made_is_one_line(run_module: RunModule, tmp_path: Path) -> None:
     (tmp_path / "file").touch()
-    result = run_module("dcgan_lightning.train", "experiment=smoke", "hydra.run.dir=file/run")
+    result = run_module("dcgan_lightning.train", "experiment=smoke", "hydra.run.dir=file/run", warm=True)
     assert result.returncode == 1
     assert result.stderr.count("\n") == 1
     assert "file/run" in result.stderr
@@ -187,7 +188,7 @@ def test_help_explains_itself(run_module: RunModule, tmp_path: Path) -> None:
 def test_a_few_iterations_on_the_real_data(run_module: RunModule, tmp_path: Path) -> None:
     result = run_module(
         "dcgan_lightning.train", "run_name=real", "trainer=cpu", "trainer.max_epochs=1",
-        "trainer.limit_train_batches=3", "model.generator_channels=[32,16,8]", "logger=none",
+        "trainer.limit_train_batches=3", "model.generator_channels=[32,16,8]", "logger=none", warm=True,
     )  # fmt: skip
     assert result.returncode == 0, result.stderr
     assert "Fashion-MNIST: found in" in result.stdout
@@ -210,7 +211,7 @@ def test_the_printed_command_goes_on_when_pasted(run_module: RunModule, tmp_path
     )
     first = run_module(
         "dcgan_lightning.train", "--config-dir", "my conf", "experiment=own", override("run_name", name),
-        "trainer.max_epochs=1", "hydra.job.chdir=true", "hydra/job_logging=default",
+        "trainer.max_epochs=1", "hydra.job.chdir=true", "hydra/job_logging=default", warm=True,
     )  # fmt: skip
     assert first.returncode == 0, first.stderr
     (line,) = [line for line in first.stdout.splitlines() if "train on with: python" in line]
@@ -234,19 +235,21 @@ def test_hydras_own_settings_work(run_module: RunModule, tmp_path: Path) -> None
         "report=false",
     )
     # The corrected command with the same name works after a refusal, and refusals leave nothing of Hydra's.
-    refused = run_module("dcgan_lightning.train", *few, *own, "run_name=x", "ckpt_path=outputs/nope")
+    refused = run_module(
+        "dcgan_lightning.train", *few, *own, "run_name=x", "ckpt_path=outputs/nope", warm=True
+    )
     assert refused.returncode == 1
     assert "error: ckpt_path=outputs/nope: " in refused.stderr or "does not exist" in refused.stderr
-    first = run_module("dcgan_lightning.train", *few, *own, "run_name=x")
+    first = run_module("dcgan_lightning.train", *few, *own, "run_name=x", warm=True)
     assert first.returncode == 0, first.stderr
     assert files_below(tmp_path / "outputs") == {
         f"x/{name}" for name in ("config.yaml", "networks.txt", "train.log")
     } | {f"x/.hydra/{name}.yaml" for name in ("config", "hydra", "overrides")}
-    again = run_module("dcgan_lightning.train", *few, *own, "run_name=x")
+    again = run_module("dcgan_lightning.train", *few, *own, "run_name=x", warm=True)
     assert again.returncode == 1
     assert "already holds a run" in again.stderr
 
-    sweep = run_module("dcgan_lightning.train", *few, "-m", *own, "seed=0,1", "run_name=sweep")
+    sweep = run_module("dcgan_lightning.train", *few, "-m", *own, "seed=0,1", "run_name=sweep", warm=True)
     assert sweep.returncode == 0, sweep.stderr
     assert "jobs: 2 finished" in sweep.stdout
 
@@ -257,7 +260,7 @@ def test_nothing_is_offered_without_checkpoints(
 ) -> None:
     result = run_module(
         "dcgan_lightning.train", "experiment=smoke", f"callbacks={callbacks}", "logger=none", "report=false",
-        "trainer.max_epochs=1", "run_name=x",
+        "trainer.max_epochs=1", "run_name=x", warm=True,
     )  # fmt: skip
     assert result.returncode == 0, result.stderr
     assert "train on with" not in result.stdout

@@ -229,6 +229,7 @@ def kill_often(outcome: Outcome, contender: Contender, folder: Path, killing: Ki
 def f1(contender: Contender, folder: Path, long: bool) -> Outcome:
     """SIGKILL at random moments, a checkpoint after each epoch"""
     outcome = Outcome()
+    contender = contender.warmed(not long)
     kill_often(outcome, contender, folder, Killing(contender.small(folder)), 10 if long else 3)
     if long:
         kill_at_random(outcome, contender, folder / "full", Killing(contender.full(folder), 6), 100)

@@ -143,16 +143,25 @@ def try_input(
 
 
 def try_all(
-    contender: Contender, folder: Path, rows: tuple[BadInput, ...], lines: int = 3, **options: Any
+    contender: Contender,
+    folder: Path,
+    rows: tuple[BadInput, ...],
+    long: bool,
+    lines: int = 3,
+    **options: Any,
 ) -> Outcome:
-    """Try each input in a folder of its own, on top of overrides that make a run short if it is accepted."""
+    """Try each input in a folder of its own, on top of overrides that make a run short if it is accepted.
+
+    In the short form only the first input is tried on a new interpreter.
+    """
     outcome = Outcome()
     short = (*contender.synthetic, "trainer.max_epochs=1")  # type: ignore[attr-defined]
     for number, row in enumerate(rows):
         if overrides := row.overrides(contender):
             what = " ".join(overrides)
             place = folder / str(number)
-            try_input(outcome, contender, place, (*short, *overrides), row.tokens, what, lines, **options)
+            started = contender.warmed(number > 0 and not long)
+            try_input(outcome, started, place, (*short, *overrides), row.tokens, what, lines, **options)
             shutil.rmtree(place)
     return outcome
 
@@ -163,7 +172,7 @@ def try_all(
 def b1(contender: Contender, folder: Path, long: bool) -> Outcome:
     """Batch sizes that are none."""
     values = ("0", "-1", "2.5", "'64'", "null")
-    return try_all(contender, folder, tuple(bad(f"data.batch_size={value}") for value in values))
+    return try_all(contender, folder, tuple(bad(f"data.batch_size={value}") for value in values), long)
 
 
 def b2(contender: Contender, folder: Path, long: bool) -> Outcome:
@@ -174,13 +183,13 @@ def b2(contender: Contender, folder: Path, long: bool) -> Outcome:
         bad("data.batch_size=1"),
         bad("trainer.limit_train_batches=0"),
     )
-    return try_all(contender, folder, rows)
+    return try_all(contender, folder, rows, long)
 
 
 def b3(contender: Contender, folder: Path, long: bool) -> Outcome:
     """Numbers of epochs that are none, or that the run has passed already."""
     values = ("-1", "-2", "0", "'5'", "2.5")
-    outcome = try_all(contender, folder, tuple(bad(f"trainer.max_epochs={value}") for value in values))
+    outcome = try_all(contender, folder, tuple(bad(f"trainer.max_epochs={value}") for value in values), long)
     less = (f"trainer.max_epochs={EPOCHS - 1}",)
     try_going_on(outcome, contender, folder / "resume", less, ("max_epochs", str(EPOCHS)), long)
     return outcome
@@ -194,7 +203,7 @@ def b4(contender: Contender, folder: Path, long: bool) -> Outcome:
         BadInput(("trainer.accelerator=cpu", "trainer.precision=16-mixed"), ("precision", "16-mixed", "32")),
         bad("trainer.devices=0"),
     )
-    return try_all(contender, folder, rows, env=NO_GPU)
+    return try_all(contender, folder, rows, long, env=NO_GPU)
 
 
 def b5(contender: Contender, folder: Path, long: bool) -> Outcome:
@@ -215,7 +224,7 @@ def b5(contender: Contender, folder: Path, long: bool) -> Outcome:
         rows = tuple(
             BadInput(row.overrides(contender), row.tokens[:1], row.overrides(contender)) for row in rows
         )
-    return try_all(contender, folder, rows, HYDRAS_LINES)
+    return try_all(contender, folder, rows, long, HYDRAS_LINES)
 
 
 def b6(contender: Contender, folder: Path, long: bool) -> Outcome:
@@ -232,7 +241,7 @@ def b6(contender: Contender, folder: Path, long: bool) -> Outcome:
         bad("seed=-1"),
         bad("seed=4294967296"),
     )
-    return try_all(contender, folder, rows)
+    return try_all(contender, folder, rows, long)
 
 
 # B7: going on with other settings
@@ -363,7 +372,8 @@ def b8(contender: Contender, folder: Path, long: bool) -> Outcome:
             choice = "model=mine" if is_ours else "+model=mine"
             # Hydra takes overrides only in one piece, before or after its own options.
             options = (f"--config-dir={mine.parent.parent}", *short, choice)
-            try_yaml(outcome, contender, place, mine, fault, *options)
+            started = contender.warmed(fault is not YAML_FAULTS[0] and not long)
+            try_yaml(outcome, started, place, mine, fault, *options)
     if not is_ours:  # its own configuration is no file
         return outcome
     for fault in YAML_FAULTS:  # in a changed copy of conf/
@@ -371,7 +381,8 @@ def b8(contender: Contender, folder: Path, long: bool) -> Outcome:
             place = folder / "copy"
             conf = place / "here" / "conf"
             shutil.copytree(CONF_DIR, conf)
-            try_yaml(outcome, contender, place, conf / file, fault, f"--config-path={conf}")
+            started = contender.warmed(not long)
+            try_yaml(outcome, started, place, conf / file, fault, f"--config-path={conf}")
     return outcome
 
 

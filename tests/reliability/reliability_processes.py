@@ -1,6 +1,7 @@
 """Processes that can be watched and killed: the command line as it is typed, cold or warm."""
 
 import functools
+import importlib.util
 import multiprocessing
 import multiprocessing.forkserver as forkserver
 import os
@@ -151,6 +152,9 @@ def _run_warm(argv: list[str], cwd: str, env: dict[str, str], captured: str) -> 
     os.environ.update(env)
     tempfile.tempdir = None  # looked up again, in this environment
     sys.path[:0] = [part for part in env.get("PYTHONPATH", "").split(os.pathsep) if part]
+    if importlib.util.find_spec("sitecustomize"):  # as an interpreter does at its start
+        sys.modules.pop("sitecustomize", None)
+        importlib.import_module("sitecustomize")
     if argv[0] == "-m":
         sys.argv = argv[1:]
         runpy.run_module(argv[1], run_name="__main__", alter_sys=True)

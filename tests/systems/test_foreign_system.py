@@ -6,9 +6,7 @@ three figures with units of their own, classes, 32 x 32 colour images (see `fore
 
 import csv
 import json
-import os
 import signal
-import subprocess
 import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -18,6 +16,7 @@ import numpy as np
 import pytest
 import torch
 from conftest import Compose, files_below
+from reliability_processes import ColdProcess, Finished, WarmProcess, environment
 
 from dcgan_lightning.core.errors import CheckpointError
 from dcgan_lightning.evaluate import evaluate
@@ -39,32 +38,27 @@ ITERATIONS = 6  # an epoch: 44 images, 8 an iteration, the last with 4
 
 
 def run(
-    folder: Path, module: str, *arguments: str, faults: dict[str, Any] | None = None
-) -> subprocess.CompletedProcess[str]:
+    folder: Path, module: str, *arguments: str, faults: dict[str, Any] | None = None, warm: bool = True
+) -> Finished:
     """Run a command in a folder as a user would, in processes that know the foreign system."""
-    paths = [*map(str, (FOREIGN, FAULTS)), os.environ.get("PYTHONPATH", "")]
-    environment = os.environ | {"OMP_NUM_THREADS": "1", "PYTHONPATH": os.pathsep.join(filter(None, paths))}
-    environment |= {"RELIABILITY_FAULTS": json.dumps(faults)} if faults else {}
-    return subprocess.run(
-        [sys.executable, "-m", f"dcgan_lightning.{module}", *arguments],
-        cwd=folder,
-        env=environment,
-        capture_output=True,
-        text=True,
-        timeout=300,
-    )
+    variables = environment(*map(str, (FOREIGN, FAULTS)))
+    variables |= {"RELIABILITY_FAULTS": json.dumps(faults)} if faults else {}
+    command = ["-m", f"dcgan_lightning.{module}", *arguments]
+    if warm:
+        return WarmProcess(command, folder, variables).finish()
+    return ColdProcess([sys.executable, *command], cwd=folder, env=variables).finish()
 
 
-def done(result: subprocess.CompletedProcess[str]) -> str:
-    assert result.returncode == 0, result.stderr
-    return result.stdout
+def done(ended: Finished) -> str:
+    assert ended.returncode == 0, ended.errors
+    return ended.output
 
 
 @pytest.fixture(scope="module")
 def work(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Return the folder in which two epochs have been trained as outputs/whole."""
     folder = tmp_path_factory.mktemp("foreign")
-    done(run(folder, "train", *TWINS, "run_name=whole", "trainer.max_epochs=2"))
+    done(run(folder, "train", *TWINS, "run_name=whole", "trainer.max_epochs=2", warm=False))
     return folder
 
 
@@ -236,6 +230,6 @@ def test_what_needs_one_generator_refuses_it_by_name(
 def test_wrong_settings_are_refused(work: Path, arguments: Sequence[str], message: str) -> None:
     result = run(work, "train", *TWINS, "run_name=refused", *arguments)
     assert result.returncode == 1
-    assert message in result.stderr
-    assert result.stderr.count("\n") == 1
+    assert message in result.errors
+    assert result.errors.count("\n") == 1
     assert not (work / "outputs" / "refused").exists()

@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
-from conftest import Compose, files_below, leftover
+from conftest import Compose, files_below, leftover, train_into
 from equal_runs import assert_same_run, bytes_of, history
 
 from dcgan_lightning.core.errors import CheckpointError, ConfigError, RunFolderError
@@ -22,11 +22,15 @@ from dcgan_lightning.training.resume import check_folder, find_checkpoint
 SMOKE = ("experiment=smoke", "callbacks.progress=null", "logger=none")
 
 
+@pytest.fixture(scope="module")
+def original(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return train_into(tmp_path_factory.mktemp("original") / "run", *SMOKE, "trainer.max_epochs=4")
+
+
 @pytest.fixture
-def unbroken(compose_cfg: Compose, tmp_path: Path) -> Path:
-    train(compose_cfg(*SMOKE, "trainer.max_epochs=4"))
-    (tmp_path / "run").rename(tmp_path / "unbroken")
-    return tmp_path / "unbroken"
+def unbroken(original: Path, tmp_path: Path) -> Path:
+    """Return a copy of the run that was never stopped."""
+    return shutil.copytree(original, tmp_path / "unbroken")
 
 
 def test_two_and_two_epochs_are_four(compose_cfg: Compose, tmp_path: Path, unbroken: Path) -> None:

@@ -21,14 +21,18 @@ _CLASSES = {
 _SETTINGS = "dcgan_lightning.config.systems"
 
 
+def _extend(module: ModuleType) -> None:
+    if module.__name__ == _SETTINGS:
+        module.__path__.append(str(_FOLDER / "settings"))
+    else:
+        name, source = _CLASSES[module.__name__]
+        setattr(module, name, getattr(importlib.import_module(source), name))
+
+
 class _Extended(SourceFileLoader):
     def exec_module(self, module: ModuleType) -> None:
         super().exec_module(module)
-        if module.__name__ == _SETTINGS:
-            module.__path__.append(str(_FOLDER / "settings"))
-        else:
-            name, source = _CLASSES[module.__name__]
-            setattr(module, name, getattr(importlib.import_module(source), name))
+        _extend(module)
 
 
 class _Rooms(MetaPathFinder):
@@ -42,3 +46,6 @@ class _Rooms(MetaPathFinder):
 
 
 sys.meta_path.insert(0, _Rooms())
+for _name in (_SETTINGS, *_CLASSES):
+    if _name in sys.modules:  # in a process that is forked with the libraries imported
+        _extend(sys.modules[_name])
