@@ -27,9 +27,11 @@ def test_a_built_wheel_carries_the_configuration_and_runs_anywhere(tmp_path: Pat
     with zipfile.ZipFile(wheel) as archive:
         archive.extractall(installed)
     packed = {path.relative_to(installed / "dcgan_lightning" / "conf") for path in installed.rglob("*.yaml")}
+    templates = [*(ROOT / "dcgan_lightning").rglob("templates/*")]
+    assert {"page.html", "page.css", "page.js", "model_card.md"} < {path.name for path in templates}
+    for path in templates:
+        assert (installed / path.relative_to(ROOT)).read_bytes() == path.read_bytes()
     room = Path("dcgan_lightning", "reports")
-    for name in ("page.html", "page.css", "page.js"):
-        assert (installed / room / name).read_bytes() == (ROOT / room / name).read_bytes()
     parts = {path.name for path in (ROOT / room / "play_page").iterdir() if path.is_file()}
     assert parts <= {path.name for path in (installed / room / "play_page").iterdir()}
     assert packed == {path.relative_to(CONF_DIR) for path in Path(CONF_DIR).rglob("*.yaml")}

@@ -1,13 +1,15 @@
-"""Curves as inline SVG, with words in HTML around it: they keep their size on a phone."""
+"""Curves over the training as charts for the page."""
 
 import itertools
 import math
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from html import escape
 
 import numpy as np
+from markupsafe import Markup
 from numpy.typing import NDArray
+
+from dcgan_lightning.reports.rendering import render
 
 Bin = tuple[float, float, float, float]  # position of the middle, mean, smallest, largest value
 
@@ -30,7 +32,7 @@ class Curve:
     values: NDArray[np.floating]
 
 
-def draw_chart(curves: Sequence[Curve], iterations_per_epoch: int, percent: bool = False) -> str:
+def draw_chart(curves: Sequence[Curve], iterations_per_epoch: int, percent: bool = False) -> Markup:
     """Return curves over the training as HTML: means of neighbouring iterations, in a band of their extremes.
 
     Args:
@@ -40,11 +42,10 @@ def draw_chart(curves: Sequence[Curve], iterations_per_epoch: int, percent: bool
     """
     count = len(curves[0].values)
     parts = [bins(curve.values) for curve in curves]
-    moment = '<i class="now" hidden></i>'  # the page's slider moves it
-    return _chart(curves, parts, count, _x_ticks(count, iterations_per_epoch), percent, moment)
+    return _chart(curves, parts, count, _x_ticks(count, iterations_per_epoch), percent, follows_slider=True)
 
 
-def draw_points(curve: Curve, epochs: NDArray[np.floating]) -> str:
+def draw_points(curve: Curve, epochs: NDArray[np.floating]) -> Markup:
     """Return values that were measured after some epochs as a chart, in HTML.
 
     Args:
@@ -67,35 +68,38 @@ def _chart(
     count: float,
     x_axis: tuple[list[tuple[float, str]], str],
     percent: bool,
-    moment: str = "",
-) -> str:
+    follows_slider: bool = False,
+) -> Markup:
     """Return the legend, the SVG and the axes' words."""
     top = 1.0 if percent else _top([mean for part in parts for _, mean, _, _ in part])
-    y_ticks = [0.0, 0.25, 0.5, 0.75, 1.0] if percent else list(ticks(top, 5))
+    y_ticks = [0.0, 0.25, 0.5, 0.75, 1.0] if percent else ticks(top, 5)
     x_ticks, unit = x_axis
-    lines = [f'<path class="rule" d="M0 {_y(tick, top)}H{_WIDTH}"/>' for tick in y_ticks]
-    lines += [_band(part, count, top, curve.style) for curve, part in zip(curves, parts, strict=True)]
-    lines += [_line(part, count, top, curve.style) for curve, part in zip(curves, parts, strict=True)]
-    y_labels = "".join(
-        f'<span style="bottom:{100 * tick / top:.2f}%">{f"{tick:.0%}" if percent else f"{tick:g}"}</span>'
-        for tick in y_ticks
-    )
-    x_labels = "".join(f'<span style="left:{100 * place:.2f}%">{text}</span>' for place, text in x_ticks)
-    named = [(curve, part) for curve, part in zip(curves, parts, strict=True)]
-    summary = "; ".join(_summary(curve.title, part, percent) for curve, part in named)
-    keys = "".join(
-        f'<li><i class="key {curve.style}"></i>{escape(curve.title)} '
-        f"<b>{_format(part[-1][1], percent)}</b></li>"
-        for curve, part in named
-        if part
-    )
-    return (
-        f'<ul class="legend">{keys}</ul>'
-        f'<div class="plot"><div class="y" aria-hidden="true">{y_labels}</div>'
-        f'<div class="area"><svg viewBox="0 0 {_WIDTH} {_HEIGHT}" preserveAspectRatio="none" role="img" '
-        f'aria-label="{escape(summary)}">{"".join(lines)}</svg>{moment}</div>'
-        f'<div class="x" aria-hidden="true">{x_labels}</div><div class="unit" aria-hidden="true">{unit}</div>'
-        "</div>"
+    return render(
+        "chart.html",
+        width=_WIDTH,
+        height=_HEIGHT,
+        curves=[
+            {
+                "title": curve.title,
+                "style": curve.style,
+                "latest": _format(part[-1][1], percent) if part else "",
+                "summary": _summary(curve.title, part, percent),
+                "band": _band(part, count, top),
+                "line": _line(part, count, top),
+            }
+            for curve, part in zip(curves, parts, strict=True)
+        ],
+        y_ticks=[
+            {
+                "place": 100 * tick / top,
+                "y": _y(tick, top),
+                "text": f"{tick:.0%}" if percent else f"{tick:g}",
+            }
+            for tick in y_ticks
+        ],
+        x_ticks=x_ticks,
+        unit=unit,
+        follows_slider=follows_slider,
     )
 
 
@@ -155,17 +159,19 @@ def _y(value: float, top: float) -> str:
     return f"{_HEIGHT * (1 - value / top):.1f}".removesuffix(".0")
 
 
-def _line(part: Sequence[Bin], count: float, top: float, style: str) -> str:
+def _line(part: Sequence[Bin], count: float, top: float) -> str:
+    """Return the SVG path through the means."""
     points = [f"{_x(middle, count)} {_y(mean, top)}" for middle, mean, _, _ in part]
     if len(points) == 1:
         points *= 2  # a line of no length is drawn as a dot
-    return f'<path class="line {style}" d="M{"L".join(points)}"/>' if points else ""
+    return f"M{'L'.join(points)}" if points else ""
 
 
-def _band(part: Sequence[Bin], count: float, top: float, style: str) -> str:
+def _band(part: Sequence[Bin], count: float, top: float) -> str:
+    """Return the SVG path round the extremes."""
     upper = [f"{_x(middle, count)} {_y(largest, top)}" for middle, _, _, largest in part]
     lower = [f"{_x(middle, count)} {_y(smallest, top)}" for middle, _, smallest, _ in reversed(part)]
-    return f'<path class="band {style}" d="M{"L".join(upper + lower)}Z"/>' if part else ""
+    return f"M{'L'.join(upper + lower)}Z" if part else ""
 
 
 def _summary(title: str, part: Sequence[Bin], percent: bool) -> str:

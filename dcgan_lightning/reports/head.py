@@ -1,10 +1,8 @@
-"""The top of the report: the run's name, how far it came, its key facts and its latest images."""
+"""The words at the top of the report: how far the training came, and key facts."""
 
-from html import escape
 from typing import Any
 
 from dcgan_lightning.core.durations import format_duration
-from dcgan_lightning.reports import elements
 from dcgan_lightning.reports.material import Material
 from dcgan_lightning.reports.score_table import format_score
 from dcgan_lightning.reports.scores import FLOOR
@@ -13,24 +11,7 @@ _HEADLINE = "frechet_distance"
 _DATA = {"FashionMNISTDataModule": "Fashion-MNIST", "SyntheticDataModule": "made-up shapes"}
 
 
-def head(material: Material) -> str:
-    """Return the run's name, how far it came, and what its generator makes now."""
-    words = (
-        f'<div><p class="eyebrow">{escape(_class_name(material, "model") or "DCGAN")}, report of a run</p>'
-        f"<h1>{escape(material.name)}</h1>"
-        f"{elements.paragraph(_lead(material), 'lead')}{elements.facts(_key_facts(material))}</div>"
-    )
-    if not material.frames:
-        words += elements.paragraph("There are no sample grids: the run has drawn none.", "soft")
-        return f"<header>{words}</header>"
-    last = material.frames[-1]
-    moment = f"epoch {last.epoch}, iteration {last.iteration}"
-    grid = elements.image(last.png, f"Grid of generated images at {moment}", 'id="final"')
-    caption = f"What the generator makes at {moment}, from noise it has not been trained on."
-    return f'<header class="two">{words}{elements.figure(grid, caption)}</header>'
-
-
-def _lead(material: Material) -> str:
+def describe_training(material: Material) -> str:
     """Return one sentence about the training."""
     wanted = _setting(material, "trainer", "max_epochs")
     if material.history is None:
@@ -48,9 +29,10 @@ def _lead(material: Material) -> str:
     return f"Epoch {epochs}{of}, {iterations:,} iterations, {seconds} of training.{headline}"
 
 
-def _key_facts(material: Material) -> dict[str, str]:
+def key_facts(material: Material) -> dict[str, str]:
+    """Return data, settings and environment by their names; what is not known is left out."""
     data = material.settings.get("data") or {}
-    name = _class_name(material, "data")
+    name = class_name(material, "data")
     images = f"images in {data.get('root')}" if data.get("verify") is False else _DATA.get(name, name)
     model = material.settings.get("model") or {}
     rates = dict.fromkeys(str(rate) for key, rate in model.items() if str(key).endswith("_lr"))
@@ -58,7 +40,7 @@ def _key_facts(material: Material) -> dict[str, str]:
     device = str(environment.get("device", "")).replace("cpu", "CPU")
     if threads := environment.get("threads"):
         device += f", {threads} thread{'s' if threads != 1 else ''}"
-    return {
+    facts = {
         "Data": images,
         "Images an iteration": str(data.get("batch_size", "")),
         "Learning rates": " and ".join(rates),
@@ -68,12 +50,13 @@ def _key_facts(material: Material) -> dict[str, str]:
         "PyTorch": str(environment.get("torch", "")),
         "Lightning": str(environment.get("pytorch-lightning", "")),
     }
+    return {name: text for name, text in facts.items() if text}
 
 
 def _setting(material: Material, group: str, name: str) -> Any:
     return (material.settings.get(group) or {}).get(name)
 
 
-def _class_name(material: Material, group: str) -> str:
+def class_name(material: Material, group: str) -> str:
     """Return the name of the class that a group of the settings builds; nothing if it is not known."""
     return str(_setting(material, group, "_target_") or "").rpartition(".")[2]

@@ -18,7 +18,7 @@ from dcgan_lightning.core.locks import LOCK_FILE
 from dcgan_lightning.core.measured import Figure
 from dcgan_lightning.core.temporaries import is_temporary
 from dcgan_lightning.pictures import decode_gif, decode_png, encode_gif, encode_png, shrink, square_side
-from dcgan_lightning.reports.elements import Picture, png_size
+from dcgan_lightning.reports.embedded import Picture, png_size
 from dcgan_lightning.reports.scores import Scores, read_scores
 from dcgan_lightning.runs.checkpoints import read_checkpoint
 from dcgan_lightning.runs.folder import sample_grids

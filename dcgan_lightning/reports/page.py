@@ -1,15 +1,13 @@
 """The report as one HTML file."""
 
-from html import escape
 from pathlib import Path
-from string import Template
 
 import dcgan_lightning
 from dcgan_lightning.core.files import write_atomic
+from dcgan_lightning.reports import contents, rendering
+from dcgan_lightning.reports.head import class_name, describe_training, key_facts
 from dcgan_lightning.reports.material import REPORT_FILE, Material, gather
-from dcgan_lightning.reports.sections import SECTIONS
-
-_HERE = Path(__file__).parent
+from dcgan_lightning.reports.score_table import draw_scores, name_scores
 
 
 def write_report(folder: Path) -> Path:
@@ -28,13 +26,18 @@ def write_report(folder: Path) -> Path:
 
 def render(material: Material) -> str:
     """Return the page: no part of it is fetched from anywhere."""
-    template, style, script = (
-        (_HERE / name).read_text(encoding="utf-8") for name in ("page.html", "page.css", "page.js")
-    )
-    return Template(template).substitute(
-        title=escape(f"{material.name} - DCGAN report"),
-        style=style.strip(),
-        script=script.strip(),
-        sections="\n".join(part for section in SECTIONS if (part := section(material))),
-        footer=f"Written by dcgan_lightning {dcgan_lightning.__version__}. This file holds all it shows.",
+    return rendering.render(
+        "page.html",
+        version=dcgan_lightning.__version__,
+        material=material,
+        system_name=class_name(material, "model") or "DCGAN",
+        lead=describe_training(material),
+        key_facts=key_facts(material),
+        frames_for_script=contents.frames(material),
+        panels=contents.panels(material),
+        iterations_per_point=contents.iterations_per_point(material),
+        course=contents.course(material),
+        score_title=name_scores,
+        score_table=draw_scores,
+        command=lambda module, *arguments: contents.command(material, module, *arguments),
     )

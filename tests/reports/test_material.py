@@ -10,7 +10,7 @@ from report_runs import NAME, grid, make_bare_run, make_run
 from dcgan_lightning.core.errors import RunFolderError
 from dcgan_lightning.core.temporaries import temporary_path
 from dcgan_lightning.pictures import decode_gif, decode_png, encode_gif
-from dcgan_lightning.reports.elements import png_size
+from dcgan_lightning.reports.embedded import png_size
 from dcgan_lightning.reports.material import choose_frames, gather
 
 

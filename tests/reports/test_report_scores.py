@@ -154,4 +154,4 @@ def test_the_bar_says_between_which_anchors_the_run_lies(value: float, words: st
     assert f'aria-label="{words}"' in page
     places = [float(place) for place in re.findall(r"left:([\d.]+)%", page)]
     assert all(3 <= place <= 97 for place in places)
-    assert page.count("class=real") == 1
+    assert page.count('class="real"') == 1
