@@ -18,25 +18,26 @@ def count_parameters(network: nn.Module) -> tuple[int, int]:
     return trainable, frozen + statistics
 
 
-def summarize(network: nn.Module, *example: Tensor) -> str:
+def summarize(name: str, network: nn.Module, *example: Tensor) -> str:
     """Return a table of a network's layers, as the notebook prints it.
 
     Args:
+        name: What the system calls the network.
         network: Left as it is.
         *example: Its arguments, with a batch of any size.
     """
     rows: list[tuple[str, str, int]] = []
     hooks: list[RemovableHandle] = []
 
-    for name, layer in network.named_modules():
+    for path, layer in network.named_modules():
         is_leaf = is_parametrized(layer) or not any(layer.children())
-        if not is_leaf or "parametrizations" in name.split("."):
+        if not is_leaf or "parametrizations" in path.split("."):
             continue
 
-        def record(layer: nn.Module, _: object, output: Tensor, name: str = name) -> None:
+        def record(layer: nn.Module, _: object, output: Tensor, path: str = path) -> None:
             shape = ", ".join(["None", *map(str, output.shape[1:])])
             kind = type(layer).__name__.removeprefix("Parametrized")
-            label = f"{name.rpartition('.')[2]} ({kind})"
+            label = f"{path.rpartition('.')[2]} ({kind})"
             rows.append((label, f"({shape})", sum(count_parameters(layer))))
 
         hooks.append(layer.register_forward_hook(record))
@@ -50,7 +51,7 @@ def summarize(network: nn.Module, *example: Tensor) -> str:
     trainable, fixed = count_parameters(network)
     return "\n".join(
         [
-            f"Network: {type(network).__name__}",
+            f"Network: {name} ({type(network).__name__})",
             "_" * _WIDTH,
             _LINE.format("Layer (type)", "Output shape", "Parameters"),
             "=" * _WIDTH,

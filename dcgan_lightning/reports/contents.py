@@ -13,7 +13,8 @@ from dcgan_lightning.core.measured import Figure, panels_of
 from dcgan_lightning.reports import charts
 from dcgan_lightning.reports.embedded import data_uri
 from dcgan_lightning.reports.material import Material
-from dcgan_lightning.reports.scores import MEANINGS, Meaning
+from dcgan_lightning.reports.scores import MEANINGS, Meaning, in_order, meaning_of
+from dcgan_lightning.runs.run import POSITION
 
 _ABOUT = {
     "Model loss": "Each network's gain is the other's loss: neither goes to zero for good.",
@@ -85,13 +86,12 @@ def course(material: Material) -> list[Markup]:
     epochs = course["epoch"][is_counted]
     if not len(epochs):
         return []
-    curves = (
-        charts.Curve(f"{meaning.title}{_hint(meaning)}", "warm", course[name][is_counted])
-        for name, meaning in MEANINGS.items()
-        if name in course
-    )
-    return [charts.draw_points(curve, epochs) for curve in curves]
+    names = [name for name in in_order(course, MEANINGS) if name not in POSITION]
+    return [
+        charts.draw_points(charts.Curve(_title(meaning_of(name)), "warm", course[name][is_counted]), epochs)
+        for name in names
+    ]
 
 
-def _hint(meaning: Meaning) -> str:
-    return f" ({meaning.better} is better)" if meaning.better else ""
+def _title(meaning: Meaning) -> str:
+    return f"{meaning.title} ({meaning.better} is better)" if meaning.better else meaning.title

@@ -3,12 +3,19 @@
 from typing import Any
 
 from dcgan_lightning.core.durations import format_duration
-from dcgan_lightning.reports.material import Material
+from dcgan_lightning.reports.material import Material, class_name
 from dcgan_lightning.reports.score_table import format_score
 from dcgan_lightning.reports.scores import FLOOR
 
 _HEADLINE = "frechet_distance"
 _DATA = {"FashionMNISTDataModule": "Fashion-MNIST", "SyntheticDataModule": "made-up shapes"}
+_SUBJECTS = {"FashionMNISTDataModule": "garments", "SyntheticDataModule": "shapes"}
+
+
+def subject(material: Material) -> str:
+    """Return what the training images show, in the plural."""
+    is_own = (material.settings.get("data") or {}).get("verify") is False
+    return "images" if is_own else _SUBJECTS.get(class_name(material.settings, "data"), "images")
 
 
 def describe_training(material: Material) -> str:
@@ -32,7 +39,7 @@ def describe_training(material: Material) -> str:
 def key_facts(material: Material) -> dict[str, str]:
     """Return data, settings and environment by their names; what is not known is left out."""
     data = material.settings.get("data") or {}
-    name = class_name(material, "data")
+    name = class_name(material.settings, "data")
     images = f"images in {data.get('root')}" if data.get("verify") is False else _DATA.get(name, name)
     model = material.settings.get("model") or {}
     rates = dict.fromkeys(str(rate) for key, rate in model.items() if str(key).endswith("_lr"))
@@ -42,7 +49,7 @@ def key_facts(material: Material) -> dict[str, str]:
         device += f", {threads} thread{'s' if threads != 1 else ''}"
     facts = {
         "Data": images,
-        "Images an iteration": str(data.get("batch_size", "")),
+        "Images per iteration": str(data.get("batch_size", "")),
         "Learning rates": " and ".join(rates),
         "Seed": str(material.settings.get("seed", "")),
         "Last picture drawn": f"{material.drawn:%d %B %Y, %H:%M}".lstrip("0") if material.drawn else "",
@@ -55,8 +62,3 @@ def key_facts(material: Material) -> dict[str, str]:
 
 def _setting(material: Material, group: str, name: str) -> Any:
     return (material.settings.get(group) or {}).get(name)
-
-
-def class_name(material: Material, group: str) -> str:
-    """Return the name of the class that a group of the settings builds; nothing if it is not known."""
-    return str(_setting(material, group, "_target_") or "").rpartition(".")[2]

@@ -23,8 +23,9 @@ from dcgan_lightning.reports.scores import Scores, read_scores
 from dcgan_lightning.runs.checkpoints import read_checkpoint
 from dcgan_lightning.runs.folder import sample_grids
 from dcgan_lightning.runs.jobs import CONFIG_FILE
-from dcgan_lightning.runs.reading import read_figures, read_settings, read_table
+from dcgan_lightning.runs.reading import read_figures, read_settings, read_system, read_table
 from dcgan_lightning.runs.run import POSITION
+from dcgan_lightning.runs.system_file import SystemFacts
 
 log = logging.getLogger(__name__)
 
@@ -52,6 +53,7 @@ class Material:
         config: ``config.yaml`` as it is.
         settings: The same, parsed.
         networks: ``networks.txt``.
+        system: What was trained.
         figures: What was measured in every iteration.
         history: Columns of ``history.csv``, each (iterations,).
         frames: Chosen sample grids in the order of training; the last one is the last drawn.
@@ -73,6 +75,7 @@ class Material:
     config: str
     settings: Mapping[str, Any]
     networks: str | None
+    system: SystemFacts
     figures: tuple[Figure, ...]
     history: Mapping[str, NDArray[np.float64]] | None
     frames: list[Frame]
@@ -112,6 +115,7 @@ def gather(folder: Path) -> Material:
         config=(folder / CONFIG_FILE).read_text(encoding="utf-8"),
         settings=settings,
         networks=_text(folder / "networks.txt"),
+        system=_system(folder, settings),
         figures=figures,
         history=_table(folder / "history" / "history.csv", POSITION, [figure.name for figure in figures]),
         frames=[
@@ -130,6 +134,21 @@ def gather(folder: Path) -> Material:
         atlas=_pictures(_atlas(folder / "generated")),
         files=_files(folder),
     )
+
+
+def _system(folder: Path, settings: Mapping[str, Any]) -> SystemFacts:
+    """Return what the run says of its system; of one of an earlier version what its settings say."""
+    try:
+        facts = read_system(folder)
+    except RunFolderError as error:
+        log.warning("left out of the report: %s", error)
+        facts = None
+    return facts or SystemFacts(class_name(settings, "model") or SystemFacts.name)
+
+
+def class_name(settings: Mapping[str, Any], group: str) -> str:
+    """Return the name of the class that a group of the settings builds; nothing if it is not known."""
+    return str((settings.get(group) or {}).get("_target_") or "").rpartition(".")[2]
 
 
 def _figures(folder: Path) -> tuple[Figure, ...]:

@@ -5,7 +5,7 @@ from pathlib import Path
 import dcgan_lightning
 from dcgan_lightning.core.files import write_atomic
 from dcgan_lightning.reports import contents, rendering
-from dcgan_lightning.reports.head import class_name, describe_training, key_facts
+from dcgan_lightning.reports.head import describe_training, key_facts, subject
 from dcgan_lightning.reports.material import REPORT_FILE, Material, gather
 from dcgan_lightning.reports.score_table import draw_scores, name_scores
 
@@ -30,7 +30,8 @@ def render(material: Material) -> str:
         "page.html",
         version=dcgan_lightning.__version__,
         material=material,
-        system_name=class_name(material, "model") or "DCGAN",
+        system=material.system,
+        subject=subject(material),
         lead=describe_training(material),
         key_facts=key_facts(material),
         frames_for_script=contents.frames(material),

@@ -8,7 +8,7 @@ from markupsafe import Markup
 
 from dcgan_lightning.config.data import class_title
 from dcgan_lightning.reports.rendering import render
-from dcgan_lightning.reports.scores import ANCHOR_TITLES, FLOOR, Score, Scores
+from dcgan_lightning.reports.scores import ANCHOR_TITLES, FLOOR, Score, Scores, anchor_title, in_order
 
 _ROOM = 0.94  # share of a bar between its ends' places
 
@@ -20,13 +20,13 @@ def name_scores(file: Scores) -> str:
 
 def draw_scores(file: Scores) -> Markup:
     """Return a score file as HTML: the table, the classes, and what it says of itself."""
-    known = {anchor for score in file.scores for anchor in score.anchors}
-    anchors = [name for name in ANCHOR_TITLES if name in known]
+    known = dict.fromkeys(anchor for score in file.scores for anchor in score.anchors)
+    anchors = in_order(known, ANCHOR_TITLES)
     largest = max(*file.classes.values(), 1e-9) if file.classes else 1.0
     return render(
         "score_table.html",
         file=file,
-        anchors=[ANCHOR_TITLES[name] for name in anchors],
+        anchors=[anchor_title(name) for name in anchors],
         rows=[_row(score, anchors) for score in file.scores],
         classes=[
             (class_title(name), f"{100 * share / largest:.1f}%", f"{share:.1%}")
@@ -37,10 +37,10 @@ def draw_scores(file: Scores) -> Markup:
 
 def _row(score: Score, anchors: Sequence[str]) -> dict[str, Any]:
     """Return what the table shows of a score."""
-    better = f"; {score.meaning.better} is better" if score.meaning.better else ""
+    better = f"{score.meaning.better} is better" if score.meaning.better else ""
     return {
         "title": score.meaning.title,
-        "about": f"{score.meaning.text}{better}",
+        "about": "; ".join(filter(None, (score.meaning.text, better))),
         "value": format_score(score.value),
         "spread": f" ± {format_score(score.spread, digits=2)}" if score.spread is not None else "",
         "bar": _bar(score),
@@ -60,7 +60,7 @@ def _bar(score: Score) -> dict[str, Any] | None:
         "left": _percent(low),
         "width": f"{100 * _ROOM * (high - low):.1f}%",
         "marks": [
-            {"left": _percent(mark), "title": ANCHOR_TITLES.get(name, name), "is_real": name == FLOOR}
+            {"left": _percent(mark), "title": anchor_title(name), "is_real": name == FLOOR}
             for name, mark in places.items()
         ],
         "dot": _percent(place),
@@ -79,9 +79,7 @@ def _position(place: float, anchors: Mapping[str, float]) -> str:
     parts += [("like", [name for name in ordered if anchors[name] == place])]
     parts += [("better than", [name for name in ordered if anchors[name] > place][:1])]
     return ", ".join(
-        f"{word} {' and '.join(ANCHOR_TITLES.get(name, name) for name in names)}"
-        for word, names in parts
-        if names
+        f"{word} {' and '.join(anchor_title(name) for name in names)}" for word, names in parts if names
     )
 
 

@@ -2,7 +2,7 @@
 
 import logging
 import math
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -13,6 +13,7 @@ from dcgan_lightning.runs.reading import read_evaluation
 
 log = logging.getLogger(__name__)
 
+NOT_SHOWN = ("kernel_spread",)  # how far parts of kernel_distance differ
 FLOOR = "real"  # the anchor that the others are measured from
 ANCHOR_TITLES = {
     "real": "real images",
@@ -66,12 +67,28 @@ MEANINGS = {
 }
 
 
+def meaning_of(name: str) -> Meaning:
+    """Return what a score is called and says; of an unknown one its name."""
+    return MEANINGS.get(name) or Meaning(name.replace("_", " ").capitalize(), "")
+
+
+def anchor_title(name: str) -> str:
+    """Return what an anchor is called on the page."""
+    return ANCHOR_TITLES.get(name, name.replace("_", " "))
+
+
+def in_order(names: Iterable[str], known: Iterable[str]) -> list[str]:
+    """Return names in the order of the known ones; after them the others in their own."""
+    given = dict.fromkeys(names)
+    return [*(name for name in known if name in given), *(name for name in given if name not in {*known})]
+
+
 @dataclass(frozen=True)
 class Score:
     """One number of a score file.
 
     Attributes:
-        name: A key of `MEANINGS`.
+        name: As in the file; `MEANINGS` knows those of generated images.
         value: The mean over sampling seeds, or of the only one.
         spread: Standard deviation over the seeds, or None.
         anchors: The same score of images of known quality.
@@ -85,7 +102,7 @@ class Score:
     @property
     def meaning(self) -> Meaning:
         """What it is called and says."""
-        return MEANINGS[self.name]
+        return meaning_of(self.name)
 
     def place(self, value: float) -> float | None:
         """Return where a value lies on the score's axis, which begins at its better end.
@@ -122,7 +139,7 @@ class Scores:
     Attributes:
         title: Its file's name without the extension: the checkpoint's, and what is not the usual.
         epochs: How long its generator had been trained; 0 if it does not say.
-        scores: In the order of `MEANINGS`.
+        scores: In the order of `MEANINGS`; after them those of other names.
         classes: Share of each garment among the generated images.
         facts: What else it says of itself, such as number of images, feature network and seeds.
     """
@@ -165,8 +182,8 @@ def parse_scores(title: str, data: Mapping[str, Any]) -> Scores | None:
     means, spreads = _mapping(data.get("mean")), _mapping(data.get("spread"))
     anchors = {name: _mapping(anchor) for name, anchor in _mapping(data.get("anchors")).items()}
     scores = []
-    for name in MEANINGS:
-        if (value := _number(means.get(name))) is not None:
+    for name in in_order(means, MEANINGS):
+        if name not in NOT_SHOWN and (value := _number(means.get(name))) is not None:
             known = {anchor: _number(found.get(name)) for anchor, found in anchors.items()}
             known_numbers = {anchor: number for anchor, number in known.items() if number is not None}
             scores.append(Score(name, value, _number(spreads.get(name)), known_numbers))

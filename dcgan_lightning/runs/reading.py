@@ -19,6 +19,7 @@ from dcgan_lightning.config.training import TRAINING_RULES
 from dcgan_lightning.core.errors import RunFolderError
 from dcgan_lightning.core.measured import FIGURES_FILE, NOTEBOOK_FIGURES, Figure, decode_figures
 from dcgan_lightning.core.regular_files import open_regular, read_text
+from dcgan_lightning.runs.system_file import SYSTEM_FILE, SystemFacts, decode_system
 
 Table = dict[str, NDArray[np.float64]]  # column to values, each (rows,)
 
@@ -146,6 +147,24 @@ def read_figures(folder: Path) -> tuple[Figure, ...]:
         return decode_figures(read_json(path))
     except FileNotFoundError:
         return NOTEBOOK_FIGURES
+    except ValueError as error:
+        raise _unreadable(path, error, _JSON_REMEDY) from error
+
+
+def read_system(folder: Path) -> SystemFacts | None:
+    """Return what a run says of its system; None in folders of earlier versions.
+
+    Args:
+        folder: The run's.
+
+    Raises:
+        RunFolderError: The file cannot be read.
+    """
+    path = folder / SYSTEM_FILE
+    try:
+        return decode_system(read_json(path))
+    except FileNotFoundError:
+        return None
     except ValueError as error:
         raise _unreadable(path, error, _JSON_REMEDY) from error
 

@@ -14,6 +14,7 @@ from dcgan_lightning.core.devices import describe_threads
 from dcgan_lightning.core.files import write_atomic
 from dcgan_lightning.core.temporaries import remove_leftovers
 from dcgan_lightning.runs.jobs import CONFIG_FILE
+from dcgan_lightning.runs.system_file import SYSTEM_FILE, SystemFacts, encode_system
 from dcgan_lightning.training.closing import NO_CHECKPOINTS
 from dcgan_lightning.training.resume import keeps_checkpoints
 
@@ -26,19 +27,29 @@ log = logging.getLogger(__name__)
 
 
 def write_description(cfg: DictConfig, folder: Path, system: "System") -> str:
-    """Keep settings and networks in the run's folder, and return the tables of the networks' layers."""
+    """Write settings, networks and system into the run's folder; return the tables of the layers."""
     from dcgan_lightning.networks.summary import summarize
 
     networks = "\n\n".join(
-        summarize(getattr(system, name), *example) for name, example in system.examples().items()
+        summarize(name, getattr(system, name), *example) for name, example in system.examples().items()
     )
     accept()
     write_atomic(folder / CONFIG_FILE, OmegaConf.to_yaml(cfg, resolve=True).encode())
     write_atomic(folder / "networks.txt", f"{networks}\n".encode())
+    write_atomic(folder / SYSTEM_FILE, encode_system(facts_of(system)))
     for part in [folder, *folder.iterdir()]:
         if part.is_dir() and not part.is_symlink():
             remove_leftovers(part)
     return networks
+
+
+def facts_of(system: "System") -> SystemFacts:
+    """Return what pages must know of a system."""
+    from dcgan_lightning.systems import Sampler
+
+    is_sampler, is_translator = isinstance(system, Sampler), len(system.panels) > 1
+    inputs = "noise" if is_sampler else "images" if is_translator else None
+    return SystemFacts(type(system).__name__, inputs, system.panels)
 
 
 def describe_opening(

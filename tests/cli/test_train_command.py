@@ -15,6 +15,7 @@ from dcgan_lightning.core.shell import override
 SMOKE_FILES = {
     "config.yaml",
     "networks.txt",
+    "system.json",
     "report.html",
     "fashion_mnist_dcgan.gif",
     "checkpoints/epoch_0001.ckpt",
@@ -83,7 +84,7 @@ def test_two_job_sweep(run_module: RunModule, tmp_path: Path) -> None:
     ]
     assert histories[0] != histories[1]
     assert "jobs: 2 finished" in result.stdout
-    assert result.stdout.count("Network: Generator") == 1  # the first job shows them for all
+    assert result.stdout.count("Network: generator (Generator)") == 1  # the first job shows them for all
     assert result.stdout.count("training on cpu (1 thread, set by OMP_NUM_THREADS)") == 2
     with open(tmp_path / "outputs" / "sweep" / "summary.csv") as file:
         rows = [*csv.DictReader(file)]
@@ -243,7 +244,7 @@ def test_hydras_own_settings_work(run_module: RunModule, tmp_path: Path) -> None
     first = run_module("dcgan_lightning.train", *few, *own, "run_name=x", warm=True)
     assert first.returncode == 0, first.stderr
     assert files_below(tmp_path / "outputs") == {
-        f"x/{name}" for name in ("config.yaml", "networks.txt", "train.log")
+        f"x/{name}" for name in ("config.yaml", "networks.txt", "system.json", "train.log")
     } | {f"x/.hydra/{name}.yaml" for name in ("config", "hydra", "overrides")}
     again = run_module("dcgan_lightning.train", *few, *own, "run_name=x", warm=True)
     assert again.returncode == 1

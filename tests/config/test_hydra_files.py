@@ -165,7 +165,7 @@ def test_what_hydra_writes_is_no_obstacle_and_stays_in_a_run(
     here.mkdir()
     code, errors = run("train", *SMALL, "run_name=new", *options, folder=here)
     assert code == 0, errors
-    own = {"config.yaml", "networks.txt"}
+    own = {"config.yaml", "networks.txt", "system.json"}
     own |= {".hydra"} if OPTIONS[0] in options else set()
     own |= {"train.log"} if OPTIONS[1] in options else set()
     assert {*os.listdir(here / "outputs" / "new")} == own

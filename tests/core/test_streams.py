@@ -16,7 +16,7 @@ TRAIN = (
     "callbacks.history=null", "callbacks.sample_grid=null", "report=false",
 )  # fmt: skip
 UMLAUTS = " ".join(TRAIN) + " \"run_name='größe'\""
-FILES = {".lock", "checkpoints", "config.yaml", "networks.txt"}
+FILES = {".lock", "checkpoints", "config.yaml", "networks.txt", "system.json"}
 
 
 def shell(command: str, folder: Path, **env: str) -> subprocess.CompletedProcess[str]:

@@ -21,7 +21,10 @@ def test_images_of_each_output_layer(output: str, channels: int) -> None:
     images = generator(torch.randn(3, 6), LABELS)
     assert images.shape == (3, channels, 28, 28)
     assert images.abs().max() <= 1
-    assert "PixelShuffle" in summarize(generator, torch.zeros(1, 6), LABELS[:1]) or output != "pixel_shuffle"
+    assert (
+        "PixelShuffle" in summarize("generator", generator, torch.zeros(1, 6), LABELS[:1])
+        or output != "pixel_shuffle"
+    )
 
 
 def test_numbers_of_parameters_are_those_of_the_recipe() -> None:

@@ -5,7 +5,8 @@ from dcgan_lightning.networks.summary import summarize
 
 
 def test_generator_summary_is_the_notebooks() -> None:
-    text = summarize(Generator(), torch.zeros(1, 100))
+    text = summarize("generator", Generator(), torch.zeros(1, 100))
+    assert text.splitlines()[0] == "Network: generator (Generator)"
     rows = [line.split() for line in text.splitlines()]
     assert ["dense", "(Linear)", "(None,", "12544)", "1,254,400"] in rows
     assert ["batch_normalization", "(KerasBatchNorm1d)", "(None,", "12544)", "50,176"] in rows
@@ -20,7 +21,7 @@ def test_generator_summary_is_the_notebooks() -> None:
 
 def test_discriminator_summary_leaves_no_hooks() -> None:
     discriminator = Discriminator()
-    text = summarize(discriminator, torch.zeros(1, 1, 28, 28))
+    text = summarize("discriminator", discriminator, torch.zeros(1, 1, 28, 28))
     assert "Total parameters: 212,865" in text
     assert all(not layer._forward_hooks for layer in discriminator.modules())
     assert discriminator.training

@@ -8,6 +8,7 @@ import torch
 from made_runs import LIGHTNINGS, made_loops
 
 from dcgan_lightning.pictures import encode_gif, encode_png
+from dcgan_lightning.runs.system_file import SYSTEM_FILE, SystemFacts, encode_system
 
 NAME = "a_run_with_a_name_that_is_far_too_long_for_the_width_of_a_phone_<b>&amp;</b>"
 ITERATIONS = 5
@@ -62,6 +63,11 @@ def make_bare_run(folder: Path) -> Path:
     folder.mkdir(parents=True)
     (folder / "config.yaml").write_text(CONFIG)
     return folder
+
+
+def make_system(folder: Path, inputs: str | None, panels: tuple[str, ...]) -> None:
+    """Say in a run's folder that another system was trained."""
+    (folder / SYSTEM_FILE).write_bytes(encode_system(SystemFacts("Other", inputs, panels)))
 
 
 def make_run(folder: Path, epochs: int = 4) -> Path:

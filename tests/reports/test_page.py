@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 from hydra.core.override_parser.overrides_parser import OverridesParser
 from omegaconf import OmegaConf
-from report_runs import SCORES, make_bare_run, make_run
+from report_runs import SCORES, make_bare_run, make_run, make_system
 
 from dcgan_lightning.reports import gather, render, write_report
 
@@ -183,3 +183,42 @@ def test_the_report_of_a_long_run_stays_small(tmp_path: Path) -> None:
     folder = make_run(tmp_path / "run", epochs=60)
     assert len(list((folder / "samples").glob("sample_*.png"))) == 300
     assert write_report(folder).stat().st_size < 5_000_000 / 4
+
+
+@pytest.mark.parametrize(
+    ("inputs", "panels", "caption"),
+    [
+        ("images", ("input", "output", "target"), ": input, output, target, side by side."),
+        (None, ("image",), "."),
+    ],
+    ids=["translator", "other"],
+)
+def test_a_system_that_makes_no_images_from_noise(
+    tmp_path: Path, inputs: str | None, panels: tuple[str, ...], caption: str
+) -> None:
+    folder = make_run(tmp_path / "run")
+    make_system(folder, inputs, panels)
+    for name in ("scores/last.json", "scores/last_nearest.png", "generated/atlas_seed_0/atlas.png"):
+        (folder / name).unlink()
+    (folder / "generated" / "atlas_seed_0" / "000.png").unlink()
+    (folder / "history" / "scores.csv").unlink()
+    (folder / "config.yaml").write_text((folder / "config.yaml").read_text().replace("Fashion", "Other"))
+    text = render(gather(folder))
+    page = Page(text)
+    assert "Other, report of a run" in page.text
+    assert f"What the networks make at epoch 4, iteration 5{caption}" in page.text
+    for word in ("noise", "garment", "lightning.generate", "atlas", "notebook"):
+        assert word not in page.text.lower(), word
+    assert ('<pre class="command"' in text) == (inputs is not None)  # evaluate takes translators only
+
+
+def test_scores_of_any_name_are_shown(tmp_path: Path) -> None:
+    folder = make_run(tmp_path / "run")
+    scores = {"mean": {"label_kept": 0.87, "frechet_distance": 3.0}, "spread": {"label_kept": 0.01}}
+    scores |= {"anchors": {"nearest_edges": {"label_kept": 0.25}}}
+    (folder / "scores" / "last.json").write_text(json.dumps(SCORES | scores))
+    (folder / "history" / "scores.csv").write_text("epoch,seconds,label_kept\n1,2.0,0.5\n2,2.0,0.75\n")
+    page = Page(render(gather(folder)))
+    assert "Label kept0.87 ± 0.01" in re.sub(r"\s*\n\s*", "", page.text)
+    assert "nearest edges" in page.text
+    assert "Label kept 0.75" in page.text

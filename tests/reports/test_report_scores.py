@@ -50,7 +50,7 @@ def test_the_longest_training_comes_first(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    "data", [{}, {"mean": []}, {"mean": {"frechet_distance": "low"}}, {"mean": {"x": 1}}]
+    "data", [{}, {"mean": []}, {"mean": {"frechet_distance": "low"}}, {"mean": {"x": None}}]
 )
 def test_what_holds_no_scores(data: dict[str, object]) -> None:
     assert parse_scores("x", data) is None

@@ -6,6 +6,7 @@ three figures with units of their own, classes, 32 x 32 colour images (see `fore
 
 import csv
 import json
+import re
 import signal
 import sys
 from collections.abc import Callable, Sequence
@@ -110,12 +111,16 @@ def test_grids_and_film_are_in_colour(whole: Path) -> None:
 
 def test_the_summary_and_the_report_name_what_it_has(whole: Path) -> None:
     networks = (whole / "networks.txt").read_text()
-    assert networks.count("Network: ") == 3
+    names = ["painter (Painter)", "sketcher (Sketcher)", "observer (Sequential)"]
+    assert re.findall("^Network: (.+)$", networks, re.MULTILINE) == names
     assert "Trainable parameters: 0\nNon-trainable parameters: 1,158\n" in networks  # the frozen one
     page = (whole / "report.html").read_text()
     for part in ("Twins, report of a run", "Painter", "Sketcher", "cosine", "0.01 and 0.5"):
         assert part in page, part
-    assert "gen_loss" not in page
+    for part in ("gen_loss", "garment", "from noise", "mode=atlas", "dcgan_lightning.evaluate", "DCGAN"):
+        assert part not in page, part
+    facts = json.loads((whole / "system.json").read_text())
+    assert facts == {"name": "Twins", "inputs": None, "panels": ["image"]}
 
 
 def test_the_checkpoint_holds_each_optimizer_as_it_is(whole: Path) -> None:
