@@ -85,19 +85,19 @@ class RunResult:
 
 
 def train(cfg: DictConfig) -> RunResult:
-    """Train as configured, or go on with a run.
+    """Train as configured, or resume a run.
 
     Args:
         cfg: The composed configuration; ``paths.output_dir`` is the run's folder.
 
     Raises:
         ConfigError: A setting is wrong, or does not fit the checkpoint.
-        DataError: The images cannot be had.
-        CheckpointError: The checkpoint to go on from is missing or damaged.
+        DataError: The images are unavailable.
+        CheckpointError: The checkpoint to resume from is missing or damaged.
         RunFolderError: The folder holds another run, or cannot be written.
         DivergedError: A loss or a weight is not finite any more.
         MemoryLackError: The networks or a batch do not fit into the memory.
-        ProcessError: Another process of the job is gone.
+        ProcessError: Another process of the job has ended.
     """
     validate(cfg)
     check_packages(plain(cfg))
@@ -150,13 +150,13 @@ def _reporting(cfg: DictConfig, folder: Path, stop: "GracefulStop") -> Iterator[
             _try_to_report(cfg, folder)
         raise
     except (CollapsedError, DivergedError):
-        _try_to_report(cfg, folder)  # such a run in particular is one to look at
+        _try_to_report(cfg, folder)  # such a run in particular is worth inspecting
         raise
     _try_to_report(cfg, folder)
 
 
 def _try_to_report(cfg: DictConfig, folder: Path) -> None:
-    """Write the report if one is wanted; a trained run is not lost for want of it."""
+    """Write the report if requested; a failure to write it is only a warning."""
     if not cfg.report or not is_first_process():
         return
     from dcgan_lightning.reports import write_report
@@ -211,7 +211,7 @@ def _command(cfg: DictConfig) -> float | None:
                 if is_first_process():
                     outcome = stack.enter_context(note_job(sweep, job))
             result = train(cfg)
-            outcome.objective = result.score  # what a search looks for the smallest of
+            outcome.objective = result.score  # minimised by a search
             outcome.stop = "a callback" if result.iterations else ""
     except DCGANError as error:
         if not is_sweep:
@@ -243,7 +243,7 @@ def _log_end(cfg: DictConfig, result: RunResult, is_sweep: bool) -> None:
 
 
 def _begin(cfg: DictConfig, sweep: Path, folder: Path) -> JobRecord:
-    """Return this job of a sweep as it begins, or as it was if it is finished already."""
+    """Return the record of this job of a sweep: a new one, or the old one of a finished job."""
     hydra_cfg = HydraConfig.get()
     job = JobRecord(
         folder=os.path.relpath(folder, sweep),

@@ -22,7 +22,7 @@ class AveragedGenerator(Callback):
     Which networks are averaged is the system's choice (see `System.averaged`).
 
     Sample grids (``callbacks.sample_grid.averaged``), ``generate``, ``evaluate`` and ``export`` can use it.
-    Its BatchNorm statistics are measured with its own weights whenever it is looked at. It travels in the
+    Its BatchNorm statistics are recomputed with its own weights whenever it is used. It travels in the
     checkpoint, so a resumed run has the same average to the bit.
 
     Lightning's own ``EMAWeightAveraging`` averages the discriminator too, counts optimizer steps (two an

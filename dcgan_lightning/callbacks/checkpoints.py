@@ -1,4 +1,4 @@
-"""Saving a run so that it can go on."""
+"""Checkpoints to resume from."""
 
 import logging
 from collections.abc import Sequence
@@ -19,7 +19,7 @@ log = logging.getLogger(__name__)
 
 @runtime_checkable
 class CheckpointKeeper(Protocol):
-    """A callback that keeps some epochs' checkpoints under names of its own."""
+    """A callback that keeps some epochs' checkpoints under its own names."""
 
     def kept_names(self, epoch: int) -> Sequence[str]:
         """Return the names under which the checkpoint of a finished epoch is kept; epochs count from 1."""
@@ -29,7 +29,7 @@ class Checkpoints(Checkpoint):
     """Save ``checkpoints/last.ckpt`` after every epoch and ``checkpoints/epoch_0005.ckpt`` every few.
 
     ``last.ckpt`` is written first, after all other files of the epoch, and the checkpoints that are kept are
-    copies of it. If the process is killed or the disk is full in between, the run goes on from ``last.ckpt``
+    copies of it. If the process is killed or the disk is full in between, the run resumes from ``last.ckpt``
     and makes the missing copies first; before it, the epoch is trained again.
 
     Lightning's own ModelCheckpoint counts optimizer steps (two an iteration here), picks "last" by the
@@ -46,13 +46,13 @@ class Checkpoints(Checkpoint):
     def __init__(self, every_n_epochs: int = 5, every_n_iterations: int | None = None) -> None:
         self.every_n_epochs = every_n_epochs
         self.every_n_iterations = every_n_iterations
-        self._loaded_epoch: int | None = None  # at whose end the run goes on
+        self._loaded_epoch: int | None = None  # at whose end the run resumes
         self._has_unsaved_step = False  # in the loggers: Lightning logs a step after `on_train_batch_end`
 
     def on_load_checkpoint(
         self, trainer: pl.Trainer, pl_module: pl.LightningModule, checkpoint: dict[str, Any]
     ) -> None:
-        """Note where the run goes on."""
+        """Record where the run resumes."""
         epochs, iterations = progress(checkpoint)
         self._loaded_epoch = None if iterations else epochs
 
@@ -64,7 +64,7 @@ class Checkpoints(Checkpoint):
     def on_train_batch_start(
         self, trainer: pl.Trainer, pl_module: pl.LightningModule, batch: object, batch_idx: int
     ) -> None:
-        """Have the loggers write the step of a checkpoint within the epoch, which is not logged again."""
+        """Make the loggers write the step of a checkpoint within the epoch, which is not logged again."""
         if self._has_unsaved_step:
             _save_loggers(trainer)
             self._has_unsaved_step = False
@@ -79,7 +79,7 @@ class Checkpoints(Checkpoint):
     ) -> None:
         """Save within the epoch, every few iterations and where the run is asked to stop.
 
-        A stop is known between two iterations only (see `GracefulStop`, which stands before this callback),
+        A stop is known between two iterations only (see `GracefulStop`, which comes before this callback),
         when the state is whole. It is saved here and not when Lightning ends the loop: then other callbacks
         come first, and one that fails would lose it.
         """

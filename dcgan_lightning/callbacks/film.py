@@ -28,7 +28,7 @@ class Film(Callback):
 
     The frames are chosen while they are drawn and travel in the checkpoint, so the film of a resumed run has
     no gap and no doubled frame, whatever lies in the samples folder. They are chosen as the notebook does:
-    densely at first, then ever more rarely, and the last grid once more. Below each stands its epoch.
+    densely at first, then ever more rarely, and the last grid once more. Each is captioned with its epoch.
 
     Args:
         file_name: Name of the film in the run folder.
@@ -86,7 +86,7 @@ class Film(Callback):
         with self._optional("the film was not written"):
             # A GIF holds a repeated picture once, for twice the time.
             grids = [*self._frames, self._last]
-            # A run may go on with grids of another size.
+            # A resumed run may have grids of another size.
             frames = on_one_canvas([decode_png(png) for png in grids])
             frames = add_captions(frames, [title_of(png) for png in grids])
             write_atomic(Path(trainer.default_root_dir) / self.file_name, encode_gif(frames, self.frame_ms))

@@ -69,7 +69,7 @@ class History(Callback):
         self._rows = torch.empty(0, len(self.columns), dtype=torch.float64)
 
     def on_train_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
-        """Start the clock, which goes on where the checkpoint's stood; make room for an epoch's figures."""
+        """Start the clock from the checkpoint's seconds; allocate an epoch's figures."""
         # One tensor: many small ones that stay would divide the memory that is free for large ones.
         shape = (int(trainer.num_training_batches), len(self._measured))
         self._figures = torch.empty(shape, device=pl_module.device)
@@ -87,7 +87,7 @@ class History(Callback):
     def on_train_batch_end(
         self, trainer: pl.Trainer, pl_module: pl.LightningModule, outputs: Any, batch: object, batch_idx: int
     ) -> None:
-        """Note the figures of an iteration."""
+        """Record the figures of an iteration."""
         seconds = self._seconds_before + time.perf_counter() - self._started
         self._counters.append((trainer.current_epoch + 1, batch_idx + 1, seconds))
         self._figures[len(self._counters) - 1] = torch.stack(
@@ -110,7 +110,7 @@ class History(Callback):
                 self._write_curves(trainer, epoch)
 
     def on_fit_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
-        """Write what the last epoch did not; also when a finished run is started again."""
+        """Write the remaining files; also when a finished run is started again."""
         if trainer.is_global_zero and len(self._rows):
             self._close_background()
             self._write_table(trainer)
@@ -134,7 +134,7 @@ class History(Callback):
         return {"rows": self._rows}
 
     def load_state_dict(self, state_dict: dict[str, Any]) -> None:
-        """Take up the rows of a checkpoint."""
+        """Restore the rows of a checkpoint."""
         self._rows = state_dict["rows"]
 
     def column(self, name: str) -> np.ndarray:
@@ -143,7 +143,7 @@ class History(Callback):
         return array
 
     def _collect(self) -> None:
-        """Bring the noted figures from the device: one wait for all of them."""
+        """Copy the recorded figures from the device, with a single synchronization."""
         if not self._counters:
             return
         figures = self._figures[: len(self._counters)].double().cpu()

@@ -1,7 +1,7 @@
 """What loggers have written of a run that is continued: each step once, as in its history.
 
 A run that was killed has logged steps after its last checkpoint, which are trained and logged again.
-Weights & Biases and MLflow cannot take steps back: there, each session is a run of its own.
+Weights & Biases and MLflow cannot take steps back: there, each session is a separate run.
 """
 
 import csv
@@ -41,13 +41,13 @@ def continued_version(part: Mapping[str, Any], folder: Path, iteration: int) -> 
     version = {"version": max(versions)}
     if kind == "CSVLogger":
         return version
-    # Hyperparameters are there after the first checkpoint; logged again, they would be at step 0 twice.
+    # Hyperparameters exist after the first checkpoint; logged again, they would be at step 0 twice.
     hyperparameters = {"default_hp_metric": False} if iteration else {}
     return version | {"purge_step": iteration} | hyperparameters
 
 
 def continue_tables(loggers: Sequence[Logger], folder: Path, iteration: int) -> None:
-    """Let CSV loggers go on with the tables of the session before, without rows after the checkpoint.
+    """Let CSV loggers continue the tables of the previous session, without rows after the checkpoint.
 
     Lightning's logger deletes the table in its folder when it starts. So the rows are first kept in a file
     beside it, which then takes its place; a process that is killed in between leaves the one or the other.

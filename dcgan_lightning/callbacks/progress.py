@@ -20,12 +20,12 @@ from dcgan_lightning.core.measured import Figure
 from dcgan_lightning.systems import System
 
 _BAR_CELLS = 10
-_WAIT = 1.5  # times line_seconds, after which an operation without iterations gets a line of its own
+_WAIT = 1.5  # times line_seconds, after which an operation without iterations gets a separate line
 
 
 @dataclass(frozen=True)
 class Standing:
-    """Where a run stands.
+    """A run's progress.
 
     Attributes:
         epoch: From 1.
@@ -93,7 +93,7 @@ class Progress(Callback):
             self._bar = self._open.enter_context(
                 tqdm(total=1.0, bar_format="{desc}", dynamic_ncols=True, file=sys.stderr)
             )
-            self._open.enter_context(logging_redirect_tqdm())  # messages stand above the bar
+            self._open.enter_context(logging_redirect_tqdm())  # messages appear above the bar
         else:
             self._heartbeat = Heartbeat(self._describe_wait, _print, _WAIT * self.line_seconds)
             self._open.callback(self._heartbeat.close)

@@ -22,7 +22,7 @@ from dcgan_lightning.systems import System
 
 @runtime_checkable
 class GridListener(Protocol):
-    """A callback that wants each sample grid."""
+    """A callback that receives each sample grid."""
 
     def on_sample_grid(self, png: bytes) -> None:
         """Take the bytes of the grid's PNG file."""
@@ -32,7 +32,7 @@ class SampleGrid(Callback):
     """Draw sample grids into ``samples/`` without touching the training.
 
     Grids are drawn at iterations 1, 1 + n, 1 + 2n, ... of every epoch and at its end, as
-    ``sample_epoch_0001_iter_001.png``. Beside them stand ``real.png`` (the first training images) and
+    ``sample_epoch_0001_iter_001.png``. In the same folder are ``real.png`` (the first training images) and
     ``untrained.png``. A grid's epoch and iteration are the title in its metadata. What is shown follows from
     the run's seed alone (see `System.preview`).
 
@@ -99,7 +99,7 @@ class SampleGrid(Callback):
         batch: object,
         batch_idx: int,
     ) -> None:
-        """Draw a grid where one is due, and hand it to the callbacks and loggers that want it."""
+        """Draw a grid if due and pass it to the callbacks and loggers that take grids."""
         assert isinstance(pl_module, System)
         is_last = batch_idx + 1 == trainer.num_training_batches
         if not trainer.is_global_zero or (batch_idx % self.every_n_iterations != 0 and not is_last):
@@ -112,7 +112,7 @@ class SampleGrid(Callback):
             self._hand_over(trainer, with_title(png, moment), batch_idx)
 
     def _hand_over(self, trainer: pl.Trainer, png: bytes, batch_idx: int) -> None:
-        """Give a grid to all who want it; what one of them cannot do, the others still do."""
+        """Pass a grid to all its receivers; a failure of one does not affect the others."""
         name = grid_name(trainer.current_epoch + 1, batch_idx + 1)
         with self._optional("a sample grid was not written"):
             write_atomic(_samples_folder(trainer) / name, png)

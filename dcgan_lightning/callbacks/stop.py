@@ -24,9 +24,9 @@ class GracefulStop(Callback):
     so does any signal before the first iteration.
 
     Attributes:
-        signal: The signal that asked for the end, if one did.
+        signal: The signal that ended the run, if one did.
         iterations: Finished ones of the epoch that is not finished.
-        is_graceful: Whether there was an iteration to finish, and nobody who would not wait for it.
+        is_graceful: True if the current iteration was finished and saved before exiting.
     """
 
     def __init__(self) -> None:
@@ -86,7 +86,7 @@ class GracefulStop(Callback):
         and count it as a whole one; at its last iteration it is one.
 
         Raises:
-            RunFolderError: The run's folder is gone or belongs to another run; loggers write next.
+            RunFolderError: The run's folder was removed or belongs to another run; loggers write next.
         """
         check_ownership(trainer.default_root_dir)
         is_last = batch_idx + 1 == trainer.num_training_batches

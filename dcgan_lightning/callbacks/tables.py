@@ -9,7 +9,7 @@ from torch import Tensor
 
 from dcgan_lightning.core.files import write_atomic
 
-FIGURE = "%.9g"  # nine digits tell all float32 numbers apart
+FIGURE = "%.9g"  # nine digits distinguish all float32 numbers
 
 
 def write_table(path: Path, columns: Sequence[str], formats: Sequence[str], rows: Tensor) -> None:

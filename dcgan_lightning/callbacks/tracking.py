@@ -64,7 +64,7 @@ def start_loggers(trainer: pl.Trainer) -> None:
 
 
 def names_in_trackers(target: str, folder: Path, is_sweep: bool) -> dict[str, Any]:
-    """Return what Weights & Biases and MLflow shall call a run and the sweep it belongs to.
+    """Return the names of a run and of its sweep for Weights & Biases and MLflow.
 
     Args:
         target: The logger's class; nothing is returned for other ones.
@@ -82,7 +82,7 @@ def names_in_trackers(target: str, folder: Path, is_sweep: bool) -> dict[str, An
 
 
 def keep_trackers_at_home(folder: Path) -> None:
-    """Have Weights & Biases and MLflow write into a run's folder only, unless the user chose otherwise.
+    """Make Weights & Biases and MLflow write into the run's folder only, unless the user chose otherwise.
 
     Args:
         folder: The run's folder.
@@ -104,7 +104,7 @@ def final_files(folder: Path) -> Iterator[Path]:
 class TrackedFiles(Callback):
     """Hand a run's files to Weights & Biases and MLflow when it ends, also when it is stopped or fails.
 
-    It has to stand behind the callbacks that write them.
+    It must come after the callbacks that write them.
     """
 
     def __init__(self) -> None:

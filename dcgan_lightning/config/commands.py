@@ -52,7 +52,7 @@ class Command(NamedTuple):
 
     Attributes:
         rules: A check for each of its keys; those of the group data are optional.
-        problem: Returns why values, each good by itself, do not go together, or None if they do.
+        problem: Returns why individually valid values contradict each other, or None.
         may_lack_data: Whether the group data may be left out.
     """
 

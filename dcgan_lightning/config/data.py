@@ -1,4 +1,4 @@
-"""What is known of the images before they are there."""
+"""Numbers and names of the images that are known before loading."""
 
 import re
 from collections.abc import Mapping, Sequence
@@ -25,7 +25,7 @@ CHANGES = ("negative", "quarter_turn", "stripes")
 
 
 def class_title(name: str) -> str:
-    """Return a class as people write it: "T-shirt", "ankle boot"."""
+    """Return a class as text: "T-shirt", "ankle boot"."""
     return name.replace("t_shirt", "T-shirt").replace("_", " ")
 
 

@@ -68,7 +68,7 @@ FILM_PIXELS = 300_000_000  # of all frames together; they are held in memory
 
 
 def generate_problem(values: Mapping[str, Any]) -> str | None:
-    """Return why values of ``generate``, each good by itself, do not go together, or None if they do."""
+    """Return why individually valid values of ``generate`` contradict each other, or None."""
     mode, garment, n = values["mode"], values["class"], values["n"]
     if values["keep"] < 1 and mode not in ("images", "neighbours"):
         return f"keep={values['keep']} goes with mode=images and mode=neighbours only; got mode={mode}"
@@ -94,7 +94,7 @@ def default_count(values: Mapping[str, Any], knows_classes: bool) -> int:
 
     Args:
         values: The configuration's.
-        knows_classes: Whether the generator makes the class that it is asked for.
+        knows_classes: Whether the generator is class-conditional.
     """
     searches = values["class"] is not None and values["mode"] == "atlas" and not knows_classes
     return GENERATE_COUNTS["class" if searches else values["mode"]][1]

@@ -81,7 +81,7 @@ def accept() -> None:
 
 
 def written_by_hydra(folder: Path) -> set[Path]:
-    """Return the files in a job's folder that this job's Hydra has put there, and nobody before."""
+    """Return the files in a job's folder that this job's Hydra has written and that are new."""
     if not HydraConfig.initialized():
         return set()
     files = {folder / file for file in _files_of_job(HydraConfig.get())}

@@ -56,7 +56,7 @@ def _yaml_error(error: YAMLError) -> str:
 
 
 def describe_not_text(error: UnicodeDecodeError) -> str:
-    """Return which configuration file is not UTF-8: neither Hydra nor the error knows its name."""
+    """Return which configuration file is not UTF-8; neither Hydra nor the error names it."""
     folders = [CONF_DIR, *(argument.partition("=")[2] or argument for argument in sys.argv[1:])]
     for path in (path for folder in folders for path in sorted(Path(folder).glob("**/*.yaml"))):
         try:

@@ -17,7 +17,7 @@ def flatten(values: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str, 
 
 
 def look_up(values: Any, key: str) -> Any:
-    """Return what stands at "a.b.c" of nested mappings, or MISSING."""
+    """Return the value at "a.b.c" of nested mappings, or MISSING."""
     for name in key.split("."):
         if not isinstance(values, Mapping) or name not in values:
             return MISSING

@@ -1,4 +1,4 @@
-"""Which key is meant by a name that is none: another program's name for it, or a mistyped one."""
+"""Suggestions for unknown keys: another program's name for a key, or a mistyped one."""
 
 from hydra import compose, initialize_config_dir
 from hydra.core.global_hydra import GlobalHydra
@@ -47,7 +47,7 @@ def known_keys(config_name: str) -> list[str]:
 
 
 def keys_meant(name: str, config_name: str) -> list[str]:
-    """Return the keys that a name may stand for, or none.
+    """Return the keys that may be meant by a name, possibly none.
 
     Args:
         name: As typed; ``-`` counts as ``_``.

@@ -23,7 +23,7 @@ from dcgan_lightning.config.checks import (
 )
 from dcgan_lightning.config.data import DATA_RULES
 
-# Classes, by their public names: a path deeper into a module could reach whatever that module imports.
+# Classes, by their public names: a longer path could reach anything that a module imports.
 ALLOWED_TARGETS = re.compile(
     r"dcgan_lightning\.(data|systems|callbacks)\.[A-Z]\w*"
     r"|pytorch_lightning\.(Trainer|(loggers|callbacks)\.[A-Z]\w*)"

@@ -1,4 +1,4 @@
-"""Checks of all settings, each by itself and together.
+"""Checks of all settings, individually and combined.
 
 Nothing here imports PyTorch: a wrong setting is refused before anything slow or lasting happens.
 """
@@ -114,7 +114,7 @@ def _resolve(cfg: DictConfig) -> dict[str, Any]:
 
 
 def _check_values(values: Mapping[str, Any], rules: Mapping[str, Check]) -> None:
-    """Check each value that is there by itself."""
+    """Check each given value individually."""
     for key, check in rules.items():
         value = look_up(values, key)
         if value is not MISSING and (wanted := check(value)):

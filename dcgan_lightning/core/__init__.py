@@ -1,1 +1,1 @@
-"""The ground floor: files, errors, processes, devices, randomness; knows no GANs, no Lightning, no Hydra."""
+"""The ground floor: files, errors, processes, devices, randomness; no GANs, no Lightning, no Hydra."""

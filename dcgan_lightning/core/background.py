@@ -1,4 +1,4 @@
-"""Files that another process draws, so that the training need not wait for it."""
+"""Files drawn by another process while the training continues."""
 
 from collections.abc import Callable
 from concurrent.futures import Future, ProcessPoolExecutor
@@ -14,7 +14,7 @@ from dcgan_lightning.core.signals import ignore_signals
 
 
 class Background:
-    """One other process, which draws one file at a time; if it is killed, this one draws.
+    """A worker process that draws one file at a time; if it is killed, the files are drawn in this process.
 
     Before a file is begun the one before it is whole, so a process that is killed lacks the last one at most.
     The other process starts with the first file and ends with this one, however that ends.
@@ -46,7 +46,7 @@ class Background:
             self._draw_here()
 
     def wait(self) -> None:
-        """Wait until nothing is left to draw.
+        """Wait for the last file.
 
         Raises:
             RunFolderError: The last file could not be written.
@@ -72,7 +72,7 @@ class Background:
                 executor.shutdown()
 
     def _draw_here(self) -> None:
-        """Draw what a process that is gone has not; the next file gets a new one."""
+        """Draw the file of a killed worker here; the next file gets a new worker."""
         executor, self._executor = self._executor, None
         if executor is not None:
             executor.shutdown()

@@ -40,7 +40,7 @@ def check_processes(trainer: Mapping[str, Any], is_sweep: bool) -> int:
 
 
 def choose_accelerator(accelerator: str) -> str:
-    """Return "cuda" or "cpu": what was asked for, or with "auto" the better one that is there."""
+    """Return "cuda" or "cpu": the requested one, or with "auto" CUDA if available."""
     import torch
 
     if accelerator == "cpu":
@@ -55,7 +55,7 @@ def choose_accelerator(accelerator: str) -> str:
 
 
 def choose_device(device: str) -> str:
-    """Return "cuda" or "cpu", for commands that do not train: "auto" is the better one that is there."""
+    """Return "cuda" or "cpu", for commands that do not train; "auto": CUDA if available."""
     import torch
 
     if device == "auto":
@@ -120,7 +120,7 @@ def set_threads(threads: int | None, accelerator: str = "cpu", processes: int = 
 
 
 def describe_threads(chosen: int | None) -> str:
-    """Return how many CPU threads PyTorch uses, and what has set or limited their number.
+    """Return how many CPU threads PyTorch uses, and what determines their number.
 
     Args:
         chosen: The number in the configuration, if there is one.
@@ -165,7 +165,7 @@ def set_tf32(is_on: bool) -> None:
 
 
 def describe_environment(accelerator: str) -> dict[str, Any]:
-    """Return what a run's bits depend on besides its settings."""
+    """Return the environment that bit-exact results depend on besides the settings."""
     import torch
 
     if accelerator == "cuda":

@@ -24,12 +24,12 @@ def process_count() -> int:
 
 
 def is_timeout(error: BaseException) -> bool:
-    """Return whether a collective operation failed because a process has not reached it in time."""
+    """Return whether a collective operation timed out."""
     return isinstance(error, RuntimeError) and "timed out" in str(error).lower()
 
 
 def is_connection_error(error: BaseException) -> bool:
-    """Return whether an exchange between processes failed because another one is gone or has not come."""
+    """Return whether a collective operation failed because another process has ended or did not take part."""
     if isinstance(error, dist.DistError):
         return True
     # PyTorch raises gloo's errors as plain RuntimeErrors.
@@ -73,7 +73,7 @@ def gather(tensor: Tensor) -> Tensor:
 
 
 def _sum_in_place(tensor: Tensor) -> None:
-    """Replace a tensor by its sum over all processes; on a CPU signals are obeyed meanwhile."""
+    """Replace a tensor by its sum over all processes; on a CPU, signals are handled meanwhile."""
     options = dist.AllreduceOptions()
     options.timeout = STEP_PATIENCE
     group = dist.group.WORLD

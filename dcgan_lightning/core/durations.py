@@ -1,4 +1,4 @@
-"""Durations and counts as people say them."""
+"""Durations and counts in words."""
 
 
 def format_duration(seconds: float) -> str:
@@ -12,7 +12,7 @@ def format_duration(seconds: float) -> str:
 
 
 def format_position(epochs: int, iterations: int) -> str:
-    """Return where a run stands: "epoch 5" after its end, "epoch 6, iteration 42" within.
+    """Return a run's position: "epoch 5" after its end, "epoch 6, iteration 42" within.
 
     Args:
         epochs: Finished ones.

@@ -1,8 +1,8 @@
-"""Errors a user can mend. Each message is one line: what is wrong, where, and what to do."""
+"""Errors a user can fix. Each message is one line: what is wrong, where, and what to do."""
 
 
 class DCGANError(Exception):
-    """Base of every error that is the input's fault and not the program's.
+    """Base of all errors caused by the input rather than by a bug.
 
     Attributes:
         is_shared: Whether process 0 of a job raises it too, or says it for another process.
@@ -16,7 +16,7 @@ class ConfigError(DCGANError):
 
 
 class DataError(DCGANError):
-    """The image data is missing, damaged or not what it should be."""
+    """The image data is missing, damaged or of another kind."""
 
 
 class CheckpointError(DCGANError):
@@ -28,7 +28,7 @@ class RunFolderError(DCGANError):
 
 
 class DivergedError(DCGANError):
-    """Training ran into numbers that are not finite."""
+    """A figure or a weight is not finite."""
 
     is_shared = True
 
@@ -44,7 +44,7 @@ class MemoryLackError(DCGANError):
 
 
 class ProcessError(DCGANError):
-    """Another process of the same job is gone, or does not do the same as this one.
+    """Another process of the same job has ended, or is at a different operation.
 
     Args:
         message: What is wrong.
@@ -57,7 +57,7 @@ class ProcessError(DCGANError):
 
 
 class ScoreError(DCGANError):
-    """Images cannot be scored: too few of them, or of another form than the real ones."""
+    """Images cannot be scored: too few, or of another shape than the real ones."""
 
 
 class WeightsError(DCGANError):
@@ -82,7 +82,7 @@ def install(extra: str) -> str:
 
 
 def is_out_of_memory(error: BaseException) -> bool:
-    """Return whether PyTorch, on a CPU or a GPU, could not get the memory it wanted."""
+    """Return whether PyTorch failed to allocate memory, on a CPU or a GPU."""
     causes = [error, *filter(None, [error.__cause__])]
     signs = ("can't allocate memory", "not enough memory", "out of memory")
     return any(

@@ -1,4 +1,4 @@
-"""Files that are either whole or not there.
+"""Files that are either complete or absent.
 
 Everything the project keeps is written through `write_atomic`, so a run that is killed at any moment leaves
 the previous version of each file or the new one, and nothing in between. A link that has the file's name is
@@ -72,7 +72,7 @@ def _write(path: Path, data: bytes | memoryview) -> None:
 
 
 def write_together(folder: Path, files: Mapping[str, bytes]) -> None:
-    """Write several files of a folder of which readers shall never have some old and some new ones.
+    """Write several files of a folder together: readers never see some old and some new ones.
 
     Until all are on the disk none has its name. A process that is killed while it names them leaves this to
     the next command that writes into the folder.
@@ -98,7 +98,7 @@ def write_together(folder: Path, files: Mapping[str, bytes]) -> None:
 
 
 def fill_folder(path: Path, fill: Callable[[Path], None], is_numbered: bool = False) -> Path:
-    """Make a folder of many files that is either whole or not there.
+    """Make a folder of many files that is either complete or absent.
 
     The files go to a temporary folder beside it, which is flushed and renamed once: thousands of small files
     would wait for the disk thousands of times. If this fails, nothing is left; what a killed process left is
@@ -162,7 +162,7 @@ def renewed_folder(folder: Path) -> Iterator[Path]:
 
 @contextmanager
 def _making(path: Path) -> Iterator[None]:
-    """Make the folder above a path; remove it again if nothing is in it in the end."""
+    """Create the parent folder of a path; remove it again if it is empty in the end."""
     made = missing_folders(path.parent)
     try:
         with _naming(path):
@@ -174,7 +174,7 @@ def _making(path: Path) -> Iterator[None]:
 
 @contextmanager
 def _naming(path: Path) -> Iterator[None]:
-    """Turn the operating system's errors into one that names what could not be written."""
+    """Convert the operating system's errors into one that names the file."""
     try:
         yield
     except OSError as error:

@@ -22,7 +22,7 @@ Part = TypeVar("Part", bound=Sized)
 
 
 def has_bar() -> bool:
-    """Return whether progress is shown as a bar: on a terminal that this process has for itself."""
+    """Return whether progress is shown as a bar: on a terminal used by this process only."""
     return sys.stderr.isatty() and is_first_process() and not is_parallel_job()
 
 
@@ -40,7 +40,7 @@ class Pace:
         self._samples = deque([(time.monotonic() if now is None else now, done)])
 
     def note(self, done: float, now: float | None = None) -> None:
-        """Take up how far the work is."""
+        """Record the number of finished steps."""
         now = time.monotonic() if now is None else now
         self._samples.append((now, done))
         while len(self._samples) > _WINDOW_STEPS + 1 and self._samples[1][0] <= now - WINDOW_SECONDS:
@@ -59,7 +59,7 @@ class Pace:
 
 
 class Heartbeat:
-    """A thread that reports on work whenever nothing was reported for a while, also within a long operation.
+    """A thread that reports on work after a while without reports, also within a long operation.
 
     Args:
         describe: Returns the line.
@@ -172,7 +172,7 @@ def show_progress(
             bar = stack.enter_context(
                 tqdm(total=total, desc=what, unit=f" {unit}", dynamic_ncols=True, leave=False)
             )
-            stack.enter_context(logging_redirect_tqdm())  # messages stand above the bar
+            stack.enter_context(logging_redirect_tqdm())  # messages appear above the bar
         work = Work(what, total, unit, bar)
         if bar is None and is_first_process():
             heartbeat = Heartbeat(work.describe, report or log.info, seconds or LINE_SECONDS)
@@ -181,7 +181,7 @@ def show_progress(
 
 
 def with_progress(parts: Iterable[Part], total: int, what: str, unit: str = "images") -> Iterator[Part]:
-    """Pass parts of long work on, and show how much of it is done (see `show_progress`)."""
+    """Yield parts of long work and show its progress (see `show_progress`)."""
     with show_progress(what, total, unit) as work:
         for part in parts:
             yield part

@@ -1,4 +1,4 @@
-"""The lock of a run's folder: one process owns the folder, and notices when it does not own it any more."""
+"""The lock of a run's folder: one process owns the folder, and detects the loss of the lock."""
 
 import contextlib
 import errno
@@ -37,7 +37,7 @@ class Ownership:
     file: str = LOCK_FILE
 
     def check(self) -> None:
-        """Refuse to go on if the folder is gone or belongs to another process.
+        """Raise an error if the folder was removed or belongs to another process.
 
         Raises:
             RunFolderError: It does.
@@ -59,15 +59,15 @@ _owned: list[Ownership] = []  # by this process
 
 
 def ownership_of(path: Path | str) -> Ownership | None:
-    """Return what this process owns and a path lies in, if it does."""
+    """Return the folder owned by this process that contains a path, if there is one."""
     return next((owned for owned in reversed(_owned) if owned.covers(path)), None)
 
 
 def check_ownership(path: Path | str) -> None:
-    """Refuse to write into a folder that this process locked and has lost since.
+    """Refuse to write into a folder whose lock this process has lost.
 
     Raises:
-        RunFolderError: The folder is gone or belongs to another process.
+        RunFolderError: The folder was removed or belongs to another process.
     """
     if (owned := ownership_of(path)) is not None:
         owned.check()
@@ -75,7 +75,7 @@ def check_ownership(path: Path | str) -> None:
 
 @contextlib.contextmanager
 def locked(folder: Path) -> Iterator[Ownership]:
-    """Own a folder while the block runs. The kernel releases it when the process ends, however it ends.
+    """Lock a folder while the block runs. The kernel releases the lock when the process ends, even if killed.
 
     Args:
         folder: Made if missing, and then removed if empty in the end; the lock is its file ``.lock``, which
@@ -160,7 +160,7 @@ def is_locked(folder: Path) -> bool:
 
 
 def lock_owner(folder: Path) -> int | None:
-    """Return the number of the process that owns a folder, as its lock file says."""
+    """Return the number of the process that owns a folder, from its lock file."""
     try:
         handle = open_regular(folder / LOCK_FILE, os.O_RDONLY, follow_links=False)
     except OSError:
@@ -174,7 +174,7 @@ def lock_owner(folder: Path) -> int | None:
 
 
 def missing_folders(folder: Path) -> list[Path]:
-    """Return which of a folder and those above it do not exist, the deepest first."""
+    """Return the missing ones of a folder and its parents, the deepest first."""
     path = Path(os.path.abspath(folder))
     return [each for each in (path, *path.parents) if not os.path.lexists(each)]
 
@@ -191,7 +191,7 @@ def remove_empty(folders: list[Path]) -> None:
 
 
 def _open_lock(path: Path) -> int:
-    """Return the open and locked file; it is emptied by nobody but its owner."""
+    """Return the open and locked file; only its owner empties it."""
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         while True:

@@ -1,4 +1,4 @@
-"""What a system measures in every iteration, and the file in which a run keeps that."""
+"""The figures a system measures in every iteration, and the file that describes them."""
 
 import dataclasses
 import json
@@ -63,7 +63,7 @@ def decode_figures(values: Any) -> tuple[Figure, ...]:
         values: The content, as JSON has it.
 
     Raises:
-        ValueError: It is none.
+        ValueError: It is invalid.
     """
     try:
         figures = tuple(Figure(**value) for value in values)

@@ -1,9 +1,9 @@
-"""Points where the processes of a job wait for each other in Python, where signals are obeyed.
+"""Barriers at which the processes of a job wait for each other in Python, where signals are handled.
 
 A collective operation of PyTorch waits in C++: it cannot be interrupted, and cannot distinguish a process
 that draws a picture for a minute from one that will never come. Here the processes wait at the store through
 which they have found each other. Each gives signs of life in a thread, so long work of one (scores, pictures,
-a slow disk) ends nothing, while a process that is gone, or that waits at another point, ends the job with one
+a slow disk) is no error, while a process that has ended, or waits at another barrier, ends the job with one
 line.
 """
 
@@ -61,14 +61,14 @@ class Team:
 
         Args:
             point: Where in the program; the same for all.
-            vote: What this process wants.
+            vote: This process' vote.
 
         Returns:
-            Whether any process wants it.
+            Whether any process voted for it.
 
         Raises:
             ProcessError: A process waits at another point, has failed, or gives no sign of life.
-            DistError: The process that holds the store is gone.
+            DistError: The process that holds the store has ended.
         """
         self._meetings += 1
         # Who is here has left the last meeting, so all have left the one before: two keys are enough.
@@ -110,7 +110,7 @@ class Team:
             time.sleep(_LONGEST_PAUSE)
 
     def check_alive(self) -> None:
-        """Look for signs of life of the others; to be called every second or so while waiting for them.
+        """Check the others' heartbeats; to be called about every second while waiting for them.
 
         Raises:
             ProcessError: A process has failed, or has given none for too long.
@@ -132,7 +132,7 @@ class Team:
         self._last_check = now
 
     def announce_failure(self) -> None:
-        """Tell the others that this process ends; they need not wait."""
+        """Announce the end of this process; the others need not wait."""
         self.close()
         with contextlib.suppress(RuntimeError):  # the store is gone
             self._store.set(f"sign/{self.rank}", _GONE)
@@ -183,7 +183,7 @@ class Team:
         return None
 
     def close(self) -> None:
-        """Give no more signs of life."""
+        """Stop the heartbeat."""
         self._is_closed.set()
         self._thread.join()
 
@@ -222,13 +222,13 @@ def part() -> None:
 
 
 def check_alive() -> None:
-    """Look for signs of life of the other processes of the job, if there are any (see `Team.check_alive`)."""
+    """Check the heartbeats of the job's other processes, if there are any (see `Team.check_alive`)."""
     if _team is not None:
         _team.check_alive()
 
 
 def announce_failure() -> None:
-    """Tell the other processes of the job, if there are any, that this one ends."""
+    """Announce the end of this process to the job's other ones, if there are any."""
     if _team is not None:
         _team.announce_failure()
 

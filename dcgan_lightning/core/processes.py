@@ -17,14 +17,14 @@ _COMMAND = "DCGAN_COMMAND_PROCESS"
 
 
 def is_first_process() -> bool:
-    """Return whether this process speaks and writes for the job; one that is alone does."""
+    """Return whether this is rank 0, or the only process."""
     return all(os.environ.get(name, "0") == "0" for name in _NUMBERS)
 
 
 def end_with_parent(poll_seconds: float = 5.0) -> None:
     """End this process soon after the one that started it.
 
-    On GPUs a process waits for a dead one for minutes, and holds its memory; on a CPU it is told at once.
+    On GPUs a process waits for a dead one for minutes and keeps its memory; on a CPU it fails at once.
 
     Args:
         poll_seconds: Time between two looks.
@@ -53,7 +53,7 @@ def is_parallel_job() -> bool:
 def ending_with_sweep(poll_seconds: float = 1.0, grace_seconds: float = 60.0) -> Iterator[None]:
     """Run a job, and stop it as SIGTERM does soon after the process of its sweep has ended on this machine.
 
-    Without this, jobs that joblib or submitit has started would go on after a sweep that was killed.
+    Without this, jobs started by joblib or submitit would outlive a killed sweep.
 
     Args:
         poll_seconds: Time between two looks.

@@ -1,6 +1,6 @@
 """Commands to paste into a POSIX shell: values quoted for Hydra's override grammar, then for the shell.
 
-Needs neither Hydra nor PyTorch, so that whatever prints a command can use it.
+Needs neither Hydra nor PyTorch, so every module that prints a command can use it.
 """
 
 import os

@@ -15,7 +15,7 @@ from typing import NoReturn
 
 Handler = Callable[[int, FrameType | None], None]
 
-# By the names that people know them by; Windows has no SIGHUP.
+# By their usual names; Windows has no SIGHUP.
 _NAMES = {signal.SIGINT: "Ctrl-C", signal.SIGTERM: "SIGTERM"}
 if sys.platform != "win32":
     _NAMES[signal.SIGHUP] = "SIGHUP"

@@ -10,7 +10,7 @@ import sys
 class LastingOutput(io.FileIO):
     """A descriptor that is written to as long as that works; afterwards what is written is dropped.
 
-    The reader of a pipe may have gone (``| head``), a terminal may have been closed, a disk may be full.
+    The reader of a pipe may have ended (``| head``), a terminal may have been closed, a disk may be full.
     """
 
     _is_lost = False

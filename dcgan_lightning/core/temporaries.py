@@ -1,4 +1,4 @@
-"""Temporary files and folders: their names tell which process owns them, so leftovers can be removed.
+"""Temporary files and folders: their names hold the owning process, so leftovers can be removed.
 
 A name such as ``.dcgan-lightning-<machine>-<process>-<its start>-<random>-<checksum>-<what it becomes>-tmp``
 belongs to this project alone. A leftover is removed by the next command that writes into the same folder: at
@@ -32,7 +32,7 @@ _cleaned: set[str] = set()  # folders in which this process has removed leftover
 
 
 def temporary_path(folder: Path, name: str) -> Path:
-    """Return a free path in a folder for what shall get a name there later."""
+    """Return a free path in a folder for a file or folder that is renamed later."""
     owner = f"{_machine()}-{os.getpid()}-{_start_of(os.getpid())}-{secrets.token_hex(4)}"
     return folder / f"{PREFIX}{owner}-{_checksum(owner)}-{name[-24:]}-tmp"
 
@@ -78,7 +78,7 @@ def remove_leftovers_once(folder: Path) -> None:
 
 
 def replace_folder(workshop: Path, new: Path, target: Path) -> None:
-    """Put a folder in the place of another one; a process that is killed on the way loses neither.
+    """Replace a folder by another one; a process killed meanwhile loses neither.
 
     Args:
         workshop: From `temporary_folder`, beside the target.
@@ -93,7 +93,7 @@ def replace_folder(workshop: Path, new: Path, target: Path) -> None:
 
 
 def publish_files(workshop: Path, new: Path) -> None:
-    """Give several files their names; a process that is killed on the way leaves the rest to the next one.
+    """Rename several files; if the process is killed meanwhile, the next one renames the rest.
 
     Args:
         workshop: From `temporary_folder`; the files go into the folder that it lies in.
@@ -111,7 +111,7 @@ def is_taken(path: Path) -> bool:
 
 
 def _discard(workshop: Path) -> None:
-    """Remove a temporary folder, after what it holds for others has gone where it belongs."""
+    """Remove a temporary folder, after moving the files that are still needed to their places."""
     _complete(workshop)
     replaced = workshop / _REPLACED
     if replaced.is_dir():
@@ -131,7 +131,7 @@ def _complete(workshop: Path) -> None:
 
 
 def _is_leftover(entry: os.DirEntry[str]) -> bool:
-    """Return whether a file or folder was made by a process of this project that is gone."""
+    """Return whether a file or folder is a leftover of an ended process of this project."""
     owner = _owner(entry.name)
     if owner is None or entry.is_symlink():
         return False

@@ -1,4 +1,4 @@
-"""Convolutions with padding "same", made of five steps that each way to compute them has of its own.
+"""Convolutions with padding "same", composed of five steps that each algorithm implements.
 
 With the images x, the kernel w and the results y of a convolution::
 
@@ -138,7 +138,7 @@ class _TransposedConvolution(torch.autograd.Function):
 
 
 class _WeightGradient(torch.autograd.Function):
-    """The kernel's gradient as an operation of its own, to be differentiated; ``weight`` gives its shape."""
+    """The kernel's gradient as a separate differentiable operation; ``weight`` gives its shape."""
 
     @staticmethod
     def forward(ctx: Any, images: Tensor, results: Tensor, weight: Tensor, way: Way) -> Tensor:

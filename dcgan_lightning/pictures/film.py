@@ -31,7 +31,7 @@ def is_film_frame(index: int) -> bool:
 
 
 def on_one_canvas(frames: Sequence[NDArray[np.uint8]]) -> list[NDArray[np.uint8]]:
-    """Return pictures of one size: smaller ones stand at the top left, with mid-grey beside and below.
+    """Return pictures of one size: smaller ones are at the top left, with mid-grey beside and below.
 
     Args:
         frames: (H, W) or (H, W, 3).
@@ -100,7 +100,7 @@ def encode_gif(frames: Sequence[NDArray[np.uint8]], frame_ms: int | Sequence[int
 
 
 def require_mp4() -> None:
-    """Refuse to go on if the package for MP4 films is not installed.
+    """Raise an error if the package for MP4 films is not installed.
 
     Raises:
         MissingExtraError: Says how to install it.

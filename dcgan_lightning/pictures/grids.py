@@ -21,8 +21,8 @@ def make_grid(images: "Tensor", columns: int, scale: int = 1, padding: int = 2) 
     Args:
         images: uint8 (N, C, H, W) with C 1 or 3.
         columns: Images a row.
-        scale: Each pixel becomes a square of this side, so that a person can see it.
-        padding: Pixels between images and around them, before scaling; mid-grey, to tell them from the
+        scale: Each pixel becomes a visible square of this side.
+        padding: Pixels between images and around them, before scaling; mid-grey, to distinguish them from the
             images' black and white.
 
     Returns:
@@ -45,7 +45,7 @@ def make_grid(images: "Tensor", columns: int, scale: int = 1, padding: int = 2) 
 
 
 def shrink(picture: NDArray[np.uint8], largest: int = 64) -> NDArray[np.uint8]:
-    """Undo the scale of `make_grid`: one pixel for each square of equal pixels, whatever its side is.
+    """Undo the scale of `make_grid`: one pixel for each square of equal pixels of any side.
 
     Args:
         picture: (H, W) or (H, W, channels).

@@ -31,13 +31,13 @@ def draw_labelled_grid(
 
     Args:
         rows: At least one; each uint8 (n, 1 or 3, H, W), all of one size; rows may be of different lengths.
-        labels: What stands before each row.
-        captions: What stands below each image, row by row.
-        titles: What stands above the first columns.
+        labels: Text before each row.
+        captions: Text below each image, row by row.
+        titles: Text above the first columns.
         scale: Each pixel becomes a square of this side; below 3 words are hard to read.
-        gap_after: After this many columns there is room, to tell two kinds of images apart; 0: nowhere.
-        headings: Index of a row to what stands above it, over the whole width.
-        notes: What stands in each row after its last image.
+        gap_after: Number of columns before a gap that separates two kinds of images; 0: no gap.
+        headings: Index of a row to the text above it, over the whole width.
+        notes: Text in each row after its last image.
     """
     height, width = rows[0].shape[2:]
     left = round(_LETTER * max(map(len, labels))) + 2 * _GAP
@@ -91,7 +91,7 @@ def draw_pairs(pairs: Mapping[str, Sequence[tuple["Tensor", "Tensor", str]]], co
         pairs: A panel's heading to its pairs: left and right image, each uint8 (1, H, W), and a caption.
         columns: Pairs a row.
     """
-    import torch  # it takes seconds, and plots of figures need none of it
+    import torch  # it takes seconds, and plots of figures do not need it
 
     rows: list[Tensor] = []
     captions: list[list[str]] = []

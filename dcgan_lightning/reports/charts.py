@@ -107,7 +107,7 @@ def bins(values: NDArray[np.floating], points: int = POINTS) -> list[Bin]:
     """Return (middle, mean, smallest, largest) of at most ``points`` runs of neighbours.
 
     Args:
-        values: (N,); what is not finite is passed over.
+        values: (N,); values that are not finite are skipped.
         points: >= 1.
 
     Returns:

@@ -75,7 +75,7 @@ def _panel(title: str, figures: Sequence[Figure], history: Mapping[str, NDArray[
 
 
 def iterations_per_point(material: Material) -> int:
-    """Return how many iterations a point of the curves stands for."""
+    """Return the number of iterations per point of the curves."""
     return -(-len(material.history["epoch"]) // charts.POINTS) if material.history else 1
 
 

@@ -44,12 +44,12 @@ class Frame:
 
 @dataclass(frozen=True)
 class Material:
-    """Everything a report shows; None or empty where the run has not got it.
+    """Everything a report shows; None or empty if missing.
 
     Attributes:
         name: The run's name.
         path: The run's folder, for commands: from the working folder, or absolute if it is not below that.
-        has_checkpoint: Whether there is anything that those commands could work with.
+        has_checkpoint: Whether the run has a checkpoint for those commands.
         config: ``config.yaml`` as it is.
         settings: The same, parsed.
         networks: ``networks.txt``.
@@ -61,7 +61,7 @@ class Material:
         untrained: Grid of the untrained generator.
         real: Grid of training images.
         film: A GIF.
-        environment: What the last checkpoint knows of versions and devices.
+        environment: Versions and devices from the last checkpoint.
         scores: From ``scores/*.json``, those of the longest training first.
         course: Columns of ``scores.csv``, the scores that were taken during the training, each (times,).
         nearest: Generated images beside their nearest training images, for the first of the scores.
@@ -137,7 +137,7 @@ def gather(folder: Path) -> Material:
 
 
 def _system(folder: Path, settings: Mapping[str, Any]) -> SystemFacts:
-    """Return what the run says of its system; of one of an earlier version what its settings say."""
+    """Return the facts about the run's system; for a run of an earlier version, from its settings."""
     try:
         facts = read_system(folder)
     except RunFolderError as error:
@@ -152,7 +152,7 @@ def class_name(settings: Mapping[str, Any], group: str) -> str:
 
 
 def _figures(folder: Path) -> tuple[Figure, ...]:
-    """Return what the run has measured; nothing if the file is damaged, which is reported."""
+    """Return the figures of the run; none if the file is damaged, which is logged."""
     try:
         return read_figures(folder)
     except RunFolderError as error:
@@ -166,7 +166,7 @@ def _path_for_commands(folder: Path) -> Path:
 
 
 def choose_frames(grids: list[Any], limit: int = FRAME_LIMIT) -> list[Any]:
-    """Return at most ``limit`` of the grids: all, or ever fewer as training goes on, as in the film.
+    """Return at most ``limit`` of the grids: all, or ever fewer as training proceeds, as in the film.
 
     The first and the last one are among them.
     """

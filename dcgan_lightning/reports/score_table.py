@@ -14,12 +14,12 @@ _ROOM = 0.94  # share of a bar between its ends' places
 
 
 def name_scores(file: Scores) -> str:
-    """Return what a score file is called on the page."""
+    """Return a score file's title on the page."""
     return f"Checkpoint {file.title.replace('_', ' ')}"
 
 
 def draw_scores(file: Scores) -> Markup:
-    """Return a score file as HTML: the table, the classes, and what it says of itself."""
+    """Return a score file as HTML: the table, the classes, and facts."""
     known = dict.fromkeys(anchor for score in file.scores for anchor in score.anchors)
     anchors = in_order(known, ANCHOR_TITLES)
     largest = max(*file.classes.values(), 1e-9) if file.classes else 1.0

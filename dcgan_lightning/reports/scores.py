@@ -30,9 +30,9 @@ class Meaning:
     """What a score is called and says.
 
     Attributes:
-        title: Its name for people.
+        title: Its name on the page.
         text: What it measures, in one line.
-        better: Which way is better; "" where the real images' value is best.
+        better: The better direction; "" where the real images' value is best.
         logarithmic: Whether its bar is drawn so, because anchors differ by orders of magnitude.
     """
 
@@ -141,7 +141,7 @@ class Scores:
         epochs: How long its generator had been trained; 0 if it does not say.
         scores: In the order of `MEANINGS`; after them those of other names.
         classes: Share of each garment among the generated images.
-        facts: What else it says of itself, such as number of images, feature network and seeds.
+        facts: Other facts, such as number of images, feature network and seeds.
     """
 
     title: str
@@ -154,7 +154,7 @@ class Scores:
 def read_scores(folder: Path) -> list[Scores]:
     """Return all score files of a folder, those of the longest training first.
 
-    What is none is passed over with a line in the log.
+    Files without scores are skipped with a line in the log.
     """
     found = []
     for path in sorted(folder.glob("*.json")):
@@ -177,7 +177,7 @@ def parse_scores(title: str, data: Mapping[str, Any]) -> Scores | None:
     Args:
         title: The file's name.
         data: As `dcgan_lightning.evaluate` writes it: ``mean`` and ``spread`` from names to numbers,
-            ``anchors`` from anchors to the like, and what it says of itself. All but ``mean`` may be missing.
+            ``anchors`` from anchors to such mappings, and facts. All but ``mean`` may be missing.
     """
     means, spreads = _mapping(data.get("mean")), _mapping(data.get("spread"))
     anchors = {name: _mapping(anchor) for name, anchor in _mapping(data.get("anchors")).items()}
@@ -196,7 +196,7 @@ def parse_scores(title: str, data: Mapping[str, Any]) -> Scores | None:
 
 
 def _facts(data: Mapping[str, Any]) -> dict[str, str]:
-    """Return what a score file says of itself, for people."""
+    """Return the facts in a score file as text."""
     count, seeds, features = data.get("count"), data.get("seeds"), _mapping(data.get("features"))
     digest = str(features.get("digest", ""))[:12]
     epochs, iterations = data.get("epochs"), data.get("iterations")

@@ -121,7 +121,7 @@ REQUIRED_KEYS = ("epoch", "state_dict", "optimizer_states", "loops", "callbacks"
 def read_checkpoint(path: Path) -> dict[str, Any]:
     """Return the content of a checkpoint, on the CPU.
 
-    This takes not much more memory than the file has bytes, whatever it holds.
+    The memory needed is little more than the size of the file, whatever its content.
 
     Args:
         path: A file this project has written.
@@ -166,7 +166,7 @@ def _check_archive(path: Path) -> None:
     """Compare the checksums, and refuse what would take more memory than the file has bytes.
 
     Raises:
-        CheckpointError: A checksum differs, or a name is there twice.
+        CheckpointError: A checksum differs, or a name occurs twice.
         UnpicklingError: It holds compressed data, or something else than plain values and tensors.
     """
     with zipfile.ZipFile(path) as archive:
@@ -193,7 +193,7 @@ def _check_pickle(data: bytes) -> None:
 
 
 def _tensors(checkpoint: Mapping[str, Any]) -> Iterator[tuple[str, Tensor]]:
-    """Yield all tensors that a run goes on with or images are made with, under their names."""
+    """Yield all tensors needed for resuming or sampling, by their names."""
     yield from checkpoint["state_dict"].items()
     for number_, optimizer in enumerate(checkpoint.get("optimizer_states", ())):
         for index, state in optimizer["state"].items():
@@ -210,7 +210,7 @@ def _tensors(checkpoint: Mapping[str, Any]) -> Iterator[tuple[str, Tensor]]:
 def first_not_finite(checkpoint: dict[str, Any]) -> str | None:
     """Return the name of the first tensor that holds NaN or infinity, or None.
 
-    Looked at are the weights, their average and the optimizers' states.
+    Checked are the weights, their average and the optimizers' states.
     """
     return next((name for name, value in _tensors(checkpoint) if not torch.isfinite(value).all()), None)
 
@@ -235,7 +235,7 @@ def iterations_so_far(checkpoint: dict[str, Any]) -> int:
 
 
 def newest_checkpoint(folder: Path) -> tuple[Path, list[str]]:
-    """Return the valid checkpoint of a run that stands furthest, and why others were passed over.
+    """Return the latest valid checkpoint of a run, and why others were skipped.
 
     The choice goes by (epoch, iteration) in the files: clocks and file names can be wrong.
 

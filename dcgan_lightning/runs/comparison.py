@@ -68,7 +68,7 @@ def write_comparison(runs: Sequence[Run], folder: Path) -> str:
 def lay_out(settings: Sequence[Setting]) -> list[list[Panel | None]]:
     """Return the runs' last grids in rows and columns.
 
-    Seeds stand side by side in the row of their setting; with one seed, and two keys whose values are all
+    Seeds are side by side in the row of their setting; with one seed, and two keys whose values are all
     combined, one key goes down and the other one across; all else flows.
     """
     if max(len(setting.runs) for setting in settings) > 1 and len(settings) > 1:
@@ -102,7 +102,7 @@ def _by_seed(settings: Sequence[Setting]) -> list[list[Panel | None]]:
 
 
 def _crossed(settings: Sequence[Setting]) -> list[list[Panel | None]] | None:
-    """Return the table of two keys whose values are all combined, or None if it is none."""
+    """Return the table of two keys whose values are all combined, or None if some combination is missing."""
     keys = list(settings[0].values)
     if len(keys) != 2 or any(list(setting.values) != keys for setting in settings):
         return None
@@ -115,7 +115,7 @@ def _crossed(settings: Sequence[Setting]) -> list[list[Panel | None]] | None:
 
 
 def _panel(run: Run, keys: Sequence[str]) -> Panel:
-    """Return a run's grid with its name, what differs, and how it stands unless it is finished."""
+    """Return a run's grid with its name, its differing settings, and its status unless it is finished."""
     what = describe({key: run.settings[key] for key in keys if key in run.settings}, keys)
     state = "" if run.status == "finished" else f" ({run.status})"
     title = f"{run.name}: {what}{state}" if what else f"{run.name}{state}"

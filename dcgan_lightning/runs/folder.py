@@ -1,4 +1,4 @@
-"""Files in a run's folder: its sample grids, and whether a checkpoint is one of its own."""
+"""Files in a run's folder: its sample grids, and whether a checkpoint belongs to it."""
 
 import re
 from pathlib import Path

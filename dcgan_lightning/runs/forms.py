@@ -1,4 +1,4 @@
-"""The forms of nested values: what each part of a file must be, said once and checked by name."""
+"""Schemas of nested values: what each part of a file must be, checked by name."""
 
 import math
 from collections.abc import Callable, Iterable, Mapping
@@ -62,7 +62,7 @@ def both(form: Form, rule: Callable[[Any], str | None]) -> Form:
     """Return a form with a rule that values of this form must keep besides.
 
     Args:
-        form: Looked at first.
+        form: Checked first.
         rule: A value to what is wrong with it, without its name, or None.
     """
 

@@ -27,7 +27,7 @@ _FOLDER = "jobs"
 _GOES_ON = ("last", "auto")  # values of ckpt_path
 _NO_SETTINGS = ("run_name=", "ckpt_path=", "sweep=")
 _MISSING = object()
-# When a job goes on, as for a run alone.
+# When a job resumes, as for a single run.
 _MAY_CHANGE = ("threads=", "report=", "trainer.max_epochs=", "data.root=", "data.cache_dir=")
 
 
@@ -39,7 +39,7 @@ class JobRecord:
         folder: The job's run, relative to the sweep's folder; names the job, as a search that goes on counts
             its jobs from 0 again.
         overrides: Its settings as ``key=value``.
-        epochs: How many it was told to train.
+        epochs: Number of epochs it was to train.
         status: "running" may also mean that it was killed.
         reason: Why it failed or was stopped, in one line.
         seconds: How long it ran, over all sessions.
@@ -155,7 +155,7 @@ def begin_job(sweep: Path, job: JobRecord, ckpt_path: str | None) -> JobRecord:
 
     Args:
         sweep: The sweep's folder.
-        job: The job as it is wanted now.
+        job: The job as configured now.
         ckpt_path: What the user gave.
 
     Raises:

@@ -1,4 +1,4 @@
-"""Where a checkpoint stands: Lightning's counters, and whether they agree with each other."""
+"""The position of a checkpoint: Lightning's counters, and whether they are consistent."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -40,7 +40,7 @@ def position_of(checkpoint: Mapping[str, Any]) -> Position:
 
 
 def counters_problem(checkpoint: Mapping[str, Any]) -> str | None:
-    """Return which of the counters cannot be, whatever the run, or None.
+    """Return which of the counters is impossible in any run, or None.
 
     Args:
         checkpoint: Its parts have the right form.
@@ -61,7 +61,7 @@ def counters_problem(checkpoint: Mapping[str, Any]) -> str | None:
 
 
 def position_problem(position: Position, iterations_per_epoch: int) -> str | None:
-    """Return why a run with epochs of so many iterations cannot stand at a position, or None."""
+    """Return why a position is impossible with this number of iterations per epoch, or None."""
     expected = position.epochs * iterations_per_epoch + position.iterations
     if position.iterations < iterations_per_epoch and position.total == expected:
         return None

@@ -58,7 +58,7 @@ class Ranking:
     """Settings in the order of a measure, the best one first.
 
     Attributes:
-        measures: What stands in the table; the first one ranks.
+        measures: Columns of the table; the first one ranks.
         places: Setting and, for each measure, its values over the seeds.
     """
 
@@ -247,7 +247,7 @@ def format_ranking(ranking: Ranking) -> str:
 
 
 def summary_csv(runs: Sequence[Run]) -> str:
-    """Return one line a run: how it stands, its settings that differ, its final figures and its scores."""
+    """Return one line per run: status, differing settings, final figures and scores."""
     keys = differing_settings(runs)
     figures = [figure.name for figure in figures_of(runs)]
     measures = list(dict.fromkeys([*figures, *(name for run in runs for name in measures_of(run))]))

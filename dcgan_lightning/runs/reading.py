@@ -66,7 +66,7 @@ def parse_yaml(content: str) -> Any:
     """Return the plain values in a YAML text: None, truth values, numbers, texts, lists and mappings of them.
 
     Raises:
-        ValueError: It is none, or holds something else.
+        ValueError: It is invalid, or holds other values.
     """
     try:
         values = yaml.load(content, _PlainLoader)  # a safe one
@@ -152,7 +152,7 @@ def read_figures(folder: Path) -> tuple[Figure, ...]:
 
 
 def read_system(folder: Path) -> SystemFacts | None:
-    """Return what a run says of its system; None in folders of earlier versions.
+    """Return the facts about a run's system; None in folders of earlier versions.
 
     Args:
         folder: The run's.

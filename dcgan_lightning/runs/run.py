@@ -1,4 +1,4 @@
-"""What runs have left in their folders: settings, figures, scores, pictures. Needs no PyTorch."""
+"""Runs read from their folders: settings, figures, scores, pictures. Needs no PyTorch."""
 
 import math
 import os
@@ -23,7 +23,7 @@ from dcgan_lightning.runs.reading import read_evaluation, read_figures, read_set
 POSITION = ("epoch", "iteration", "seconds")  # the columns of a history beside its figures
 SCORE = "frechet_distance"  # ranks runs; 0 is best
 
-# Where a run is and what it shows on the way make no other run of it.
+# Settings that do not affect the result.
 _NO_SETTINGS = re.compile(
     r"paths\..*|run_name|ckpt_path|threads|report|data\.cache_dir|logger(\..*)?|callbacks\.(progress|film)(\..*)?"
     r"|trainer\.(default_root_dir|log_every_n_steps|profiler|enable_\w+)"
@@ -47,7 +47,7 @@ class Run:
         seconds: Of training, over all sessions; None if not known.
         history: The columns of its table, each (iterations,); empty if there is none.
         iterations_per_epoch: Of a whole epoch.
-        scores: The evaluation's of the longest training; ``images`` is how many it looked at.
+        scores: From the evaluation of the longest training; ``images`` is the number of scored images.
         score_history: The columns of the scores that were made in training, each (times,).
         objective: What the job returned to a sweeper.
         grid: Its last sample grid.
@@ -97,7 +97,7 @@ def is_sweep(folder: Path) -> bool:
 
 
 def read_runs(folders: Sequence[Path]) -> list[Run]:
-    """Return the runs in folders; a sweep's folder stands for its jobs.
+    """Return the runs in folders; a sweep's folder means all its jobs.
 
     Raises:
         RunFolderError: A folder holds neither, or a file in it is damaged.
@@ -203,7 +203,7 @@ def _finished_epochs(history: Mapping[str, NDArray[np.float64]], iterations_per_
 def _status(
     folder: Path, settings: Mapping[str, Any], epochs: int, record: JobRecord | None
 ) -> tuple[str, str]:
-    """Return how a run stands, and why."""
+    """Return a run's status and the reason."""
     if record and record.status != "running":
         return record.status, record.reason
     if is_locked(folder):

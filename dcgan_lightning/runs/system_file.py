@@ -1,4 +1,4 @@
-"""What a run's folder says of the system that was trained, for pages that know no system."""
+"""Facts about the trained system in a run's folder, so that pages need not import any system."""
 
 import dataclasses
 import json
@@ -11,7 +11,7 @@ INPUTS = ("noise", "images", None)
 
 @dataclass(frozen=True)
 class SystemFacts:
-    """What pages must know of a system.
+    """Facts about a system that pages depend on.
 
     Attributes:
         name: Its class.

@@ -42,7 +42,7 @@ class Sweep:
     Attributes:
         process: The number of the process that has started it.
         folder: Holds its jobs' records and runs.
-        can_go_on: Whether ``ckpt_path=auto`` would go on with it.
+        can_go_on: Whether ``ckpt_path=auto`` would resume it.
         records: What stood in its jobs' records before.
         template: How the configuration names the folder.
     """
@@ -58,7 +58,7 @@ _started: Sweep | None = None
 
 
 class NoteSweep(Callback):
-    """Hydra's callback that tells `summarized` of a sweep; SIGTERM and SIGHUP end it as Ctrl-C does."""
+    """Hydra's callback that passes a sweep to `summarized`; SIGTERM and SIGHUP end it as Ctrl-C does."""
 
     def on_multirun_start(self, config: DictConfig, **kwargs: Any) -> None:
         """Check and note the sweep, before its first job."""
@@ -79,7 +79,7 @@ class NoteSweep(Callback):
 
 
 def _has_workers(launcher: DictConfig) -> bool:
-    """Tell whether joblib runs the jobs, in processes of its own."""
+    """Return whether joblib runs the jobs, in its own processes."""
     if not launcher._target_.endswith("JoblibLauncher") or os.name == "nt":
         return False
     try:
@@ -173,7 +173,7 @@ def _summarize(sweep: Sweep) -> None:
 
 
 def _name_failed(records: Sequence[JobRecord], error: BaseException | None) -> None:
-    """Raise what went wrong, if the sweeper minds: the failed jobs, and an error that is not theirs."""
+    """Raise an error for failed jobs, unless the sweeper tolerates them, or for another failure."""
     failed = [record for record in records if record.status == "failed"]
     if not failed:
         if error is not None:

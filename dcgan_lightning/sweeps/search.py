@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
 log = logging.getLogger(__name__)
 
-# Optuna makes a missing table anew, empty, and fails later.
+# Optuna creates a missing table again, empty, and fails later.
 _TABLES = {"studies", "study_directions", "trials", "trial_params", "trial_values"}
 
 # Here, because the processes of parallel jobs import this module before they need it.
@@ -30,10 +30,10 @@ OmegaConf.register_new_resolver("add", lambda *numbers: sum(map(int, numbers)), 
 
 
 class Study(Callback):
-    """Let a search go on with its study, and draw what it found (see ``conf/sweep/optuna.yaml``)."""
+    """Resume a search's study and plot its results (see ``conf/sweep/optuna.yaml``)."""
 
     def on_multirun_start(self, config: DictConfig, **kwargs: Any) -> None:
-        """Go on where the study stands: only the trials that are left, and folders numbered onwards."""
+        """Resume the study: run only the remaining trials, with consecutive folder numbers."""
         if config.hydra.sweeper.storage is None:
             with open_dict(config):
                 config.hydra.sweeper.storage = {"_target_": f"{__name__}.study_in_memory"}
@@ -71,7 +71,7 @@ class Study(Callback):
 
 
 def _load(config: DictConfig) -> "optuna.Study | None":
-    """Return the search's study, or None if there is none yet or Optuna is not installed."""
+    """Return the search's study, or None if it does not exist yet or Optuna is not installed."""
     try:
         import optuna
     except ImportError:

@@ -1,4 +1,4 @@
-"""What a run's command says at its end: what there is, where to look, how to use it."""
+"""Messages at the end of a run: results, files, next commands."""
 
 import os
 from pathlib import Path
@@ -56,7 +56,7 @@ def next_steps(folder: Path, makes_images: bool) -> list[str]:
 
 
 def how_to_go_on(what: str, cfg: DictConfig, max_epochs: int) -> str:
-    """Return a line with the command that goes on with this run, or why there is none."""
+    """Return a line with the command that resumes this run, or why there is none."""
     if not keeps_checkpoints(cfg.callbacks):
         return NO_CHECKPOINTS
     hydra_cfg: Any = HydraConfig.get()

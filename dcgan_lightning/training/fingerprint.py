@@ -18,7 +18,7 @@ _FIXED = re.compile(r"seed|data\..*|model\..*|trainer\.(precision|limit_train_ba
 
 
 def fingerprint(cfg: DictConfig, processes: int = 1) -> dict[str, Any]:
-    """Return the settings that make a run what it is: one that goes on must share them.
+    """Return the settings that a resumed run must share.
 
     Args:
         cfg: The composed configuration.
@@ -50,7 +50,7 @@ def default_settings(cfg: DictConfig) -> dict[str, Any]:
 def check_fingerprint(
     saved: Mapping[str, Any], current: Mapping[str, Any], path: Path, defaults: Mapping[str, Any]
 ) -> None:
-    """Refuse to go on with settings that would silently make another run.
+    """Refuse to resume with settings that would silently change the run.
 
     Args:
         saved: The checkpoint's fingerprint.

@@ -66,7 +66,7 @@ def build_trainer(
         ]
         for group in (cfg.get("callbacks"), cfg.get("logger"))  # null or without a target: left out
     )
-    # The average moves before anything looks at it.
+    # The average is updated before it is used.
     callbacks.sort(key=lambda callback: not isinstance(callback, AveragedGenerator))
     trainer: pl.Trainer = build(
         cfg.trainer,
@@ -112,7 +112,7 @@ def fit(
         SystemExit: Code 143 after SIGTERM, which Lightning would turn into 0, or 129 after SIGHUP.
         KeyboardInterrupt: After Ctrl-C, which Lightning would turn into code 1.
         DivergedError: Names the last good checkpoint too.
-        ProcessError: Another process of the job is gone.
+        ProcessError: Another process of the job has ended.
     """
     try:
         with stop.armed(trainer):

@@ -1,4 +1,4 @@
-"""What a run keeps and says of itself at its start: settings, networks, what an iteration is."""
+"""Files and messages at the start of a run: settings, networks, iterations."""
 
 import logging
 from pathlib import Path
@@ -44,7 +44,7 @@ def write_description(cfg: DictConfig, folder: Path, system: "System") -> str:
 
 
 def facts_of(system: "System") -> SystemFacts:
-    """Return what pages must know of a system."""
+    """Return the facts about a system that pages depend on."""
     from dcgan_lightning.systems import Sampler
 
     is_sampler, is_translator = isinstance(system, Sampler), len(system.panels) > 1

@@ -19,12 +19,12 @@ def continue_command(
     template: str = RUN_TEMPLATE,
     cwd: str = "",
 ) -> str:
-    """Return the command that goes on with a run: its own settings, and what has to be different.
+    """Return the command that resumes a run: its settings with the necessary changes.
 
     Args:
         folder: The run's.
         overrides: Of the run, in Hydra's grammar, also those of Hydra's own settings.
-        max_epochs: How far it shall go.
+        max_epochs: Number of epochs to train to.
         options: As ``--config-dir=...``.
         template: ``hydra.run.dir`` of the configuration.
         cwd: Where the command was typed, if that is not the working folder.
@@ -41,7 +41,7 @@ def continue_command(
 
 
 def continue_sweep_command(folder: Path, arguments: Sequence[str], template: str = RUN_TEMPLATE) -> str:
-    """Return the command that goes on with a sweep: the jobs that are missing, and none that is finished.
+    """Return the command that resumes a sweep: the missing jobs, none that is finished.
 
     Args:
         folder: The sweep's.

@@ -22,7 +22,7 @@ log = logging.getLogger(__name__)
 
 
 def find_checkpoint(ckpt_path: str | None, folder: Path, is_named: bool = True) -> Path | None:
-    """Return the file to go on from, or None to start at the beginning.
+    """Return the checkpoint to resume from, or None to start at the beginning.
 
     Args:
         ckpt_path: A file; a run's folder, for the furthest valid checkpoint in it; "last", for that of the
@@ -32,7 +32,7 @@ def find_checkpoint(ckpt_path: str | None, folder: Path, is_named: bool = True) 
         is_named: Whether the user has named it.
 
     Raises:
-        ConfigError: There is nothing there to go on from.
+        ConfigError: There is no checkpoint to resume from.
         CheckpointError: There are checkpoints, and none is valid.
     """
     if ckpt_path is None:
@@ -75,7 +75,7 @@ def _no_run(ckpt_path: str, run: Path, is_own: bool, is_named: bool) -> str:
 def check_folder(
     folder: Path, ckpt_path: str | None, found: Path | None, hydras_own: Collection[Path] = ()
 ) -> None:
-    """Refuse to write into a folder that holds another run than the one that goes on.
+    """Refuse to write into a folder that holds another run than the resumed one.
 
     Args:
         folder: The run's folder.
@@ -117,14 +117,14 @@ def check_resumable(
     max_epochs: int,
     defaults: Mapping[str, Any],
 ) -> bool:
-    """Refuse a checkpoint of other settings, or one that is further than the run shall go.
+    """Refuse a checkpoint of other settings, or with more epochs than requested.
 
     Args:
-        checkpoint: What the run goes on from.
+        checkpoint: The checkpoint to resume from.
         path: Its file.
         settings: The fingerprint of this run.
-        environment: What its bits depend on besides; a difference is only said.
-        max_epochs: How far the run shall go.
+        environment: What bit-exact results depend on besides; a difference is only a warning.
+        max_epochs: Number of epochs to train to.
         defaults: Settings that an older checkpoint may lack (see `default_settings`).
 
     Returns:
@@ -160,7 +160,7 @@ def check_resumable(
 
 
 def _is_same_start(folder: Path, ckpt_path: str, found: Path, others: list[str]) -> bool:
-    """Return whether the run there has this ``ckpt_path`` too and no checkpoint of its own yet."""
+    """Return whether the run there has the same ``ckpt_path`` and no own checkpoint yet."""
     checkpoints = [*(folder / "checkpoints").glob("*.ckpt")]
     try:
         is_same = read_settings(folder / CONFIG_FILE).get("ckpt_path") == ckpt_path
@@ -172,7 +172,7 @@ def _is_same_start(folder: Path, ckpt_path: str, found: Path, others: list[str])
 
 
 def take_over(ckpt_path: Path, folder: Path) -> None:
-    """Copy a checkpoint from elsewhere into the run's folder: from now on the run goes on from its own.
+    """Copy a checkpoint from elsewhere into the run's folder, to be resumed from there from now on.
 
     This comes before all other files of the run: a folder with settings has the checkpoint they start from.
     """
@@ -182,6 +182,6 @@ def take_over(ckpt_path: Path, folder: Path) -> None:
 
 
 def keeps_checkpoints(callbacks: Mapping[str, Any] | None) -> bool:
-    """Return whether a run with these callbacks leaves checkpoints to go on from."""
+    """Return whether a run with these callbacks keeps checkpoints to resume from."""
     parts = [part for part in (callbacks or {}).values() if part]
     return any(part.get("_target_") == "dcgan_lightning.callbacks.Checkpoints" for part in parts)

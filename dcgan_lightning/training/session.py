@@ -79,7 +79,7 @@ def prepare_machine(cfg: DictConfig) -> Machine:
     """Choose the devices and set up PyTorch for them.
 
     Raises:
-        ConfigError: There are no such devices, or a job of a sweep wants several processes.
+        ConfigError: The devices are unavailable, or a job of a sweep needs several processes.
         ProcessError: The port where the processes are to meet is taken.
     """
     if not is_first_process():
@@ -108,7 +108,7 @@ def read_start(
 
     Raises:
         CheckpointError: It is damaged.
-        ConfigError: It is of other settings, or has more epochs than the run shall have.
+        ConfigError: It has other settings, or more epochs than requested.
     """
     from dcgan_lightning.runs.checkpoints import iterations_so_far, read_checkpoint
 

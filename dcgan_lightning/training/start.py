@@ -34,7 +34,7 @@ def starting(values: Mapping[str, Any], folder: Path, has_started: Callable[[], 
     before = {path.name for path in folder.iterdir()} if folder.is_dir() else set()
     try:
         yield
-    except (CollapsedError, DivergedError):  # such a run is one to look at
+    except (CollapsedError, DivergedError):  # such a run is worth inspecting
         raise
     except Exception as error:
         if is_first_process() and not has_started():
