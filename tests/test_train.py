@@ -27,8 +27,8 @@ def test_result(compose_cfg: Compose, tmp_path: Path) -> None:
     assert sorted(path.name for path in (tmp_path / "run").iterdir()) == [
         "config.yaml",
         "networks.txt",
-        "system.json",
         "report.html",
+        "system.json",
     ]
 
 

@@ -7,12 +7,12 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from jinja2 import Environment, PackageLoader, StrictUndefined
 
 import dcgan_lightning
 from dcgan_lightning.config.nested import MISSING, look_up
 from dcgan_lightning.core.durations import format_count
 from dcgan_lightning.core.errors import RunFolderError
+from dcgan_lightning.core.templates import templates_of
 from dcgan_lightning.inference.classes import class_names
 from dcgan_lightning.inference.formats import FORMATS, example_code, install_commands
 from dcgan_lightning.inference.pretrained import TrainedGenerator
@@ -25,6 +25,7 @@ log = logging.getLogger(__name__)
 
 CARD_FILE = "README.md"
 PICTURE_FILE = "samples.png"
+_TEMPLATES = templates_of("dcgan_lightning.inference", is_html=False)
 _NAMES = {"Generator": "DCGAN", "SNGANGenerator": "SNGAN"}
 _VERSIONS = ("torch", "safetensors", "onnx", "onnxruntime")
 _SHOWN = ("count", "reference", "features.name")  # of a report on scores
@@ -44,8 +45,7 @@ def model_card(
     generator = trained.generator
     weights = sum(weight.numel() for weight in generator.parameters())
     fingerprint = {key: trained.fingerprint[key] for key in _FINGERPRINT if key in trained.fingerprint}
-    return _render(
-        "model_card.md",
+    return _TEMPLATES.get_template("model_card.md").render(
         trained=trained,
         generator=generator,
         name=_NAMES.get(type(generator).__name__, "GAN"),
@@ -103,20 +103,7 @@ def score_table(report: Mapping[str, Any]) -> str:
         for name, mean in report["mean"].items()
         if isinstance(mean, (int, float))
     ]
-    return _render("score_table.md", report=report, rows=rows).rstrip("\n")
-
-
-def _render(template: str, **values: Any) -> str:
-    """Return a Markdown template with its values; Markdown is not escaped."""
-    environment = Environment(
-        loader=PackageLoader("dcgan_lightning.inference"),
-        autoescape=False,
-        undefined=StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-        keep_trailing_newline=True,
-    )
-    return environment.get_template(template).render(values)
+    return _TEMPLATES.get_template("score_table.md").render(report=report, rows=rows).rstrip("\n")
 
 
 def _describe_file(name: str, deviation: float, generator: NoiseGenerator) -> dict[str, Any]:

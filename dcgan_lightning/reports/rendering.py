@@ -1,11 +1,10 @@
-"""The Jinja2 templates of the report, in ``templates/``; every value is escaped."""
+"""The templates of the report, in ``templates/``; every value is escaped."""
 
-import functools
 from typing import Any
 
-from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 
+from dcgan_lightning.core.templates import templates_of
 from dcgan_lightning.reports.embedded import data_uri, png_size
 
 
@@ -16,17 +15,6 @@ def render(template: str, **values: Any) -> Markup:
         template: A file's name.
         values: What it shows.
     """
-    return Markup(_environment().get_template(template).render(values))
-
-
-@functools.cache
-def _environment() -> Environment:
-    environment = Environment(
-        loader=PackageLoader("dcgan_lightning.reports"),
-        autoescape=True,
-        undefined=StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )
+    environment = templates_of("dcgan_lightning.reports", is_html=True)
     environment.filters |= {"data_uri": data_uri, "png_size": png_size}
-    return environment
+    return Markup(environment.get_template(template).render(values))

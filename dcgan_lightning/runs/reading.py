@@ -5,9 +5,9 @@ Nothing that such a file holds may lead to another error, use up the memory or t
 
 import json
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 import yaml
@@ -20,6 +20,9 @@ from dcgan_lightning.core.errors import RunFolderError
 from dcgan_lightning.core.measured import FIGURES_FILE, NOTEBOOK_FIGURES, Figure, decode_figures
 from dcgan_lightning.core.regular_files import open_regular, read_text
 from dcgan_lightning.runs.system_file import SYSTEM_FILE, SystemFacts, decode_system
+
+_Decoded = TypeVar("_Decoded")
+_Missing = TypeVar("_Missing")
 
 Table = dict[str, NDArray[np.float64]]  # column to values, each (rows,)
 
@@ -142,13 +145,7 @@ def read_figures(folder: Path) -> tuple[Figure, ...]:
     Raises:
         RunFolderError: The file cannot be read.
     """
-    path = folder / FIGURES_FILE
-    try:
-        return decode_figures(read_json(path))
-    except FileNotFoundError:
-        return NOTEBOOK_FIGURES
-    except ValueError as error:
-        raise _unreadable(path, error, _JSON_REMEDY) from error
+    return _read_described(folder / FIGURES_FILE, decode_figures, NOTEBOOK_FIGURES)
 
 
 def read_system(folder: Path) -> SystemFacts | None:
@@ -160,11 +157,15 @@ def read_system(folder: Path) -> SystemFacts | None:
     Raises:
         RunFolderError: The file cannot be read.
     """
-    path = folder / SYSTEM_FILE
+    return _read_described(folder / SYSTEM_FILE, decode_system, None)
+
+
+def _read_described(path: Path, decode: Callable[[Any], _Decoded], missing: _Missing) -> _Decoded | _Missing:
+    """Return the decoded content of a JSON file, or another value if there is no file."""
     try:
-        return decode_system(read_json(path))
+        return decode(read_json(path))
     except FileNotFoundError:
-        return None
+        return missing
     except ValueError as error:
         raise _unreadable(path, error, _JSON_REMEDY) from error
 
