@@ -119,7 +119,7 @@ def test_a_sweep_goes_on_after_a_job_that_cannot_run(run_module: RunModule, tmp_
         ("lr=1", "unknown key 'lr'"),
         ("+trainer.foo=1", "unknown key 'trainer.foo'"),
         ("data=null", "a group such as data cannot be null; choose one of its options"),
-        ("experiment=nope", "unknown option 'experiment/nope'; experiment can be best, first_look, "),
+        ("experiment=nope", "unknown option 'experiment/nope'; experiment can be best, cyclegan, "),
         ("+model._target_=os.system", "model._target_"),
         ("a=[1", "no viable alternative at input '[1'"),
         ("trainer", "'trainer' is not of the form key=value; --help lists all keys"),

@@ -23,7 +23,7 @@ def refusal(*overrides: str, config_name: str = "train") -> str:
     [
         (
             "experiment=smoke data.root=/x",
-            "data.root belongs to an option that is not chosen here: data=fashion_",
+            "data.root belongs to an option that is not chosen here: data=domains or data=fashion_",
         ),
         ("data.count=9", "data.count belongs to an option that is not chosen here: data=synthetic"),
         ("callbacks.scores.count=500", "that is not chosen here: callbacks=[default,scores]"),
@@ -48,7 +48,7 @@ def refusal(*overrides: str, config_name: str = "train") -> str:
             "logger=[csv,nope]",
             "unknown option 'logger/nope'; logger can be csv, mlflow, none, tensorboard, wandb",
         ),
-        ("experiment=nope", "unknown option 'experiment/nope'; experiment can be best, first_look, "),
+        ("experiment=nope", "unknown option 'experiment/nope'; experiment can be best, cyclegan, "),
         ("+data=synthetic", "data has an option already; leave out the +: data=synthetic"),
         ("+seed=1", "seed has a value already; leave out the +: seed=1"),
         (
@@ -96,4 +96,4 @@ def test_other_programs_names_are_known(typed: str, meant: str) -> None:
 def test_other_commands_suggest_their_own_keys() -> None:
     assert refusal("trainer.max_steps=1", config_name="export").startswith("unknown key 'trainer.max_steps'")
     assert refusal("step=1", config_name="generate") == "unknown key 'step'; did you mean 'steps'?"
-    assert refusal("data.count=1", config_name="generate").endswith("not chosen here: data=synthetic")
+    assert "not chosen here: data=synthetic" in refusal("data.count=1", config_name="generate")
