@@ -147,7 +147,7 @@ def test_refusals_are_one_line_and_leave_nothing(
     ("override", "message"),
     [
         ("trainer=gpu", "PyTorch finds no CUDA device; use trainer=auto or trainer=cpu"),
-        ("+data.verify=true", "data.verify belongs to data=fashion_mnist and not to the data chosen here"),
+        ("+data.verify=true", "data=fashion_mnist and not to the data chosen here"),
     ],
 )
 def test_late_refusals_leave_nothing_either(
