@@ -16,6 +16,7 @@ from dcgan_lightning.core.shell import command
 COMMANDS = (
     "train",
     "generate",
+    "translate",
     "stylize",
     "evaluate",
     "export",

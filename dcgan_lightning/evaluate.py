@@ -8,10 +8,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import hydra
-from omegaconf import DictConfig
+from omegaconf import DictConfig, OmegaConf
 
 from dcgan_lightning.cli import refuse, run_command, work_where_typed
-from dcgan_lightning.config.build import CONF_DIR, build, with_data
+from dcgan_lightning.config.build import CONF_DIR, build, plain
 from dcgan_lightning.config.validate import check_command
 from dcgan_lightning.core.errors import ConfigError, DCGANError, ScoreError
 from dcgan_lightning.core.files import write_atomic
@@ -46,10 +46,9 @@ def evaluate(cfg: DictConfig) -> dict[str, Any]:
     Raises:
         DCGANError: A setting is wrong, the checkpoint or the images cannot be had or be scored.
     """
+    values = check_command(cfg, "evaluate")
     if cfg.ckpt_path is None:
         raise ConfigError("ckpt_path is missing; give a run's folder or a checkpoint: ckpt_path=outputs/...")
-    cfg = with_data(cfg, own_data(str(cfg.ckpt_path)))
-    values = check_command(cfg, "evaluate")
 
     from dcgan_lightning.inference.translators import translates
 
@@ -100,12 +99,15 @@ def evaluate(cfg: DictConfig) -> dict[str, Any]:
 
 
 def _evaluate_translators(cfg: DictConfig) -> dict[str, Any]:
-    """Score a system that translates images; write the report."""
+    """Score a system that translates images on the test images of its run's data; write the report."""
     from dcgan_lightning.inference.translator_scores import format_translator_report, score_translators
     from dcgan_lightning.inference.translators import load_translators
 
     trained = load_translators(cfg.ckpt_path, None if cfg.averaged == "auto" else cfg.averaged)
     network = _load_features(cfg)
+    if (own := own_data(str(cfg.ckpt_path))) is not None:
+        cfg = OmegaConf.create({**plain(cfg), "data": own})
+        check_command(cfg, "evaluate")
     datamodule = build(cfg.data)
     datamodule.prepare_data()
     report = score_translators(trained, datamodule, network, cfg.count)
@@ -200,7 +202,6 @@ def check_anchors(cfg: DictConfig) -> dict[str, Any]:
     Raises:
         DCGANError: A setting is wrong, the images cannot be had, or numbers deviate beyond the tolerance.
     """
-    cfg = with_data(cfg, None)
     check_command(cfg, "evaluate")
     datamodule = build(cfg.data)
     if not _is_verified(datamodule):

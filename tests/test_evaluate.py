@@ -14,7 +14,7 @@ from dcgan_lightning.core import heartbeat
 from dcgan_lightning.core.errors import CheckpointError, ConfigError, DCGANError, ScoreError
 from dcgan_lightning.evaluate import check_anchors, evaluate, real_images
 from dcgan_lightning.evaluation import CLASS_NAMES, METRICS, load_features, score_images
-from dcgan_lightning.evaluation.fashion_mnist import anchors
+from dcgan_lightning.evaluation.fashion_mnist import anchors, recompute
 from dcgan_lightning.evaluation.fashion_mnist.classifier import HELD_OUT_FILE, WEIGHTS_FILE, describe_weights
 from dcgan_lightning.evaluation.report import SCORES
 from dcgan_lightning.inference.pretrained import load_generator
@@ -245,7 +245,7 @@ def test_anchors_are_compared_with_the_shipped_ones(
 ) -> None:
     shipped = anchors.shipped_anchors(load_features())
     assert shipped is not None
-    monkeypatch.setattr(anchors, "compute_anchors", lambda real, network, report: shipped)
+    monkeypatch.setattr(recompute, "compute_anchors", lambda real, network, report: shipped)
     with caplog.at_level("INFO"):
         content = check_anchors(compose_cfg(config_name="evaluate"))
     assert json.loads((tmp_path / "run" / "anchors.json").read_text()) == content
@@ -258,7 +258,7 @@ def test_anchors_are_compared_with_the_shipped_ones(
 
     other = copy.deepcopy(shipped)
     other["blur"]["frechet_distance"] *= 1.1
-    monkeypatch.setattr(anchors, "compute_anchors", lambda real, network, report: other)
+    monkeypatch.setattr(recompute, "compute_anchors", lambda real, network, report: other)
     with pytest.raises(ScoreError, match="frechet_distance of the anchor blur is"):
         check_anchors(compose_cfg(config_name="evaluate"))
 

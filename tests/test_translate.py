@@ -1,4 +1,5 @@
 import json
+import shutil
 from pathlib import Path
 
 import imageio.v3 as imageio
@@ -96,6 +97,25 @@ def test_a_mistake_is_one_line_and_leaves_nothing(
         made(*overrides)
     assert "\n" not in str(caught.value)
     assert not (tmp_path / "made").exists()
+
+
+@pytest.mark.parametrize(
+    ("settings", "message"),
+    [
+        ("data: {_target_: os.system}", "data._target_: 'os.system' may not be built"),
+        ("data: {_target_: dcgan_lightning.data.SyntheticDataModule, roots: x}", "unknown key 'data.roots'"),
+        ("data: {_target_: dcgan_lightning.data.SyntheticDataModule}", "data.batch_size is missing"),
+    ],
+)
+@pytest.mark.parametrize("command", [translate, evaluate])
+def test_the_settings_of_a_foreign_run_are_checked(
+    compose_cfg: Compose, pix2pix_run: Path, tmp_path: Path, settings: str, message: str, command
+) -> None:
+    run = tmp_path / "run"
+    shutil.copytree(pix2pix_run, run)
+    (run / "config.yaml").write_text(settings)
+    with pytest.raises((ConfigError, RunFolderError), match=message):
+        command(compose_cfg(f"ckpt_path={run}", config_name=command.__name__))
 
 
 def test_an_empty_folder_is_refused(made, tmp_path: Path) -> None:

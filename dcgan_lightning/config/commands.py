@@ -83,8 +83,7 @@ COMMANDS = {
             "seed": seed,
             "paths.output_dir": text,
         }
-        | DATA_RULES,
-        may_lack_data=True,
+        | DATA_RULES
     ),
     "export": Command(
         {"ckpt_path": trained, "format": _formats, "averaged": averaged, "output_dir": optional(text)}
