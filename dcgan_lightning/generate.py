@@ -7,7 +7,6 @@ From Python:
     images = sample_images(load_generator("outputs/first"), 16, seed=1)  # uint8 (16, 1, 28, 28)
 """
 
-import json
 import logging
 import time
 from collections.abc import Mapping
@@ -18,7 +17,6 @@ from typing import TYPE_CHECKING, Any
 import hydra
 from omegaconf import DictConfig
 
-import dcgan_lightning
 from dcgan_lightning.cli import refuse, run_command, work_where_typed
 from dcgan_lightning.config.build import CONF_DIR, build
 from dcgan_lightning.config.generate import default_count
@@ -70,6 +68,7 @@ def generate(cfg: DictConfig, classifier: "FashionClassifier | None" = None) -> 
 
     from dcgan_lightning.inference import generate_modes
     from dcgan_lightning.inference.classes import class_names
+    from dcgan_lightning.inference.made_with import facts_of, made_with
     from dcgan_lightning.inference.pretrained import load_trained, warn_of_other_images
     from dcgan_lightning.inference.selection import Choice
 
@@ -105,7 +104,9 @@ def generate(cfg: DictConfig, classifier: "FashionClassifier | None" = None) -> 
 
     def fill_and_describe(folder: Path) -> None:
         fill(folder)
-        (folder / "made_with.json").write_text(_made_with(values, trained), encoding="utf-8")
+        left_out = ["ckpt_path", "output_dir"] + (["data"] if values["mode"] != "neighbours" else [])
+        description = made_with(values, left_out, facts_of(trained))
+        (folder / "made_with.json").write_text(description, encoding="utf-8")
 
     target = Path(values["output_dir"] or _default_folder(trained.path, values))
     folder = fill_folder(target, fill_and_describe, is_numbered=not values["output_dir"])
@@ -166,22 +167,6 @@ def _default_folder(checkpoint: Path, values: Mapping[str, Any]) -> Path:
     wanted = values["class"] if isinstance(values["class"], list) else [values["class"]]
     name = "_".join(values["mode"] if kind is None else str(kind) for kind in wanted)[:100]
     return folder / "generated" / f"{name}_seed_{values['seed']}"
-
-
-def _made_with(values: Mapping[str, Any], trained: "TrainedGenerator") -> str:
-    """Return, as JSON, what it takes to make the same again."""
-    import torch
-
-    left_out = ["ckpt_path", "output_dir"] + (["data"] if values["mode"] != "neighbours" else [])
-    description = {
-        "checkpoint": str(trained.path),
-        "epochs": trained.epochs,
-        "iterations": trained.iterations,
-        **{key: value for key, value in values.items() if key not in left_out},
-        "averaged": trained.averaged,
-        "versions": {"dcgan_lightning": dcgan_lightning.__version__, "torch": str(torch.__version__)},
-    }
-    return f"{json.dumps(description, indent=1)}\n"
 
 
 @hydra.main(version_base="1.3", config_path=CONF_DIR, config_name="generate")

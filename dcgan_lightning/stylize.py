@@ -1,6 +1,5 @@
 """Paint in a style: ``python -m dcgan_lightning.stylize content=fashion_mnist:1 style=knit`` (``--help``)."""
 
-import json
 import logging
 import re
 import time
@@ -12,7 +11,6 @@ from typing import TYPE_CHECKING, Any
 import hydra
 from omegaconf import DictConfig
 
-import dcgan_lightning
 from dcgan_lightning.cli import refuse, run_command, work_where_typed
 from dcgan_lightning.config.build import CONF_DIR, build
 from dcgan_lightning.config.style import split_reference
@@ -60,6 +58,7 @@ def stylize(cfg: DictConfig) -> Stylized:
     if values["output"]:
         check_is_new(Path(values["output"]))
 
+    from dcgan_lightning.inference.made_with import made_with
     from dcgan_lightning.inference.stylized import Painting
 
     content, styles = _read_images(values, cfg.data)
@@ -73,7 +72,9 @@ def stylize(cfg: DictConfig) -> Stylized:
 
     def fill(folder: Path) -> None:
         painting.write(folder)
-        description = _made_with(values, painting.digest, seconds)
+        uses_data = any(map(split_reference, (values["content"], *_styles(values))))
+        facts = {"features_sha256": painting.digest, "seconds": round(seconds, 1)}
+        description = made_with(values, ["output"] + ([] if uses_data else ["data"]), facts)
         (folder / "made_with.json").write_text(description, encoding="utf-8")
 
     target = Path(values["output"] or Path("outputs", "stylized", _default_name(values)))
@@ -119,21 +120,6 @@ def _default_name(values: Mapping[str, Any]) -> str:
     ]
     content, *styles = (re.sub(r"[^\w-]+", "_", name).strip("_")[:60] or "image" for name in names)
     return f"{content}_in_{'_'.join(styles)}"[:150]
-
-
-def _made_with(values: Mapping[str, Any], digest: str, seconds: float) -> str:
-    """Return, as JSON, what it takes to make the same again."""
-    import torch
-
-    uses_data = any(map(split_reference, (values["content"], *_styles(values))))
-    left_out = ["output"] + ([] if uses_data else ["data"])
-    description = {
-        **{key: value for key, value in values.items() if key not in left_out},
-        "features_sha256": digest,
-        "seconds": round(seconds, 1),
-        "versions": {"dcgan_lightning": dcgan_lightning.__version__, "torch": str(torch.__version__)},
-    }
-    return f"{json.dumps(description, indent=1)}\n"
 
 
 @hydra.main(version_base="1.3", config_path=CONF_DIR, config_name="stylize")

@@ -34,6 +34,7 @@ from dcgan_lightning.sweeps.end import is_in_sweeps_process, summarized
 from dcgan_lightning.sweeps.job import Outcome, forgetting_locals, hold, note_job
 from dcgan_lightning.training.closing import describe_end, describe_score, how_to_go_on, next_steps
 from dcgan_lightning.training.fingerprint import fingerprint
+from dcgan_lightning.training.opening import facts_of
 from dcgan_lightning.training.resume import CONFIG_FILE, check_folder, find_checkpoint, keeps_checkpoints
 from dcgan_lightning.training.session import (
     Start,
@@ -233,10 +234,8 @@ def _log_end(cfg: DictConfig, result: RunResult, is_sweep: bool) -> None:
         log.info("%s", describe_score(result.score, result.score_epoch))
     log.info("everything is in %s", result.folder)
     if not is_sweep:
-        from dcgan_lightning.systems import Sampler
-
-        makes_images = keeps_checkpoints(cfg.callbacks) and isinstance(result.system, Sampler)
-        for line in next_steps(result.folder, makes_images):
+        inputs = facts_of(result.system).inputs if keeps_checkpoints(cfg.callbacks) else None
+        for line in next_steps(result.folder, inputs):
             log.info("%s", line)
     what, epochs = ("go on", 0) if result.iterations else ("train on", 10)
     log.info("%s", how_to_go_on(what, cfg, cfg.trainer.max_epochs + epochs))

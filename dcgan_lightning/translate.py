@@ -8,7 +8,6 @@ From Python:
     images = translate_images(network, make_inputs(network, photographs))  # uint8 (N, 1, 28, 28)
 """
 
-import json
 import logging
 import time
 from collections.abc import Mapping
@@ -18,7 +17,6 @@ from typing import TYPE_CHECKING, Any
 import hydra
 from omegaconf import DictConfig
 
-import dcgan_lightning
 from dcgan_lightning.cli import refuse, run_command, work_where_typed
 from dcgan_lightning.config.build import CONF_DIR, build, with_data
 from dcgan_lightning.config.translate import DEFAULT_COUNT, SETS
@@ -61,6 +59,7 @@ def translate(cfg: DictConfig) -> Path:
         check_is_new(Path(values["output_dir"]))
 
     from dcgan_lightning.inference import translated
+    from dcgan_lightning.inference.made_with import facts_of, made_with
     from dcgan_lightning.inference.translators import load_translators
 
     averaged = None if values["averaged"] == "auto" else values["averaged"]
@@ -84,7 +83,9 @@ def translate(cfg: DictConfig) -> Path:
 
     def fill(folder: Path) -> None:
         translated.write(folder, result, frames, values)
-        (folder / "made_with.json").write_text(_made_with(values, trained), encoding="utf-8")
+        left_out = ("ckpt_path", "output_dir", *(() if values["input"] in SETS else ("data",)))
+        description = made_with(values, left_out, facts_of(trained))
+        (folder / "made_with.json").write_text(description, encoding="utf-8")
 
     target = Path(values["output_dir"] or _default_folder(trained, values))
     folder = fill_folder(target, fill, is_numbered=not values["output_dir"])
@@ -106,22 +107,6 @@ def _default_folder(trained: "TrainedTranslators", values: Mapping[str, Any]) ->
     folder = run_folder(trained.path) or Path("outputs")
     name = f"{values['direction']}_{Path(values['input']).stem or 'images'}"[:100]
     return folder / "translated" / name
-
-
-def _made_with(values: Mapping[str, Any], trained: "TrainedTranslators") -> str:
-    """Return, as JSON, what it takes to make the same again."""
-    import torch
-
-    left_out = ("ckpt_path", "output_dir", *(() if values["input"] in SETS else ("data",)))
-    description = {
-        "checkpoint": str(trained.path),
-        "epochs": trained.epochs,
-        "iterations": trained.iterations,
-        **{key: value for key, value in values.items() if key not in left_out},
-        "averaged": trained.averaged,
-        "versions": {"dcgan_lightning": dcgan_lightning.__version__, "torch": str(torch.__version__)},
-    }
-    return f"{json.dumps(description, indent=1)}\n"
 
 
 @hydra.main(version_base="1.3", config_path=CONF_DIR, config_name="translate")

@@ -1,4 +1,4 @@
-"""Nearest neighbours among many rows, in chunks: memory stays the same, however many there are."""
+"""Distances: nearest neighbours among many rows, in chunks of constant memory, and pixels of pairs."""
 
 from collections.abc import Sequence
 
@@ -44,3 +44,8 @@ def nearest_rows(queries: Tensor, rows: Tensor, chunk: int = 1000) -> tuple[Tens
         for part, found in zip(queries.split(chunk), indices.split(chunk), strict=True)
     ]
     return torch.cat(distances), indices
+
+
+def mean_difference(images: Tensor, others: Tensor) -> float:
+    """Return the mean absolute difference of uint8 images (N, C, H, W), as a share of the grey range."""
+    return float((images.float() - others.float()).abs().mean()) / 255

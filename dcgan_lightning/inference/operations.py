@@ -12,7 +12,7 @@ import torch
 from torch import Tensor, fx, nn
 
 from dcgan_lightning.core.errors import ExportError
-from dcgan_lightning.inference.translations import PREVIOUS, TRANSLATIONS, Layer, operation_of, shape_of
+from dcgan_lightning.inference.traced import PREVIOUS, TRANSLATIONS, Layer, operation_of, shape_of
 from dcgan_lightning.networks.modes import inference
 
 Precision = Literal["float16", "float32"]

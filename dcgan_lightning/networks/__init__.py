@@ -4,7 +4,7 @@ from dcgan_lightning.networks.build import build_networks, build_translators, di
 from dcgan_lightning.networks.dcgan import Discriminator, Generator
 from dcgan_lightning.networks.initialization import Initialization, initialize
 from dcgan_lightning.networks.noise_generator import NoiseGenerator
-from dcgan_lightning.networks.pix2pix import PatchDiscriminator, UNet
+from dcgan_lightning.networks.pix2pix import PairDiscriminator, UNet
 from dcgan_lightning.networks.portable import PortableNetwork
 from dcgan_lightning.networks.sngan import SNGANDiscriminator, SNGANGenerator
 from dcgan_lightning.networks.translator import ImageTranslator
@@ -15,7 +15,7 @@ __all__ = [
     "ImageTranslator",
     "Initialization",
     "NoiseGenerator",
-    "PatchDiscriminator",
+    "PairDiscriminator",
     "PortableNetwork",
     "SNGANDiscriminator",
     "SNGANGenerator",

@@ -25,7 +25,7 @@ def build_networks(target: str, settings: Mapping[str, Any]) -> tuple[NoiseGener
     """
     module = _module_of(target)
     if directions_of(target):
-        raise ValueError(f"{target} translates images; use python -m dcgan_lightning.translate")
+        raise ValueError(f"{target} makes images of images, which is for python -m dcgan_lightning.translate")
     if module is None:
         raise ValueError(f"{target} has no generator that makes images from noise")
     networks: tuple[NoiseGenerator, nn.Module] = module.build(settings)
@@ -44,7 +44,7 @@ def build_translators(target: str, settings: Mapping[str, Any]) -> dict[str, nn.
     """
     module = _module_of(target)
     if module is None or not directions_of(target):
-        raise ValueError(f"{target} does not translate images; use python -m dcgan_lightning.generate")
+        raise ValueError(f"{target} makes images of noise, which is for python -m dcgan_lightning.generate")
     networks: dict[str, nn.Module] = module.build(settings)
     return networks
 

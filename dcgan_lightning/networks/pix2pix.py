@@ -96,7 +96,7 @@ def _widening(channels: int, fewer: int) -> nn.Module:
     )
 
 
-class PatchDiscriminator(nn.Module):
+class PairDiscriminator(nn.Module):
     """Judge whether patches of an image are real, and belong to the input beside it.
 
     Args:
@@ -160,7 +160,7 @@ def build(settings: Mapping[str, Any], weights: torch.Generator | None = None) -
             task=settings["task"],
             **shared,
         ),
-        "discriminator": PatchDiscriminator(
+        "discriminator": PairDiscriminator(
             channels=settings["discriminator_channels"], spectral=settings["spectral"], **shared
         ),
     }

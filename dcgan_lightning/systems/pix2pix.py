@@ -15,7 +15,7 @@ from dcgan_lightning.losses import LOSSES, discriminator_accuracy
 from dcgan_lightning.networks.averaging import STATISTICS_BATCH_SIZE, STATISTICS_BATCHES
 from dcgan_lightning.networks.initialization import Initialization
 from dcgan_lightning.networks.modes import inference
-from dcgan_lightning.networks.pix2pix import PatchDiscriminator, UNet, build
+from dcgan_lightning.networks.pix2pix import PairDiscriminator, UNet, build
 from dcgan_lightning.systems.translator import Translator
 
 
@@ -30,7 +30,7 @@ class Pix2Pix(Translator):
         image_channels: Channels of the images, 1 for grey.
         image_size: Pixels a side (see `UNet`).
         generator_channels: The U-Net's channels (see `UNet`).
-        discriminator_channels: The discriminator's channels (see `PatchDiscriminator`).
+        discriminator_channels: The discriminator's channels (see `PairDiscriminator`).
         dropout: Share of the U-Net's inner activations that are dropped in training.
         spectral: Whether the discriminator is spectrally normalized.
         initialization: How the weights start (see `initialize`).
@@ -90,7 +90,7 @@ class Pix2Pix(Translator):
         self.adam_eps = adam_eps
         self.accuracy_threshold = accuracy_threshold
         self.generator: UNet
-        self.discriminator: PatchDiscriminator
+        self.discriminator: PairDiscriminator
         for name, network in build(self.hparams, stream_generator(seed, "init")).items():
             self.add_module(name, network)
 

@@ -15,6 +15,9 @@ from dcgan_lightning.training.resume import keeps_checkpoints
 
 NO_CHECKPOINTS = "without callbacks.checkpoint no checkpoint is kept: this run cannot be continued or used"
 
+# By what a system makes images of: what one does with it, and the command.
+_USES = {"noise": ("make images", "generate"), "images": ("translate images", "translate")}
+
 
 def describe_end(epochs: int, seconds: float, has_trained: bool, iterations: int = 0) -> str:
     """Return what this session has trained.
@@ -39,19 +42,21 @@ def describe_score(score: float, epoch: int) -> str:
     return f"lowest Fréchet distance: {score:.4g}, after epoch {epoch} (checkpoints/best.ckpt)"
 
 
-def next_steps(folder: Path, makes_images: bool) -> list[str]:
+def next_steps(folder: Path, inputs: str | None) -> list[str]:
     """Return where to look and how to make images; paths are relative to the working folder if below it.
 
     Args:
         folder: The run's.
-        makes_images: Whether there is a checkpoint, of a system that makes images from noise.
+        inputs: What the commands make images of with a checkpoint of it (see `SystemFacts`); None: there is
+            no checkpoint, or they cannot.
     """
     shown = os.path.relpath(folder) if folder.is_relative_to(Path.cwd()) else str(folder)
     lines = []
     if (folder / "report.html").is_file():
         lines.append(f"open {os.path.join(shown, 'report.html')} in a browser")
-    if makes_images:
-        lines.append(f"make images with: {command('generate', [override('ckpt_path', shown)])}")
+    if inputs is not None:
+        what, module = _USES[inputs]
+        lines.append(f"{what} with: {command(module, [override('ckpt_path', shown)])}")
     return lines
 
 

@@ -2,7 +2,7 @@ import pytest
 import torch
 from torch import Tensor
 
-from dcgan_lightning.networks import ImageTranslator, PatchDiscriminator, UNet
+from dcgan_lightning.networks import ImageTranslator, PairDiscriminator, UNet
 from dcgan_lightning.networks.translator import BLOCK_SIZE, make_inputs, translate_images
 
 
@@ -16,7 +16,7 @@ def test_images_keep_their_form(size: int, channels: tuple[int, ...], image_chan
     made = network(images)
     assert made.shape == images.shape
     assert made.abs().max() <= 1
-    assert PatchDiscriminator(image_channels, (4, 6))(images, made).shape == (2 * (size // 4) ** 2,)
+    assert PairDiscriminator(image_channels, (4, 6))(images, made).shape == (2 * (size // 4) ** 2,)
 
 
 def test_the_input_reaches_the_output_over_every_skip_connection() -> None:
@@ -29,7 +29,7 @@ def test_the_input_reaches_the_output_over_every_skip_connection() -> None:
 
 
 def test_a_patch_is_10_by_10_pixels() -> None:
-    judge = PatchDiscriminator(1, (4, 6), spectral=False)
+    judge = PairDiscriminator(1, (4, 6), spectral=False)
     image = torch.rand(1, 1, 28, 28, requires_grad=True)
     judge(torch.rand(1, 1, 28, 28), image).view(7, 7)[3, 3].backward()
     assert image.grad is not None

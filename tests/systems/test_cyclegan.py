@@ -5,10 +5,10 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-import pytorch_lightning as pl
 import torch
 from conftest import Compose
 from hydra import compose, initialize_config_dir
+from recorded_fit import recorded_fit
 from torch import Tensor
 from torch.testing import assert_close
 
@@ -47,25 +47,9 @@ COUNT, BATCH_SIZE, ITERATIONS = 20, 8, 3  # three iterations an epoch
 
 def fit(system: CycleGAN, folder: Path, epochs: int = 1, **options: Any) -> list[dict[str, Tensor]]:
     """Train on made-up shapes; return the figures of each iteration."""
-    outputs: list[dict[str, Tensor]] = []
-
-    class Recorder(pl.Callback):
-        def on_train_batch_end(self, trainer, pl_module, result, batch, batch_idx) -> None:
-            outputs.append(result)
-
-    trainer = pl.Trainer(
-        max_epochs=epochs,
-        accelerator="cpu",
-        logger=False,
-        enable_checkpointing=False,
-        enable_progress_bar=False,
-        enable_model_summary=False,
-        callbacks=[Recorder()],
-        default_root_dir=folder,
-        **options,
+    return recorded_fit(
+        system, SyntheticDomains(batch_size=BATCH_SIZE, count=COUNT), folder, epochs, **options
     )
-    trainer.fit(system, datamodule=SyntheticDomains(batch_size=BATCH_SIZE, count=COUNT))
-    return outputs
 
 
 class WrittenOut:

@@ -7,6 +7,7 @@ import pytest
 import pytorch_lightning as pl
 import torch
 from conftest import Compose
+from recorded_fit import recorded_fit
 from torch import Tensor
 from torch.nn import functional as F
 from torch.testing import assert_close
@@ -31,25 +32,7 @@ COUNT, BATCH_SIZE = 20, 8  # three iterations an epoch, the last of 4 images
 
 def fit(system: pl.LightningModule, folder: Path, epochs: int = 1, **options: Any) -> list[dict[str, Tensor]]:
     """Train on made-up shapes; return the figures of each iteration."""
-    outputs: list[dict[str, Tensor]] = []
-
-    class Recorder(pl.Callback):
-        def on_train_batch_end(self, trainer, pl_module, result, batch, batch_idx) -> None:
-            outputs.append(result)
-
-    trainer = pl.Trainer(
-        max_epochs=epochs,
-        accelerator="cpu",
-        logger=False,
-        enable_checkpointing=False,
-        enable_progress_bar=False,
-        enable_model_summary=False,
-        callbacks=[Recorder()],
-        default_root_dir=folder,
-        **options,
-    )
-    trainer.fit(system, datamodule=SyntheticDataModule(BATCH_SIZE, 0, COUNT))
-    return outputs
+    return recorded_fit(system, SyntheticDataModule(BATCH_SIZE, 0, COUNT), folder, epochs, **options)
 
 
 def weights(system: pl.LightningModule) -> dict[str, Tensor]:

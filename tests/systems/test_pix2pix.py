@@ -4,9 +4,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-import pytorch_lightning as pl
 import torch
 from conftest import TINY_PIX2PIX, Compose
+from recorded_fit import recorded_fit
 from torch import Tensor
 from torch.nn import functional as F
 from torch.testing import assert_close
@@ -26,24 +26,7 @@ COUNT, BATCH_SIZE, ITERATIONS = 24, 8, 3
 
 def fit(system: Pix2Pix, folder: Path, epochs: int = 1) -> list[dict[str, Tensor]]:
     """Train on made-up shapes; return the figures of each iteration."""
-    outputs: list[dict[str, Tensor]] = []
-
-    class Recorder(pl.Callback):
-        def on_train_batch_end(self, trainer, pl_module, result, batch, batch_idx) -> None:
-            outputs.append(result)
-
-    trainer = pl.Trainer(
-        max_epochs=epochs,
-        accelerator="cpu",
-        logger=False,
-        enable_checkpointing=False,
-        enable_progress_bar=False,
-        enable_model_summary=False,
-        callbacks=[Recorder()],
-        default_root_dir=folder,
-    )
-    trainer.fit(system, datamodule=SyntheticDataModule(batch_size=BATCH_SIZE, count=COUNT))
-    return outputs
+    return recorded_fit(system, SyntheticDataModule(batch_size=BATCH_SIZE, count=COUNT), folder, epochs)
 
 
 @pytest.mark.parametrize("weights", [(1.0, 100.0), (0.0, 100.0), (2.0, 0.0)])

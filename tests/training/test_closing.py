@@ -43,7 +43,7 @@ def test_the_printed_command_finds_the_run_whatever_its_name(
     (folder / "report.html").touch()
     monkeypatch.chdir(tmp_path / "here" if is_below else folder)
     shown = f"outputs/{name}" if is_below else "."
-    look, make = next_steps(folder, makes_images=True)
+    look, make = next_steps(folder, "noise")
     assert look == f"open {shown}/report.html in a browser"
     label, _, line = make.partition(": ")
     assert label == "make images with"
@@ -56,10 +56,15 @@ def test_the_printed_command_finds_the_run_whatever_its_name(
 def test_a_folder_elsewhere_is_named_whole(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     (tmp_path / "here").mkdir()
     monkeypatch.chdir(tmp_path / "here")
-    assert next_steps(tmp_path / "run", makes_images=True) == [
+    assert next_steps(tmp_path / "run", "noise") == [
         f"make images with: python -m dcgan_lightning.generate ckpt_path={tmp_path / 'run'}"
     ]
 
 
+def test_a_system_that_translates_has_a_command_of_its_own(tmp_path: Path) -> None:
+    (line,) = next_steps(tmp_path, "images")
+    assert line == f"translate images with: python -m dcgan_lightning.translate ckpt_path={tmp_path}"
+
+
 def test_what_is_not_there_is_not_offered(tmp_path: Path) -> None:
-    assert next_steps(tmp_path, makes_images=False) == []
+    assert next_steps(tmp_path, None) == []

@@ -39,6 +39,6 @@ def find_problem(model: Mapping[str, Any], data: Mapping[str, Any]) -> str | Non
         return "model=cyclegan needs two domains: use data=domains, as data=domains data.domains=[coat,dress]"
     if data["batch_size"] % 2:
         return f"data.batch_size must be even, for two domains; got {data['batch_size']}"
-    if model.get("image_channels") != (channels := data.get("image_channels", 1)):
-        return f"model.image_channels must be {channels}, the number of the data's channels"
+    if problem := gan.channels_problem(model, data):
+        return problem
     return known_domains_problem(data)

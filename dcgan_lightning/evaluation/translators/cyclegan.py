@@ -9,7 +9,7 @@ from torch import Tensor
 from dcgan_lightning.config.data import CLASS_NAMES
 from dcgan_lightning.core.randomness import stream_generator
 from dcgan_lightning.evaluation.class_scores import found_classes
-from dcgan_lightning.evaluation.distances import nearest_rows
+from dcgan_lightning.evaluation.distances import mean_difference, nearest_rows
 from dcgan_lightning.evaluation.features import FeatureNetwork
 from dcgan_lightning.evaluation.metrics import frechet_distance
 from dcgan_lightning.networks.translator import ImageTranslator, translate_images
@@ -17,8 +17,8 @@ from dcgan_lightning.networks.translator import ImageTranslator, translate_image
 NOISE = 2.0  # standard deviation of the noise added before the way back, in grey values of 255
 
 SCORES = {
-    "target_rate": "share that the held-out classifier takes for the target class; real ones: last row",
-    "distance": "Fréchet distance to the target's test images; 0 is best",
+    "target_rate": "share that the held-out classifier takes for the target class; real ones: last column",
+    "frechet_distance": "to the target's test images; 0 is best",
     "cycle_l1": "mean absolute difference after there and back, as bytes, share of the grey range; 0 is best",
     "noisy_cycle_l1": "the same with noise of 2 grey values of 255 on the translation: much more than "
     "cycle_l1 means that the way back reads a hidden code",
@@ -107,9 +107,9 @@ def _score_way(way: Way, features: FeatureNetwork) -> dict[str, float]:
     noisy = (made.float() + noise).round().clamp(0, 255).to(torch.uint8)
     return {
         **_score_likeness(way, made, features),
-        "cycle_l1": difference(translate_images(way.back, made), way.sources),
-        "noisy_cycle_l1": difference(translate_images(way.back, noisy), way.sources),
-        "identity_l1": difference(translate_images(way.there, way.targets), way.targets),
+        "cycle_l1": mean_difference(translate_images(way.back, made), way.sources),
+        "noisy_cycle_l1": mean_difference(translate_images(way.back, noisy), way.sources),
+        "identity_l1": mean_difference(translate_images(way.there, way.targets), way.targets),
         **_score_pairs(way, made),
     }
 
@@ -136,14 +136,9 @@ def _score_likeness(way: Way, images: Tensor, features: FeatureNetwork) -> dict[
         labels = torch.full((len(images),), way.target)
         scores["target_rate"] = float(found_classes(images, labels, features.device).double().mean())
     if min(len(images), len(way.targets)) > features.size:
-        scores["distance"] = frechet_distance(features(way.targets), features(images))
+        scores["frechet_distance"] = frechet_distance(features(way.targets), features(images))
     return scores
 
 
 def _score_pairs(way: Way, images: Tensor) -> dict[str, float]:
-    return {"true_l1": difference(images, way.targets)} if way.are_pairs else {}
-
-
-def difference(images: Tensor, others: Tensor) -> float:
-    """Return the mean absolute difference of uint8 images, as a share of the grey range."""
-    return float((images.float() - others.float()).abs().mean()) / 255
+    return {"true_l1": mean_difference(images, way.targets)} if way.are_pairs else {}

@@ -10,7 +10,7 @@ from torchmetrics.functional.image import structural_similarity_index_measure
 
 from dcgan_lightning.core.pixels import normalize
 from dcgan_lightning.evaluation.class_scores import found_classes
-from dcgan_lightning.evaluation.distances import nearest_rows
+from dcgan_lightning.evaluation.distances import mean_difference, nearest_rows
 from dcgan_lightning.evaluation.features import SHAPE, FeatureNetwork
 from dcgan_lightning.evaluation.metrics import frechet_distance
 from dcgan_lightning.networks.tasks import draw_edges
@@ -74,7 +74,7 @@ def _score(
     similarity = structural_similarity_index_measure(made, true, data_range=1.0)
     assert isinstance(similarity, Tensor)
     return {
-        "l1": float((made - true).abs().mean()),
+        "l1": mean_difference(images, targets),
         "ssim": float(similarity),
         **_likeness(images, labels, targets, features),
         "edge_f1": edge_agreement(images, targets),

@@ -10,11 +10,12 @@ from torch.nn import functional as F
 
 from dcgan_lightning.config.data import CLASS_NAMES
 from dcgan_lightning.data import SyntheticDomains
+from dcgan_lightning.evaluation.distances import mean_difference
 from dcgan_lightning.evaluation.features import FeatureNetwork, load_features
-from dcgan_lightning.evaluation.translators.cyclegan import SCORES, difference, score
+from dcgan_lightning.evaluation.translators.cyclegan import SCORES, score
 from dcgan_lightning.networks import ImageTranslator
 
-KINDS = ("target_rate", "distance", "cycle_l1", "noisy_cycle_l1", "identity_l1", "true_l1")
+KINDS = ("target_rate", "frechet_distance", "cycle_l1", "noisy_cycle_l1", "identity_l1", "true_l1")
 COUNT = 150
 
 
@@ -70,8 +71,10 @@ def test_known_shifts_have_known_scores() -> None:
     # The means of four features differ by 20 each; the covariances stay.
     untranslated = found["baselines"]["untranslated"]
     assert untranslated["cycle_l1_a_to_b"] == 0
-    assert scores["distance_a_to_b"] > untranslated["distance_a_to_b"] + 500
-    assert found["baselines"]["real images"]["distance_b_to_a"] < untranslated["distance_b_to_a"]
+    assert scores["frechet_distance_a_to_b"] > untranslated["frechet_distance_a_to_b"] + 500
+    assert (
+        found["baselines"]["real images"]["frechet_distance_b_to_a"] < untranslated["frechet_distance_b_to_a"]
+    )
 
 
 def test_noise_breaks_a_way_back_that_reads_a_code() -> None:
@@ -97,7 +100,9 @@ def test_a_known_change_has_a_true_error() -> None:
     images = data("negative")
     pairs = images.load_split("test")
     first, second = (pairs[0][pairs[1] == domain][:COUNT] for domain in (0, 1))
-    assert found["baselines"]["untranslated"]["true_l1_a_to_b"] == pytest.approx(difference(first, second))
+    assert found["baselines"]["untranslated"]["true_l1_a_to_b"] == pytest.approx(
+        mean_difference(first, second)
+    )
     assert found["baselines"]["nearest training image"]["true_l1_b_to_a"] > 0
     assert found["scores"]["identity_l1_b_to_a"] == pytest.approx(5 / 255, abs=1e-6)
 
@@ -122,5 +127,5 @@ def test_distances_of_too_few_images_are_left_out() -> None:
         {"a_to_b": Shift(0), "b_to_a": Shift(0)}, {}, data("rectangle"), load_features("random"), 100,
         lambda stage: None,
     )["scores"]  # fmt: skip
-    assert "distance_a_to_b" not in scores
+    assert "frechet_distance_a_to_b" not in scores
     assert "cycle_l1_a_to_b" in scores

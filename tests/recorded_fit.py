@@ -1,0 +1,44 @@
+"""Training a system without the command, with the figures of each iteration."""
+
+from pathlib import Path
+from typing import Any
+
+import pytorch_lightning as pl
+from torch import Tensor
+
+
+def recorded_fit(
+    system: pl.LightningModule,
+    datamodule: pl.LightningDataModule,
+    folder: Path,
+    epochs: int = 1,
+    **options: Any,
+) -> list[dict[str, Tensor]]:
+    """Train on the CPU; return the figures of each iteration.
+
+    Args:
+        system: Trained in place.
+        datamodule: Its images.
+        folder: For what Lightning writes.
+        epochs: How many.
+        **options: More of the trainer's.
+    """
+    outputs: list[dict[str, Tensor]] = []
+
+    class Recorder(pl.Callback):
+        def on_train_batch_end(self, trainer, pl_module, result, batch, batch_idx) -> None:
+            outputs.append(result)
+
+    trainer = pl.Trainer(
+        max_epochs=epochs,
+        accelerator="cpu",
+        logger=False,
+        enable_checkpointing=False,
+        enable_progress_bar=False,
+        enable_model_summary=False,
+        callbacks=[Recorder()],
+        default_root_dir=folder,
+        **options,
+    )
+    trainer.fit(system, datamodule=datamodule)
+    return outputs
