@@ -23,7 +23,7 @@ from dcgan_lightning.config.translate import DEFAULT_COUNT, SETS
 from dcgan_lightning.config.validate import check_command
 from dcgan_lightning.core.devices import choose_device, set_tf32, set_threads
 from dcgan_lightning.core.durations import format_position
-from dcgan_lightning.core.errors import DCGANError
+from dcgan_lightning.core.errors import DataError, DCGANError
 from dcgan_lightning.core.files import check_is_new, fill_folder
 from dcgan_lightning.core.signals import end_on_signals
 from dcgan_lightning.runs.own_data import own_data
@@ -57,6 +57,11 @@ def translate(cfg: DictConfig) -> Path:
         values["n"] = DEFAULT_COUNT
     if values["output_dir"]:
         check_is_new(Path(values["output_dir"]))
+
+    if values["input"] not in SETS and not Path(values["input"]).exists():
+        raise DataError(
+            f"input={values['input']} does not exist; give test, train, an image file or a folder of images"
+        )
 
     from dcgan_lightning.inference import translated
     from dcgan_lightning.inference.made_with import facts_of, made_with

@@ -81,7 +81,7 @@ def test_noise_makes_variants(made, compose_cfg: Compose, pix2pix_run: Path, tmp
         (["n=25"], ConfigError, "first=0 and n=25 go beyond input=test, which has 24 images"),
         (["first=24"], ConfigError, "first=24 and n=16 go beyond"),
         (["direction=back"], ConfigError, "direction must be one of to_image; got 'back'"),
-        (["input=nowhere"], DataError, "nowhere: No such file or directory; use another file"),
+        (["input=nowhere"], DataError, "input=nowhere does not exist; give test, train, an image file or"),
         (["prepare=false"], ConfigError, "prepare=false is for files that are inputs already"),
         (["output_dir=."], RunFolderError, "exists already"),
         (["inputs=test"], ConfigError, ""),
