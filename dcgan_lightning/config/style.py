@@ -3,7 +3,7 @@
 import re
 from typing import Any
 
-from dcgan_lightning.config.checks import text
+from dcgan_lightning.config.checks import number, text
 
 PATTERN_NAMES = ("stripes", "checks", "dots", "knit")  # a test compares them with those that can be drawn
 MOSAIC_LIMIT = 400  # images of a mosaic
@@ -25,3 +25,21 @@ def image(value: Any) -> str | None:
         return wanted
     reference = split_reference(value)
     return wanted if reference and not 0 <= reference[2] - reference[1] < MOSAIC_LIMIT else None
+
+
+period = number("a number of pixels from 2 to 1000", lambda value: 2 <= value <= 1000)
+
+
+def weights_problem(features: str, weights: str | None, group: str = "") -> str | None:
+    """Return why a file of weights does not go with a feature network, or None if it does.
+
+    Args:
+        features: The network's name.
+        weights: The file.
+        group: What stands before both keys, as "model.".
+    """
+    if (features == "vgg19") == (weights is not None):
+        return None
+    if weights is None:
+        return f"{group}features=vgg19 needs {group}weights=FILE, torchvision's vgg19-dcbb9e9d.pth"
+    return f"{group}weights={weights} is for {group}features=vgg19; features={features} brings its own"

@@ -8,7 +8,6 @@ from dcgan_lightning.config.checks import (
     device,
     frame_ms,
     not_negative,
-    number,
     one_of,
     optional,
     positive,
@@ -19,7 +18,7 @@ from dcgan_lightning.config.checks import (
     whole,
 )
 from dcgan_lightning.config.data import DATA_RULES
-from dcgan_lightning.config.style import image
+from dcgan_lightning.config.style import image, period, weights_problem
 
 
 def _styles(value: Any) -> str | None:
@@ -46,7 +45,7 @@ STYLIZE_RULES: dict[str, Check] = {
     "features": one_of("classifier", "random", "vgg19"),
     "weights": optional(text),
     "size": whole(16, 2048),
-    "period": number("a number of pixels from 2 to 1000", lambda value: 2 <= value <= 1000),
+    "period": period,
     "colours": one_of("style", "content"),
     "keep_background": one_of("auto", True, False),
     "steps": whole(1, 10_000),
@@ -70,12 +69,8 @@ def stylize_problem(values: Mapping[str, Any]) -> str | None:
     count = len(styles) if isinstance(styles, list) else 1
     if shares is not None and len(shares) != count:
         return f"style_shares must have a number for each of the {count} styles; got {len(shares)}"
-    if (values["features"] == "vgg19") != (values["weights"] is not None):
-        if values["weights"] is None:
-            return "features=vgg19 needs weights=FILE, torchvision's vgg19-dcbb9e9d.pth"
-        return (
-            f"weights={values['weights']} is for features=vgg19; features={values['features']} brings its own"
-        )
+    if problem := weights_problem(values["features"], values["weights"]):
+        return problem
     side = values["size"] * values["scale"]
     if side > 8192:
         return f"size={values['size']} and scale={values['scale']} make pictures of {side} pixels; use less"

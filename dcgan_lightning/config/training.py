@@ -91,6 +91,7 @@ TOP_LEVEL = {
     "threads",
     "tf32",
     "report",
+    "style",
     "paths",
     "data",
     "model",

@@ -3,6 +3,8 @@
 import torch
 from torch import Tensor
 
+_LUMINANCE = (0.299, 0.587, 0.114)  # of red, green and blue: ITU-R BT.601
+
 
 def normalize(images: Tensor) -> Tensor:
     """Map bytes 0..255 to float32 in [-1, 1]: (x - 127.5) / 127.5, as in the notebook.
@@ -28,3 +30,10 @@ def to_uint8(images: Tensor) -> Tensor:
     contrast collapses.
     """
     return (images.detach().float() * 127.5 + 127.5).round().clamp(0, 255).byte()
+
+
+def luminance(image: Tensor) -> Tensor:
+    """Return how bright each pixel of an image (3, H, W) is, (1, H, W); grey images stay as they are."""
+    if len(image) == 1:
+        return image
+    return (image * torch.tensor(_LUMINANCE, device=image.device).view(3, 1, 1)).sum(0, keepdim=True)

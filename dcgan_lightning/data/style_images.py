@@ -10,7 +10,7 @@ from torch.nn import functional as F
 
 from dcgan_lightning.config.style import PATTERN_NAMES, split_reference
 from dcgan_lightning.core.errors import ConfigError, DataError
-from dcgan_lightning.core.pixels import normalize
+from dcgan_lightning.core.pixels import luminance, normalize
 from dcgan_lightning.data.datamodules import InMemoryDataModule
 from dcgan_lightning.data.image_files import ImageForm, read_image
 from dcgan_lightning.data.patterns import draw_pattern
@@ -84,3 +84,28 @@ def _from_data(
     factor = max(1, size // max(mosaic.shape[2:]))
     enlarged = F.interpolate(normalize(mosaic), scale_factor=factor, mode="bicubic", align_corners=False)
     return Picture(enlarged[0].clamp(-1, 1), factor)
+
+
+def read_style(wanted: str, key: str, size: int, channels: int, period: float = 14.0) -> Tensor:
+    """Return a style that needs no data set: a pattern or an image file.
+
+    Args:
+        wanted: The name of a pattern, or a path.
+        key: The setting's name, for messages.
+        size: Pixels of the longer side.
+        channels: 1: in grey; 3: in colour.
+        period: See `read_picture`.
+
+    Returns:
+        (channels, H, W) in [-1, 1].
+
+    Raises:
+        ConfigError: It is an image of a data set.
+        DataError: The file is missing, damaged or no image.
+    """
+
+    def refuse() -> InMemoryDataModule:
+        raise ConfigError(f"{key}={wanted}: a style to learn must be a pattern or an image file")
+
+    image = read_picture(wanted, key, size, refuse, period).image
+    return luminance(image) if channels == 1 else image.expand(channels, -1, -1)

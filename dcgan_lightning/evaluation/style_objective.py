@@ -5,7 +5,6 @@ from typing import Self
 
 import torch
 from torch import Tensor
-from torch.nn import functional as F
 
 from dcgan_lightning.evaluation.perceptual import PerceptualNetwork
 from dcgan_lightning.losses.style import content_loss, gram, style_loss
@@ -104,23 +103,3 @@ class StyleObjective:
     def _grams(self, images: Tensor, mask: Tensor | None) -> list[Tensor]:
         seen = self.palette(images) if self.network.has_palette else images
         return [gram(layer, mask) for layer in self.network.style(seen)]
-
-
-def object_mask(images: Tensor, background: Tensor | float = -1.0, factor: int = 1) -> Tensor:
-    """Return where images show something else than their background.
-
-    Args:
-        images: (N, C, H, W) in [-1, 1].
-        background: Its colour, (C, 1, 1), or one number.
-        factor: How often each pixel of an original image of fewer pixels stands there, a whole number; gaps
-            of up to two of the original pixels belong to the object.
-
-    Returns:
-        (N, 1, H, W), from 0 to 1, with soft edges.
-    """
-    small = F.avg_pool2d(images, factor, ceil_mode=True) if factor > 1 else images
-    found = ((small - background).abs().amax(dim=1, keepdim=True) > 0.08).float()
-    closed = -F.max_pool2d(-F.max_pool2d(found, 3, 1, 1), 3, 1, 1)
-    if factor == 1:
-        return closed
-    return F.interpolate(closed, size=images.shape[2:], mode="bilinear", align_corners=False)

@@ -9,17 +9,17 @@ import torch
 from torch import Tensor
 
 from dcgan_lightning.core.heartbeat import show_progress
-from dcgan_lightning.core.pixels import to_uint8
+from dcgan_lightning.core.pixels import luminance, to_uint8
 from dcgan_lightning.evaluation.perceptual import load_perceptual
-from dcgan_lightning.evaluation.style_objective import StyleObjective, object_mask
-from dcgan_lightning.inference.stylization import (
+from dcgan_lightning.evaluation.style_objective import StyleObjective
+from dcgan_lightning.evaluation.stylization import (
     LossWeights,
     Step,
     find_background,
-    luminance,
     optimise_pixels,
     with_luminance,
 )
+from dcgan_lightning.networks.masks import object_mask
 from dcgan_lightning.pictures import encode_each_png, encode_gif, encode_png, make_grid
 
 _CONTENT_SIDE = 56  # pixels to which a file's shorter side is reduced before its content is compared

@@ -6,6 +6,7 @@ from dcgan_lightning.systems.dcgan import DCGAN
 from dcgan_lightning.systems.gan import GAN, METRIC_NAMES
 from dcgan_lightning.systems.pix2pix import Pix2Pix
 from dcgan_lightning.systems.sngan import SNGAN
+from dcgan_lightning.systems.style import Style
 from dcgan_lightning.systems.system import Sampler, System, divergence
 from dcgan_lightning.systems.translator import Translator
 
@@ -18,6 +19,7 @@ __all__ = [
     "CycleGAN",
     "Pix2Pix",
     "Sampler",
+    "Style",
     "System",
     "Translator",
     "divergence",

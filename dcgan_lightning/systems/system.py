@@ -97,8 +97,13 @@ class System(pl.LightningModule, ABC):
     def examples(self) -> dict[str, tuple[Tensor, ...]]:
         """Return the arguments of each network, with a batch of one, by the network's name."""
 
+    def image_shapes(self) -> set[torch.Size]:
+        """Return the shapes (C, H, W) of real images that the networks take: those of `examples`."""
+        arguments = [argument for example in self.examples().values() for argument in example]
+        return {argument.shape[1:] for argument in arguments if argument.ndim == 4}
+
     def check_images(self, images: Tensor) -> None:
-        """Refuse training data of another shape than the images that the networks take (see `examples`).
+        """Refuse training data of another shape than `image_shapes`.
 
         Args:
             images: All of them, (N, C, H, W).
@@ -106,8 +111,7 @@ class System(pl.LightningModule, ABC):
         Raises:
             ConfigError: Names both shapes.
         """
-        arguments = [argument for example in self.examples().values() for argument in example]
-        shapes = {argument.shape[1:] for argument in arguments if argument.ndim == images.ndim}
+        shapes = self.image_shapes()
         if shapes and images.shape[1:] not in shapes:
             wanted, given = (" x ".join(map(str, shape)) for shape in (min(shapes), images.shape[1:]))
             raise ConfigError(

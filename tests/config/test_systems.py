@@ -23,7 +23,7 @@ def test_names_are_those_of_losses_penalties_and_augmentations() -> None:
     assert [*AUGMENTATIONS] == [*gan.AUGMENTATIONS]
 
 
-@pytest.mark.parametrize("name", [*GANS, "cyclegan", "pix2pix"])
+@pytest.mark.parametrize("name", [*GANS, "cyclegan", "pix2pix", "style"])
 def test_every_setting_of_a_system_has_a_check_and_a_default(compose_cfg: Compose, name: str) -> None:
     import inspect
 

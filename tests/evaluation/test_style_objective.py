@@ -8,7 +8,7 @@ from dcgan_lightning.core.pixels import normalize
 from dcgan_lightning.data.patterns import draw_pattern
 from dcgan_lightning.evaluation.fashion_mnist.classifier import load_classifier
 from dcgan_lightning.evaluation.perceptual import classifier_stages, load_perceptual
-from dcgan_lightning.evaluation.style_objective import Palette, StyleObjective, object_mask
+from dcgan_lightning.evaluation.style_objective import Palette, StyleObjective
 
 STYLE = normalize(torch.from_numpy(draw_pattern("dots", 40, 40, 10))).permute(2, 0, 1)
 OTHER = normalize(torch.from_numpy(draw_pattern("stripes", 40, 40, 10))).permute(2, 0, 1)
@@ -95,16 +95,3 @@ def test_weights_go_with_vgg19_only() -> None:
         load_perceptual("random", weights="x")
     with pytest.raises(ScoreError, match="features must be one of classifier, random, vgg19, held_out"):
         load_perceptual("vgg16")  # type: ignore[arg-type]
-
-
-def test_a_mask_of_an_object() -> None:
-    images = torch.full((1, 1, 12, 12), -1.0)
-    images[..., 3:9, 2:10] = 0.5
-    images[..., 5:7, 5:7] = -1  # a gap of two pixels belongs to the object
-    expected = torch.zeros(1, 1, 12, 12)
-    expected[..., 3:9, 2:10] = 1
-    assert torch.equal(object_mask(images), expected)
-    assert torch.equal(object_mask(images, background=torch.full((1, 1, 1), -1.0)), expected)
-    enlarged = object_mask(images.repeat_interleave(2, 2).repeat_interleave(2, 3), factor=2)
-    assert enlarged.shape == (1, 1, 24, 24)
-    assert_close(F.avg_pool2d(enlarged, 2).round(), expected)

@@ -34,9 +34,17 @@ RECIPES = {
         "callbacks=[default,averaged_generator]",
         "callbacks.sample_grid.columns=3",
     ),
+    "style": (
+        *("model.scale=2", "model.channels=[4,3]", "model.blocks=1", "model.features=random"),
+        "callbacks=[default,averaged_generator]",
+    ),
 }
 # Recipes whose networks make images of images: no noise, and data of another kind.
-_TRANSLATORS = {"cyclegan": "data=synthetic_domains", "pix2pix": "data=synthetic"}
+_TRANSLATORS = {
+    "cyclegan": "data=synthetic_domains",
+    "pix2pix": "data=synthetic",
+    "style": "data=synthetic",
+}
 
 
 def small_recipe(name: str, is_real: bool = True) -> tuple[str, ...]:

@@ -8,13 +8,13 @@ import torch
 from torch import Tensor
 
 from dcgan_lightning.core.errors import DivergedError
+from dcgan_lightning.core.pixels import luminance
 from dcgan_lightning.core.randomness import stream_generator
 from dcgan_lightning.evaluation.style_objective import StyleObjective
 from dcgan_lightning.losses.style import total_variation
+from dcgan_lightning.networks.masks import NEAR
 
-_NEAR = 0.08  # difference of colours, in [-1, 1], that counts as none
 _RANGE_WEIGHT = 10.0  # of the mean squared excess over [-1, 1]
-_LUMINANCE = (0.299, 0.587, 0.114)  # of red, green and blue: ITU-R BT.601
 
 
 @dataclass(frozen=True)
@@ -132,15 +132,8 @@ def find_background(image: Tensor, least_share: float = 0.5) -> Tensor | None:
     """
     border = torch.cat([image[:, 0], image[:, -1], image[:, :, 0], image[:, :, -1]], dim=1)
     colour = border.median(dim=1, keepdim=True).values
-    share = ((border - colour).abs().amax(dim=0) < _NEAR).float().mean()
+    share = ((border - colour).abs().amax(dim=0) < NEAR).float().mean()
     return colour[..., None] if share >= least_share else None
-
-
-def luminance(image: Tensor) -> Tensor:
-    """Return how bright each pixel of (3, H, W) is, (1, H, W); grey images stay as they are."""
-    if len(image) == 1:
-        return image
-    return (image * torch.tensor(_LUMINANCE, device=image.device).view(3, 1, 1)).sum(0, keepdim=True)
 
 
 def with_luminance(image: Tensor, grey: Tensor) -> Tensor:

@@ -3,15 +3,14 @@ import torch
 from torch.testing import assert_close
 
 from dcgan_lightning.core.errors import DivergedError
-from dcgan_lightning.core.pixels import normalize
+from dcgan_lightning.core.pixels import luminance, normalize
 from dcgan_lightning.data.patterns import draw_pattern
 from dcgan_lightning.evaluation.perceptual import load_perceptual
 from dcgan_lightning.evaluation.style_objective import StyleObjective
-from dcgan_lightning.inference.stylization import (
+from dcgan_lightning.evaluation.stylization import (
     LossWeights,
     Step,
     find_background,
-    luminance,
     optimise_pixels,
     with_luminance,
 )
