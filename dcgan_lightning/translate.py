@@ -65,7 +65,7 @@ def translate(cfg: DictConfig) -> Path:
 
     from dcgan_lightning.inference import translated
     from dcgan_lightning.inference.made_with import facts_of, made_with
-    from dcgan_lightning.inference.translators import load_translators
+    from dcgan_lightning.inference.translators import form_of, load_translators
 
     averaged = None if values["averaged"] == "auto" else values["averaged"]
     trained = load_translators(values["ckpt_path"], averaged)
@@ -79,8 +79,8 @@ def translate(cfg: DictConfig) -> Path:
     if values["input"] in SETS:
         source = translated.of_data(_prepared(cfg), values["input"], trained.sources[direction], wanted)
     else:
-        network = trained.networks[direction]
-        source = translated.of_files(Path(values["input"]), network, values["fit"], wanted)
+        form = form_of(trained.networks[direction], values["prepare"], values["fit"])
+        source = translated.of_files(Path(values["input"]), form, wanted)
     for network in trained.networks.values():
         network.to(values["device"])
     result = translated.make(trained, direction, source, values["prepare"], values["noise_seed"])

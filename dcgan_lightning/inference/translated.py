@@ -13,10 +13,9 @@ from torch import Tensor
 
 from dcgan_lightning.core.errors import CheckpointError, ConfigError, DataError
 from dcgan_lightning.core.heartbeat import with_progress
-from dcgan_lightning.data.image_files import SUFFIXES, Fit, ImageForm, read_image
+from dcgan_lightning.data.image_files import SUFFIXES, ImageForm, read_image
 from dcgan_lightning.inference.trained import run_folder
 from dcgan_lightning.inference.translators import TrainedTranslators, load_translators
-from dcgan_lightning.networks import ImageTranslator
 from dcgan_lightning.networks.translator import make_inputs, translate_images
 from dcgan_lightning.pictures import add_captions, encode_each_png, encode_gif, encode_png, make_grid
 
@@ -108,14 +107,13 @@ def of_data(datamodule: "InMemoryDataModule", split: str, label: int | None, wan
     return Source(images[numbers.start : numbers.stop], numbers)
 
 
-def of_files(path: Path, network: ImageTranslator, fit: Fit, wanted: Wanted) -> Source:
-    """Return image files, made to fit a network; those of a folder in the order of their names.
+def of_files(path: Path, form: ImageForm, wanted: Wanted) -> Source:
+    """Return image files in one form; those of a folder in the order of their names.
 
     Raises:
         ConfigError: There are not so many.
         DataError: There are none, or one cannot be read.
     """
-    form = ImageForm(network.image_size, network.image_channels, fit)
     if not path.is_dir():
         return Source(read_image(path, form).unsqueeze(0), Wanted(0, 1).choose(1, str(path)), [path.name])
     files = sorted(file for file in path.iterdir() if file.suffix.lower() in SUFFIXES)
@@ -147,7 +145,8 @@ def make(
     network = trained.networks[direction]
     inputs = make_inputs(network, source.images) if prepare else source.images
     outputs = translate_images(network, inputs, noise_seed)
-    beside = {} if torch.equal(inputs, source.images) else {"target": source.images}
+    is_other = inputs.shape == source.images.shape and not torch.equal(inputs, source.images)
+    beside = {"target": source.images} if is_other else {}  # not beside inputs that are enlarged images
     if others := [name for name in trained.networks if name != direction]:
         beside["back"] = translate_images(trained.networks[others[0]], outputs)
     return Translated(source, inputs, outputs, beside)

@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import cast
 
 from dcgan_lightning.core.errors import ConfigError
+from dcgan_lightning.data.image_files import Fit, ImageForm
 from dcgan_lightning.inference.trained import Training, building, read_trained
 from dcgan_lightning.networks import ImageTranslator, build_translators, directions_of
 from dcgan_lightning.networks.portable import WEIGHTS_FILE
@@ -71,3 +72,14 @@ def load_translators(path: Path | str, averaged: bool | None = None) -> TrainedT
         },
         sources={name: direction.source for name, direction in directions.items()},
     )
+
+
+def form_of(network: ImageTranslator, prepare: bool, fit: Fit) -> ImageForm:
+    """Return what files are made into for a network.
+
+    Args:
+        network: Takes them.
+        prepare: Its inputs are made of them first (see `ImageTranslator.inputs_of`).
+        fit: What becomes of files that are not square.
+    """
+    return ImageForm(network.image_size if prepare else network.input_size, network.image_channels, fit)

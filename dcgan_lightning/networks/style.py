@@ -7,7 +7,6 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from dcgan_lightning.core.randomness import stream_generator
 from dcgan_lightning.networks.cyclegan import ResidualBlock
 from dcgan_lightning.networks.initialization import initialize
 from dcgan_lightning.networks.masks import object_mask
@@ -55,6 +54,7 @@ class StyleNetwork(ImageTranslator):
         arguments = {"scale": scale, "channels": list(channels), "blocks": blocks}
         arguments |= {"canvas_channels": canvas_channels, "keep_background": keep_background}
         super().__init__(image_channels, image_size, **arguments)
+        self.input_size = scale * image_size
         self.scale = scale
         self.keep_background = keep_background
         first, *finer = channels
@@ -96,12 +96,6 @@ class StyleNetwork(ImageTranslator):
         return F.interpolate(images, scale_factor=self.scale, mode="bicubic", align_corners=False).clamp(
             -1, 1
         )
-
-    def example_inputs(self, count: int) -> tuple[Tensor, ...]:
-        """Return inputs of uniform noise."""
-        side = self.scale * self.image_size
-        shape = (count, self.image_channels, side, side)
-        return (2 * torch.rand(shape, generator=stream_generator(0, "generate")) - 1,)
 
 
 def build(settings: Mapping[str, Any], weights: torch.Generator | None = None) -> dict[str, nn.Module]:

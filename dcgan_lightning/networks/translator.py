@@ -38,6 +38,10 @@ class ImageTranslator(PortableNetwork):
         image_channels: Channels of the images, 1 for grey.
         image_size: Pixels a side of the images it is trained on.
         **arguments: See `PortableNetwork`.
+
+    Attributes:
+        image_size: The same.
+        input_size: Pixels a side of what `inputs_of` makes of them.
     """
 
     input_names = ("images",)
@@ -46,6 +50,7 @@ class ImageTranslator(PortableNetwork):
     def __init__(self, image_channels: int, image_size: int, **arguments: Any) -> None:
         super().__init__(image_channels, image_size=image_size, **arguments)
         self.image_size = image_size
+        self.input_size = image_size
 
     def forward(self, images: Tensor) -> Tensor:
         """Return one image for each input.
@@ -71,7 +76,7 @@ class ImageTranslator(PortableNetwork):
 
     def example_inputs(self, count: int) -> tuple[Tensor, ...]:
         """Return inputs of uniform noise."""
-        shape = (count, self.image_channels, self.image_size, self.image_size)
+        shape = (count, self.image_channels, self.input_size, self.input_size)
         return (2 * torch.rand(shape, generator=stream_generator(0, "generate")) - 1,)
 
 

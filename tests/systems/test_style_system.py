@@ -19,8 +19,10 @@ from dcgan_lightning.data import Batch, SyntheticDataModule
 from dcgan_lightning.data.patterns import draw_pattern
 from dcgan_lightning.inference.translators import load_translators
 from dcgan_lightning.networks.translator import make_inputs, translate_images
+from dcgan_lightning.pictures import decode_png
 from dcgan_lightning.systems import Style
 from dcgan_lightning.train import train
+from dcgan_lightning.translate import translate
 
 TINY = (
     "experiment=style",
@@ -176,3 +178,26 @@ def test_a_preview_shows_content_and_result() -> None:
     shown = system.show(images, None, 3)
     assert shown.shape == (6, 1, 32, 32)
     assert torch.equal(shown[0::2], system.generator.inputs_of(images[:3]))
+
+
+def test_translate_enlarges_what_it_prepares(finished: Path, tmp_path: Path, compose_cfg: Compose) -> None:
+    """Inputs are enlarged images and the only panel beside outputs; files can be read at that size too."""
+    Image.fromarray(draw_pattern("checks", 90, 90)).save(tmp_path / "photo.png")
+    sides = {}
+    for name, overrides in {
+        "test": ("input=test", "n=2"),
+        "prepared": (f"input={tmp_path / 'photo.png'}",),
+        "direct": (f"input={tmp_path / 'photo.png'}", "prepare=false"),
+    }.items():
+        target = tmp_path / name
+        cfg = compose_cfg(
+            f"ckpt_path={finished}", f"output_dir={target}", "scale=1", *overrides, config_name="translate"
+        )
+        translate(cfg)
+        single = decode_png((target / "output_000000.png").read_bytes())
+        grid = decode_png((target / "grid.png").read_bytes())
+        sides[name] = (single.shape, grid.shape)
+    assert sides["test"] == ((56, 56), (60, 4 * 58 + 2))
+    assert sides["prepared"] == sides["direct"] == ((56, 56), (60, 2 * 58 + 2))
+    same, other = ((tmp_path / name / "output_000000.png").read_bytes() for name in ("prepared", "direct"))
+    assert same != other  # the second was never reduced to 28 pixels
