@@ -14,6 +14,8 @@ from bench_process import HERE, LATENT_DIM, LEARNING_RATE, Clock, Figures, Setup
 
 sys.path.append(str(HERE.parent / "parity"))
 import json
+from collections.abc import Callable
+from dataclasses import dataclass
 
 import make_golden as notebook
 import numpy as np
@@ -22,15 +24,31 @@ import tensorflow as tf
 IDX_HEADER = 16
 
 
-def run(setup: Setup) -> Figures:
-    """Train as the notebook does.
+@dataclass(frozen=True)
+class Training:
+    """What the notebook trains, and how.
+
+    Attributes:
+        generator: Its generator.
+        discriminator: Its discriminator.
+        batches: Its data set: each pass is an epoch in a new order.
+        step: Updates both networks with a batch of images and returns the four figures.
+    """
+
+    generator: tf.keras.Model
+    discriminator: tf.keras.Model
+    batches: tf.data.Dataset
+    step: Callable[[tf.Tensor], tuple[tf.Tensor, ...]]
+
+
+def notebook_training(setup: Setup) -> Training:
+    """Return the notebook's training in float32.
 
     Raises:
         ValueError: Other networks than the notebook's are asked for.
     """
     if setup.width != 1:
         raise ValueError("Keras trains the notebook's networks only")
-    clock = Clock(setup.warmup)
     tf.config.threading.set_intra_op_parallelism_threads(setup.threads or 0)
     tf.keras.backend.set_floatx("float32")  # make_golden computes in float64
     notebook.cross_entropy = tf.keras.losses.BinaryCrossentropy(from_logits=True)
@@ -64,15 +82,26 @@ def run(setup: Setup) -> Figures:
         )
         return gen_loss, disc_loss, real_accuracy, fake_accuracy
 
+    return Training(generator, discriminator, dataset, train_step)
+
+
+def run(setup: Setup) -> Figures:
+    """Train as the notebook does.
+
+    Raises:
+        RuntimeError: The losses are not finite float32 numbers.
+    """
+    clock = Clock(setup.warmup)
+    training = notebook_training(setup)
     history = []
-    for images, _ in zip(dataset.repeat(), range(setup.all_iterations), strict=False):
-        history.append(train_step(images))
+    for images, _ in zip(training.batches.repeat(), range(setup.all_iterations), strict=False):
+        history.append(training.step(images))
         clock.tick()
     if not np.isfinite(history).all() or history[-1][0].dtype != tf.float32:
         raise RuntimeError("the losses are not finite float32 numbers")
     counts = [
         sum(int(np.prod(weights.shape)) for weights in network.trainable_weights)
-        for network in (generator, discriminator)
+        for network in (training.generator, training.discriminator)
     ]
     return training_figures(clock, (counts[0], counts[1]), "tensorflow-cpu", "keras")
 
