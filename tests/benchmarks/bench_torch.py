@@ -6,6 +6,7 @@ cheaper where the port follows Keras: padding is even on both sides, which PyTor
 BatchNorm keeps PyTorch's moving variance.
 """
 
+import time
 from collections.abc import Iterator
 
 import numpy as np
@@ -67,7 +68,7 @@ BLOCK = 10  # iterations between two looks at a CUDA card, which would otherwise
 def start_clock(setup: Setup) -> Clock:
     """Return a clock for the setup's device."""
     if setup.device == "cpu":
-        return Clock(setup.warmup)
+        return Clock(setup.warmup, now=time.process_time if setup.processor_time else time.perf_counter)
     return Clock(setup.warmup, torch.cuda.synchronize, BLOCK)
 
 

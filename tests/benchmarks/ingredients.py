@@ -3,8 +3,9 @@
     python tests/benchmarks/ingredients.py [--minutes 2.5] [--seeds 0,1,2] [--processes 1] [--out FILE]
 
 Each rung adds an ingredient to the one before it. All train for the same time on one CPU core, in a process
-of its own: a few iterations are timed first, then as many are trained as fit, so that the learning rates fall
-to 0 at the end. Prints the scores of 10,000 images against the test images.
+of its own: a few iterations of all rungs are timed in turn first, in seconds of computing, which other
+processes do not lengthen; then each rung trains as many iterations as fit, so that the learning rates fall to
+0 at the end. Prints the scores of 10,000 images against the test images.
 """
 
 import argparse
@@ -68,17 +69,27 @@ def length(iterations: int, batch_size: int, images: int = IMAGES) -> tuple[int,
     return epochs, iterations // epochs
 
 
-def run_job(name: str, seed: int, seconds: float, data: Sequence[str] = (), count: int = 10_000) -> Any:
-    """Train a rung for a time in this process and return its scores.
+def measure_pace(name: str) -> float:
+    """Return the seconds of computing that an iteration of a rung takes in this process, on one core."""
+    from bench_ours import run_recipe
+
+    overrides = (RUNGS | CONTROLS)[name]
+    iterations, warmup = (100, 20) if "model=sngan" in overrides else (8, 2)
+    setup = Setup(iterations, warmup, processor_time=True)
+    return median(run_recipe(setup, *overrides, *COMMON)["seconds"])
+
+
+def run_job(name: str, seed: int, iterations: int, data: Sequence[str] = (), count: int = 10_000) -> Any:
+    """Train a rung in this process and return its scores.
 
     Args:
         name: One of `RUNGS` or `CONTROLS`.
         seed: The run's seed.
-        seconds: How long to train.
+        iterations: To train.
         data: Overrides that choose other data, for training and scores.
         count: Images to score.
     """
-    from bench_ours import compose_run, run_recipe, train_watched
+    from bench_ours import compose_run, train_watched
     from hydra import compose, initialize_config_dir
 
     from dcgan_lightning.config.build import CONF_DIR
@@ -86,20 +97,17 @@ def run_job(name: str, seed: int, seconds: float, data: Sequence[str] = (), coun
     from dcgan_lightning.evaluate import evaluate
 
     overrides = (*(RUNGS | CONTROLS)[name], *data)
-    is_quick = "model=sngan" in overrides
-    first = Setup(100 if is_quick else 8, 20 if is_quick else 2)
-    pace = median(run_recipe(first, *overrides, "callbacks=none", *COMMON[2:])["seconds"])
     batch_size = 16 if "data.batch_size=16" in overrides else 256
-    epochs, each = length(max(1, round(seconds / pace)), batch_size)
+    epochs, each = length(iterations, batch_size)
     lasting = (f"trainer.max_epochs={epochs}", f"trainer.limit_train_batches={each}", f"seed={seed}")
-    result: dict[str, Any] = {"rung": name, "seed": seed, "iterations": epochs * each, "pace": pace}
+    result: dict[str, Any] = {"rung": name, "seed": seed, "iterations": epochs * each}
     with tempfile.TemporaryDirectory() as folder:
-        started = time.perf_counter()
+        started = time.process_time()
         try:
             train_watched(compose_run(folder, *overrides, *COMMON, *lasting))
         except DivergedError as error:
             return result | {"diverged": str(error)}
-        result["seconds"] = time.perf_counter() - started
+        result["seconds"] = time.process_time() - started
         for averaged in (False, True):
             scoring = (f"ckpt_path={folder}/run", f"averaged={averaged}", "threads=1", "device=cpu")
             wanted = f"metrics=[{','.join(METRICS)}]"
@@ -113,18 +121,37 @@ def run_job(name: str, seed: int, seconds: float, data: Sequence[str] = (), coun
     return result
 
 
-def start_job(name: str, seed: int, seconds: float) -> dict[str, Any]:
-    """Run a job in a fresh process that uses one core and no card."""
-    command = [sys.executable, str(HERE / "ingredients.py"), "--job", name, str(seed), str(seconds)]
+def start(*job: str) -> dict[str, Any]:
+    """Do a job in a fresh process that uses one core and no card.
+
+    Args:
+        job: The name of a rung to measure its pace; with a seed and a number of iterations, to train it.
+    """
+    command = [sys.executable, str(HERE / "ingredients.py"), "--job", *job]
     path = os.pathsep.join(filter(None, [str(ROOT), os.environ.get("PYTHONPATH")]))
     own = {"PYTHONPATH": path, "CUDA_VISIBLE_DEVICES": "", "OMP_NUM_THREADS": "1"}
     done = subprocess.run(
         command, env=os.environ | own | AS_MAKE, capture_output=True, text=True, check=False
     )
     if done.returncode:
-        return {"rung": name, "seed": seed, "failed": " ".join(done.stderr.split())[-500:]}
+        return {"rung": job[0], "failed": " ".join(done.stderr.split())[-500:]}
     result: dict[str, Any] = json.loads(done.stdout.splitlines()[-1])
     return result
+
+
+def measure_paces(names: Sequence[str], rounds: int = 3) -> dict[str, float]:
+    """Return the median pace of each rung; the rungs take turns.
+
+    Raises:
+        RuntimeError: One failed.
+    """
+    paces: dict[str, list[float]] = {name: [] for name in names}
+    for name in rounds * tuple(names):
+        found = start(name)
+        if "failed" in found:
+            raise RuntimeError(f"{name}: {found['failed']}")
+        paces[name].append(found["pace"])
+    return {name: median(each) for name, each in paces.items()}
 
 
 def table(results: Sequence[dict[str, Any]]) -> str:
@@ -166,21 +193,24 @@ def main() -> int:
         "--control", action="store_true", help="first_look without spectral normalization too"
     )
     parser.add_argument("--out", type=Path, help="file for all results, a JSON line each; added to")
-    parser.add_argument("--job", nargs=3, help=argparse.SUPPRESS)
+    parser.add_argument("--job", nargs="+", help=argparse.SUPPRESS)
     arguments = parser.parse_args()
     if arguments.job:
-        name, seed, seconds = arguments.job
-        print(json.dumps(run_job(name, int(seed), float(seconds))))
+        name, *told = arguments.job
+        result = run_job(name, *map(int, told)) if told else {"pace": measure_pace(name)}
+        print(json.dumps(result))
         return 0
     names = [*RUNGS, *(CONTROLS if arguments.control else ())]
-    jobs = [(name, int(seed)) for seed in arguments.seeds.split(",") for name in names]
+    iterations = {
+        name: str(max(1, round(60 * arguments.minutes / pace))) for name, pace in measure_paces(names).items()
+    }
+    jobs = [(name, seed) for seed in arguments.seeds.split(",") for name in names]
     first, last = (int(bound) if bound else None for bound in arguments.part.split(":"))
     results = []
     if arguments.out and arguments.out.exists():
         results = [json.loads(line) for line in arguments.out.read_text().splitlines()]
     with ThreadPoolExecutor(arguments.processes) as pool:
-        runs = pool.map(lambda job: start_job(*job, 60 * arguments.minutes), jobs[first:last])
-        for result in runs:
+        for result in pool.map(lambda job: start(*job, iterations[job[0]]), jobs[first:last]):
             results.append(result)
             line = json.dumps(result)
             print(line, file=sys.stderr, flush=True)
