@@ -7,11 +7,9 @@ import json
 import os
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeAlias, TypeVar
 
-import numpy as np
 import yaml
-from numpy.typing import NDArray
 
 from dcgan_lightning.config.checks import Check, one_of, text, whole
 from dcgan_lightning.config.nested import MISSING, look_up
@@ -21,10 +19,14 @@ from dcgan_lightning.core.measured import FIGURES_FILE, NOTEBOOK_FIGURES, Figure
 from dcgan_lightning.core.regular_files import open_regular, read_text
 from dcgan_lightning.runs.system_file import SYSTEM_FILE, SystemFacts, decode_system
 
+if TYPE_CHECKING:  # NumPy takes a quarter of a refusal's time to import
+    import numpy as np
+    from numpy.typing import NDArray
+
 _Decoded = TypeVar("_Decoded")
 _Missing = TypeVar("_Missing")
 
-Table = dict[str, NDArray[np.float64]]  # column to values, each (rows,)
+Table: TypeAlias = "dict[str, NDArray[np.float64]]"  # column to values, each (rows,)
 
 _SIZE_LIMIT = 50_000  # bytes; settings and scores have less than 10,000
 _LARGEST = 2**53  # whole numbers up to here are exact as floats
@@ -114,6 +116,8 @@ def read_table(path: Path, needed: Sequence[str]) -> Table:
     Raises:
         RunFolderError: It cannot be read, or is no such table.
     """
+    import numpy as np
+
     try:
         header, *rest = read_text(path).split("\n")
         names = header.strip().split(",")

@@ -16,6 +16,7 @@ import growth
 import ingredients
 import layers
 import numpy as np
+import port_scores
 import pytest
 import scaling
 import torch
@@ -24,6 +25,7 @@ from bench_statistics import describe, markdown_table, paired_ratios, spread
 from bench_torch import plain_networks, trainable
 from torch.utils.flop_counter import FlopCounterMode
 
+from dcgan_lightning.evaluation import RealImages
 from dcgan_lightning.networks import Discriminator, Generator
 
 TINY = 1 / 32
@@ -167,21 +169,19 @@ def test_tables() -> None:
         markdown_table(["a", "b"], [["x"]])
 
 
-def test_clock_waits_for_the_device_once_a_block(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_clock_waits_for_the_device_once_a_block() -> None:
     waits: list[float] = []
     times = iter(float(number) for number in range(100))
-    monkeypatch.setattr("time.perf_counter", lambda: next(times))
-    clock = Clock(2, lambda: waits.append(0.0), block=3)
+    clock = Clock(2, lambda: waits.append(0.0), block=3, now=lambda: next(times))
     for _ in range(2 + 2 * 3 + 1):
         clock.tick()
     assert len(waits) == 1 + 3  # the first iteration, the end of the warm-up and of each block
     assert clock.seconds() == [1.0, 1.0]
 
 
-def test_clock_leaves_the_warmup_out(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_clock_leaves_the_warmup_out() -> None:
     times = iter([10.0, 11.0, 13.0, 16.0])
-    monkeypatch.setattr("time.perf_counter", lambda: next(times))
-    clock = Clock(warmup=2)
+    clock = Clock(warmup=2, now=lambda: next(times))
     for _ in range(4):
         clock.tick()
     assert clock.seconds() == [2.0, 3.0]
@@ -299,3 +299,29 @@ def test_a_rung_is_trained_and_scored() -> None:
     assert [row.split("|")[1].strip() for row in rows[2:]] == [result["rung"], ingredients.AVERAGE]
     diverged = [{"rung": ingredients.CONTROL, "seed": 0, "diverged": "x"}]
     assert "diverged" in ingredients.table(diverged)
+
+
+@pytest.mark.filterwarnings("ignore::UserWarning")
+def test_the_port_is_scored_beside_keras(tmp_path: Path) -> None:
+    narrow = ("model.generator_channels=[4,4,4]", "model.discriminator_channels=[4,4]")
+    port_scores.train_port(
+        tmp_path, 3, "data=synthetic", "data.count=64", *narrow, "trainer.max_epochs=2", "data.batch_size=32"
+    )
+    port_scores.sample_port(tmp_path, 3, (1, 2), count=150)
+    images = np.load(tmp_path / "port_seed_3_epoch_1.npz")["images"]
+    assert images.shape == (150, 1, 28, 28)
+    assert images.dtype == np.uint8
+    for epoch in (1, 2):
+        np.savez_compressed(tmp_path / f"keras_seed_3_epoch_{epoch}.npz", images=255 - images)
+    real = RealImages(torch.from_numpy(np.random.default_rng(0).integers(0, 256, (150, 1, 28, 28), np.uint8)))
+    scores = port_scores.score_samples(tmp_path, (3,), (1, 2), real)
+    assert scores["keras"][1] == scores["keras"][2] != scores["port"][1] != scores["port"][2]
+
+
+def test_ranges_of_scores() -> None:
+    def of(*values: float) -> dict[int, list[dict[str, float]]]:
+        return {1: [dict.fromkeys(port_scores.SCORES, value) for value in values]}
+
+    rows = port_scores.table({"keras": of(30.0, 50.0), "port": of(45.0, 60.0)}).splitlines()[2:]
+    assert rows[0] == "| 1 | frechet_distance | 40.0 (30.0 to 50.0) | 52.5 (45.0 to 60.0) | yes |"
+    assert port_scores.table({"keras": of(1.0, 2.0), "port": of(2.1, 3.0)}).count("| no |") == 5
