@@ -19,6 +19,7 @@ from omegaconf import DictConfig
 
 from dcgan_lightning.cli import refuse, run_command, work_where_typed
 from dcgan_lightning.config.build import CONF_DIR, build
+from dcgan_lightning.config.data import CLASS_NAMES
 from dcgan_lightning.config.generate import default_count
 from dcgan_lightning.config.validate import check_command
 from dcgan_lightning.core.devices import choose_device, set_tf32, set_threads
@@ -137,6 +138,8 @@ def _choose_labels(values: Mapping[str, Any], trained: "TrainedGenerator") -> li
         )
     if isinstance(wanted, list | int):
         raise ConfigError(f"class={wanted}: mode=atlas searches for one class, by its name, as class=bag")
+    if wanted is not None and wanted not in CLASS_NAMES:
+        raise ConfigError(f"class={wanted} is unknown to the search; it knows {', '.join(CLASS_NAMES)}")
     return None
 
 

@@ -133,8 +133,9 @@ def _train(cfg: DictConfig, folder: Path, ckpt_path: Path | None) -> RunResult:
     from dcgan_lightning.training.checkpoint_io import AtomicCheckpointIO
 
     system = build_system(cfg, start)
-    stop, checkpoint_io = GracefulStop(), AtomicCheckpointIO(settings, environment, folder, system.remedy)
     datamodule = load_data(cfg, machine.processes, system, start)
+    settings |= datamodule.fingerprint
+    stop, checkpoint_io = GracefulStop(), AtomicCheckpointIO(settings, environment, folder, system.remedy)
     trainer = prepare_trainer(cfg, machine, system, start, stop, checkpoint_io)
     with _reporting(cfg, folder, stop):
         run_loop(cfg, trainer, system, datamodule, start, stop)

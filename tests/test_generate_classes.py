@@ -14,6 +14,7 @@ from conftest import Compose, files_below
 from dcgan_lightning.core.errors import ConfigError
 from dcgan_lightning.generate import generate
 from dcgan_lightning.inference.classes import choose_classes, class_names
+from dcgan_lightning.inference.gallery import write_classes
 from dcgan_lightning.inference.pretrained import load_generator, load_trained
 from dcgan_lightning.networks.sampling import generate_images, sample_images, sample_noise
 from dcgan_lightning.pictures import decode_png
@@ -105,6 +106,7 @@ def test_what_this_generator_cannot_do_is_refused(make: Make, trained_run: Path,
         assert str(caught.value) == message
     for overrides, message in (
         (("class=bag",), "class=bag with mode=images needs a generator that was trained with classes"),
+        (("class=boot", "mode=atlas"), "class=boot is unknown to the search; it knows t_shirt, trouser, "),
         (("class=[bag,coat]", "mode=atlas"), "mode=atlas searches for one class, by its name, as class=bag"),
     ):
         with pytest.raises(ConfigError, match=message):
@@ -120,3 +122,27 @@ def test_names_are_fashion_mnists_where_the_run_was_trained_on_it(conditional_ru
     assert class_names(trained) == tuple("0123456789")
     trained.fingerprint["data.verify"] = True
     assert choose_classes(["bag", 1, "t_shirt"], trained) == [8, 1, 0]
+
+
+def test_names_are_those_of_the_folders_that_the_run_was_trained_on(conditional_run: Path) -> None:
+    trained = load_trained(conditional_run)
+    trained.fingerprint["data.class_names"] = ["cat", "dog"]
+    assert class_names(trained) == ("cat", "dog")
+    assert choose_classes(["dog", 0], trained) == [1, 0]
+    trained.fingerprint["data.class_names"] = ["1", "0"]
+    assert choose_classes([0], trained) == [1]  # the name comes before the number
+    trained.fingerprint["data.class_names"] = ["cat"]
+    assert class_names(trained) == ("cat", "1")
+
+
+def test_a_name_never_leads_out_of_the_folder(tmp_path: Path) -> None:
+    """Names come from a checkpoint, which may be anyone's."""
+    names = ["../up", "a/b", ".hidden", "$x^", "tab\t"]
+    write_classes(tmp_path / "made", torch.zeros(5, 1, 3, 28, 28, dtype=torch.uint8), names, 0, 1)
+    assert files_below(tmp_path) == {
+        f"made/{name}"
+        for name in (
+            "atlas.csv", "atlas.png", "_._up_000000.png", "a_b_000000.png", "_hidden_000000.png",
+            "$x^_000000.png", "tab__000000.png",
+        )
+    }  # fmt: skip

@@ -138,6 +138,12 @@ def run_name(value: Any) -> str | None:
     return None if good else "a name below outputs/, without .. (hydra.run.dir=... leads elsewhere)"
 
 
+def class_name(value: Any) -> str | None:
+    """Check for the name of a class, which is that of a folder."""
+    good = isinstance(value, str) and value.strip(" .") and "/" not in value and value.isprintable()
+    return None if good and len(value.encode()) <= 255 else "the name of a class"
+
+
 def gif_name(value: Any) -> str | None:
     """Check for the name of a GIF file."""
     good = isinstance(value, str) and re.fullmatch(r"[\w-][\w. -]*\.gif", value)

@@ -4,9 +4,21 @@ import re
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from dcgan_lightning.config.checks import Check, flag, one_of, optional, seed, text, whole
+from dcgan_lightning.config.checks import (
+    Check,
+    flag,
+    number,
+    one_of,
+    optional,
+    positive,
+    seed,
+    share,
+    text,
+    whole,
+)
 
 FASHION_MNIST_COUNT = 60_000
+SIZES = (28, 32, 48, 64, 96, 128)  # pixels a side that the networks have layers for
 # In the data set's order.
 CLASS_NAMES = (
     "t_shirt",
@@ -67,9 +79,28 @@ DATA_RULES: dict[str, Check] = {
     "data.domains": _two_domains,
     "data.image_channels": one_of(1, 3),
     "data.root": optional(text),
+    "data.size": one_of(*SIZES),
+    "data.channels": one_of(1, 3),
+    "data.fit": one_of("crop", "pad", "stretch"),
+    "data.background": one_of("black", "white"),
+    "data.broken": one_of("skip", "refuse"),
+    "data.holdout": number("a number from 0 to 0.5", lambda value: 0 <= value <= 0.5),
+    "data.cache_gb": positive,
+    "data.memory_share": share,
     "data.cache_dir": optional(text),
     "data.verify": flag,
 }
+
+
+def root_problem(data: Mapping[str, Any]) -> str | None:
+    """Return why the images need a folder that is not given, or None if they do not."""
+    if data.get("root"):
+        return None
+    if data.get("verify") is False:
+        return "data.verify=false needs data.root: the folder with the four IDX files"
+    if data.get("_target_") == "dcgan_lightning.data.ImageFolderDataModule":
+        return "data=image_folder needs data.root: the folder with the images"
+    return None
 
 
 def batch_size_problem(batch_size: int, count: int, processes: int = 1) -> str | None:

@@ -7,6 +7,7 @@ from typing import Any
 from dcgan_lightning.config.checks import (
     Check,
     averaged,
+    class_name,
     device,
     flag,
     frame_ms,
@@ -20,14 +21,14 @@ from dcgan_lightning.config.checks import (
     truncation,
     whole,
 )
-from dcgan_lightning.config.data import CLASS_NAMES, DATA_RULES
+from dcgan_lightning.config.data import DATA_RULES
 
 
 def _classes(value: Any) -> str | None:
     wanted = value if isinstance(value, list) else [value]
-    known = all(one_of(*CLASS_NAMES)(name) is None or whole(0)(name) is None for name in wanted)
+    known = all(class_name(name) is None or whole(0)(name) is None for name in wanted)
     good = wanted and known and len({*map(str, wanted)}) == len(wanted)
-    return None if good else f"one of {', '.join(CLASS_NAMES)}, the number of a class, or a list of classes"
+    return None if good else "the name of a class, its number, or a list of classes"
 
 
 LAST_NUMBER = 1_000_000_000  # of an image of a seed

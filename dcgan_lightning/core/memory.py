@@ -1,7 +1,23 @@
-"""The memory that this process keeps, where the C library is glibc."""
+"""How much memory there is, and what this process keeps of it, where the C library is glibc."""
 
+import contextlib
 import ctypes
+import os
 import sys
+from pathlib import Path
+
+_UNKNOWN = 4 << 30  # bytes; Windows tells no size without another package
+
+
+def machine_memory() -> int:
+    """Return the bytes of memory that this machine has, or that its container may use."""
+    sizes = []
+    with contextlib.suppress(AttributeError, ValueError, OSError):
+        sizes.append(os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE"))
+    for limit in ("/sys/fs/cgroup/memory.max", "/sys/fs/cgroup/memory/memory.limit_in_bytes"):
+        with contextlib.suppress(ValueError, OSError):  # "max", or no such file
+            sizes.append(int(Path(limit).read_text()))
+    return min(sizes, default=_UNKNOWN)
 
 
 def keep_freed_memory() -> None:

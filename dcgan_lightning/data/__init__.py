@@ -5,6 +5,7 @@ from dcgan_lightning.data.batches import Batch, Position, ShuffledBatches
 from dcgan_lightning.data.datamodules import InMemoryDataModule
 from dcgan_lightning.data.domains import DomainsDataModule, FashionMNISTDomains, SyntheticDomains
 from dcgan_lightning.data.fashion_mnist.datamodule import FashionMNISTDataModule
+from dcgan_lightning.data.image_folder.datamodule import ImageFolderDataModule
 from dcgan_lightning.data.images import check_images
 from dcgan_lightning.data.labelled import LabelledBatches
 from dcgan_lightning.data.synthetic import SyntheticDataModule
@@ -14,6 +15,7 @@ __all__ = [
     "DomainsDataModule",
     "FashionMNISTDataModule",
     "FashionMNISTDomains",
+    "ImageFolderDataModule",
     "InMemoryDataModule",
     "LabelledBatches",
     "Position",

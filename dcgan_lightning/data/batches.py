@@ -33,13 +33,14 @@ class ShuffledBatches:
     """All images once an epoch, in an order that is a function of (seed, epoch).
 
     Args:
-        images: uint8 (N, C, H, W), on the device that trains.
+        images: uint8 (N, C, H, W); on the device that trains, or on the CPU if they do not fit there.
         batch_size: Images a batch; the last one holds the remainder.
         seed: The run's seed.
         position: Asked at the first ``next()`` of each epoch, when Lightning has restored its counters, so a
             resumed run goes on with the very batch that follows its checkpoint.
         share: (number of this process, number of processes): each gets an equal part of every batch.
-        labels: int64 (N,), on the same device; None: no classes.
+        labels: int64 (N,), on the images' device; None: no classes.
+        device: Where batches go; the images' own device if not given.
 
     Shape:
         Each `Batch` holds batch_size / processes images.
@@ -53,8 +54,10 @@ class ShuffledBatches:
         position: Callable[[], Position] = lambda: Position(0, 0),
         share: tuple[int, int] = (0, 1),
         labels: Tensor | None = None,
+        device: torch.device | None = None,
     ) -> None:
         self.images = images
+        self.device = device or images.device
         self.labels = labels
         self.batch_size = batch_size
         self.seed = seed
@@ -72,7 +75,12 @@ class ShuffledBatches:
             rows = order[batch * self.batch_size : (batch + 1) * self.batch_size]
             process, processes = self.share
             own = rows[process::processes]
-            yield Batch(normalize(self.images[own]), None if self.labels is None else self.labels[own])
+            yield self.take(own)
+
+    def take(self, rows: Tensor) -> Batch:
+        """Return a batch of the images in these rows, on `device`."""
+        labels = None if self.labels is None else self.labels[rows].to(self.device)
+        return Batch(normalize(self.images[rows].to(self.device)), labels)
 
     # The position follows from Lightning's own counters; having these two methods tells it that the loader
     # can be resumed.

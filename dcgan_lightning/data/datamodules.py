@@ -1,9 +1,13 @@
 """What Lightning gets its batches from."""
 
 import logging
+import re
 from abc import abstractmethod
+from pathlib import Path
+from typing import Any
 
 import pytorch_lightning as pl
+import torch
 from torch import Tensor
 
 from dcgan_lightning.config.data import batch_size_problem
@@ -16,7 +20,7 @@ log = logging.getLogger(__name__)
 
 
 class InMemoryDataModule(pl.LightningDataModule):
-    """Images that fit into memory, held as one uint8 tensor on the device that trains.
+    """Images held as one uint8 tensor, on the device that trains if they fit there.
 
     Args:
         batch_size: Images an iteration, >= 2, over all processes that train together.
@@ -24,6 +28,7 @@ class InMemoryDataModule(pl.LightningDataModule):
 
     Attributes:
         image_size: Pixels a side, the same for all images.
+        memory_share: Share of a GPU's memory that the images may take up there.
         images: uint8 (N, C, image_size, image_size), there after ``setup``.
         labels: int64 (N,), or None where the data set has no classes; there after ``setup``.
         batches: What `train_dataloader` returns.
@@ -31,6 +36,7 @@ class InMemoryDataModule(pl.LightningDataModule):
 
     batches: type[ShuffledBatches] = ShuffledBatches
     image_size: int = IMAGE_SIZE
+    memory_share: float = 0.5
     images: Tensor
     labels: Tensor | None
 
@@ -75,6 +81,11 @@ class InMemoryDataModule(pl.LightningDataModule):
     def short_name(self) -> str:
         """The data set's name in file names."""
 
+    @property
+    def fingerprint(self) -> dict[str, Any]:
+        """What a run that goes on must share besides the settings, as plain values; there after ``setup``."""
+        return {}
+
     def setup(self, stage: str | None = None) -> None:
         """Load and check the images, once.
 
@@ -109,5 +120,18 @@ class InMemoryDataModule(pl.LightningDataModule):
             )
 
         device = trainer.strategy.root_device
-        labels = None if self.labels is None else self.labels.to(device)
-        return self.batches(self.images.to(device), self.batch_size, self.seed, position, share, labels)
+        home = device if self._fit_on(device) else self.images.device
+        images, labels = self.images.to(home), None if self.labels is None else self.labels.to(home)
+        return self.batches(images, self.batch_size, self.seed, position, share, labels, device)
+
+    def _fit_on(self, device: torch.device) -> bool:
+        if device.type != "cuda":
+            return True
+        total = torch.cuda.get_device_properties(device).total_memory
+        return self.images.numel() <= self.memory_share * total
+
+
+def name_of_folder(root: str | Path) -> str:
+    """Return a name for file names that tells which folder images come from."""
+    parts = [part for part in Path(root).expanduser().absolute().parts if part.lower() != "raw"]
+    return re.sub(r"\W+", "_", parts[-1]).strip("_") or "images"

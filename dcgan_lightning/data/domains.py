@@ -8,7 +8,6 @@ from torch import Tensor
 
 from dcgan_lightning.config.data import CLASS_NAMES, domain_name, domains_problem
 from dcgan_lightning.core.errors import DataError
-from dcgan_lightning.core.pixels import normalize
 from dcgan_lightning.core.randomness import Stream, stream_generator
 from dcgan_lightning.data.batches import Batch, ShuffledBatches
 from dcgan_lightning.data.datamodules import InMemoryDataModule
@@ -46,14 +45,13 @@ class DomainBatches(ShuffledBatches):
 
     def __iter__(self) -> Iterator[Batch]:
         epoch, first = self.position()
-        assert self.labels is not None
-        labels, half = self.labels, self.batch_size // 2
+        half = self.batch_size // 2
         process, processes = self.share
         orders = [self._order(domain, epoch) for domain in range(len(_ORDERS))]
         for batch in range(first, len(self)):
             part = slice(batch * half, (batch + 1) * half)
             rows = torch.cat([order[part][process::processes] for order in orders])
-            yield Batch(normalize(self.images[rows]), labels[rows])
+            yield self.take(rows)
 
     def _order(self, domain: int, epoch: int) -> Tensor:
         """Return the rows of a domain's images in the order of an epoch."""

@@ -8,11 +8,12 @@ from dcgan_lightning.inference.pretrained import TrainedGenerator
 
 
 def class_names(trained: TrainedGenerator) -> tuple[str, ...]:
-    """Return the names of the classes a generator knows: Fashion-MNIST's, or numbers for other data."""
+    """Return the names of the classes a generator knows: those of its data set, or numbers without any."""
     classes = trained.generator.classes
     if classes == len(CLASS_NAMES) and trained.fingerprint.get("data.verify"):
         return CLASS_NAMES
-    return tuple(map(str, range(classes)))
+    names = tuple(map(str, trained.fingerprint.get("data.class_names") or ()))
+    return names[:classes] + tuple(map(str, range(len(names), classes)))
 
 
 def choose_classes(wanted: str | int | Sequence[str | int] | None, trained: TrainedGenerator) -> list[int]:

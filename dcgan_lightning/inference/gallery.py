@@ -170,7 +170,13 @@ def write_classes(
         folder / "atlas.csv", ("number", "class"), [(number, name) for name in names for number in numbers]
     )
     for name, row in zip(names, images, strict=True) if png else ():
-        _write_singles(folder, row, numbers, name)
+        _write_singles(folder, row, numbers, _file_name(name))
+
+
+def _file_name(name: str) -> str:
+    """Return the name of a class as the beginning of a file name in one folder."""
+    plain = "".join("_" if letter in "/\\" or not letter.isprintable() else letter for letter in name)
+    return f"_{plain[1:]}" if plain.startswith(".") else plain
 
 
 def write_class(folder: Path, garments: Garments, columns: int | None, scale: int, png: bool = True) -> None:

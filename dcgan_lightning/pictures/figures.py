@@ -2,6 +2,7 @@
 
 import functools
 import io
+import warnings
 from collections.abc import Callable
 from typing import TYPE_CHECKING, ParamSpec
 
@@ -66,7 +67,9 @@ def legend_above(axes: "Axes") -> None:
 
 
 def png_of(figure: "Figure", dpi: float = 80) -> bytes:
-    """Return a figure as the bytes of a PNG file."""
+    """Return a figure as the bytes of a PNG file; letters that the font lacks become boxes."""
     buffer = io.BytesIO()
-    figure.savefig(buffer, format="png", dpi=dpi)
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", "Glyph", UserWarning)
+        figure.savefig(buffer, format="png", dpi=dpi)
     return buffer.getvalue()

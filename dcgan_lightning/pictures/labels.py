@@ -68,7 +68,7 @@ def draw_labelled_grid(
 
     def write(x: float, y: float, text: str, **style: Any) -> None:
         size = 4.8 * scale * 72 / _DPI
-        figure.text(x / right, 1 - y / bottom, text, fontsize=size, va="center", **style)
+        figure.text(x / right, 1 - y / bottom, text, fontsize=size, va="center", parse_math=False, **style)
 
     for row, (y, label) in enumerate(zip(starts, labels, strict=True)):
         write(left - _GAP, y + height / 2, label, ha="right")

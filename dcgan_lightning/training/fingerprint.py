@@ -13,8 +13,10 @@ from dcgan_lightning.config.nested import flatten
 from dcgan_lightning.core.errors import ConfigError
 
 # Settings that may differ between a run and its continuation.
-_FREE = re.compile(r"data\.(root|cache_dir|_target_)|model\.accuracy_threshold")
+_FREE = re.compile(r"data\.(root|cache_dir|_target_|broken|cache_gb|memory_share)|model\.accuracy_threshold")
 _FIXED = re.compile(r"seed|data\..*|model\..*|trainer\.(precision|limit_train_batches)")
+# What is known of images only once they are there (see `InMemoryDataModule.fingerprint`).
+_OF_IMAGES = ("data.content", "data.class_names")
 
 
 def fingerprint(cfg: DictConfig, processes: int = 1) -> dict[str, Any]:
@@ -62,6 +64,7 @@ def check_fingerprint(
         ConfigError: Lists each setting that differs.
     """
     saved = {key: defaults[key] for key in current.keys() & defaults.keys()} | dict(saved)
+    saved = {key: value for key, value in saved.items() if key not in _OF_IMAGES}
     differences = [
         f"{key}={saved.get(key)!r} (now {current.get(key)!r})"
         for key in sorted(saved.keys() | current.keys())
@@ -71,4 +74,23 @@ def check_fingerprint(
         raise ConfigError(
             f"{path} was made with other settings: {', '.join(differences)}; "
             "resume with the same ones, or start a new run"
+        )
+
+
+def check_same_images(saved: Mapping[str, Any], current: Mapping[str, Any], path: Path, source: str) -> None:
+    """Refuse to go on with other images than the run was trained on.
+
+    Args:
+        saved: The checkpoint's fingerprint; one of an older checkpoint may tell nothing of the images.
+        current: What the data module says of its images.
+        path: The checkpoint.
+        source: What the images are, for the message.
+
+    Raises:
+        ConfigError: They are other ones.
+    """
+    if any(key in saved and saved[key] != current.get(key) for key in _OF_IMAGES):
+        raise ConfigError(
+            f"{path} was trained on other images: {source}, have changed since; "
+            "go on with the former ones, or start a new run"
         )

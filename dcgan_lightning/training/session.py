@@ -28,7 +28,7 @@ from dcgan_lightning.core.devices import (
 from dcgan_lightning.core.errors import CheckpointError, ConfigError
 from dcgan_lightning.core.memory import keep_freed_memory
 from dcgan_lightning.core.processes import end_with_parent, is_first_process
-from dcgan_lightning.training.fingerprint import default_settings
+from dcgan_lightning.training.fingerprint import check_same_images, default_settings
 from dcgan_lightning.training.opening import describe_opening, write_description
 from dcgan_lightning.training.resume import check_resumable, take_over
 from dcgan_lightning.training.start import starting
@@ -147,7 +147,8 @@ def load_data(cfg: DictConfig, processes: int, system: "System", start: Start) -
 
     Raises:
         DataError: The images are unavailable.
-        ConfigError: There are too few of them, or the system cannot use their shape or labels.
+        ConfigError: There are too few of them, the system cannot use their shape or labels, or they are not
+            those that the checkpoint was trained on.
         CheckpointError: The checkpoint's position is not one in epochs of these images.
     """
     from dcgan_lightning.runs.compatibility import check_position
@@ -160,6 +161,9 @@ def load_data(cfg: DictConfig, processes: int, system: "System", start: Start) -
     system.check_images(datamodule.images)
     system.check_data(datamodule.labels)
     if start.path is not None:
+        check_same_images(
+            start.checkpoint["fingerprint"], datamodule.fingerprint, start.path, datamodule.source
+        )
         per_epoch = iterations_of_epoch(count, cfg.data.batch_size, cfg.trainer.limit_train_batches)
         check_position(start.checkpoint, per_epoch, start.path)
     return datamodule

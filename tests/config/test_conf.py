@@ -81,6 +81,8 @@ def test_every_option_composes_and_builds(compose_cfg: Compose, option: str) -> 
         overrides = [option] if option != "callbacks=film" else ["callbacks=[sample_grid,film]"]
     if option == "model=cyclegan":
         overrides = [option, "data=domains"]
+    if option == "data=image_folder":
+        overrides = [option, "data.root=pictures"]
     cfg = compose_cfg(*overrides)
     validate(cfg)
     assert build(cfg.data).batch_size == cfg.data.batch_size

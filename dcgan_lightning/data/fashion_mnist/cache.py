@@ -4,15 +4,15 @@ A process that is interrupted removes what it had begun. What a killed one leave
 removed by the next one (see `dcgan_lightning.core.temporaries`).
 """
 
-import os
 from collections.abc import Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
-from dcgan_lightning.core.errors import DataError, RunFolderError
+from dcgan_lightning.core.errors import RunFolderError
 from dcgan_lightning.core.files import write_atomic
 from dcgan_lightning.core.regular_files import read_file
 from dcgan_lightning.core.temporaries import remove_leftovers, temporary_folder
+from dcgan_lightning.data.cache_folder import can_be_listed, unwritable
 
 LAYOUT = Path("FashionMNIST", "raw")  # torchvision's, below its root
 
@@ -34,7 +34,7 @@ def store(contents: Mapping[str, bytes], cache: Path) -> None:
         try:
             write_atomic(path, content)
         except RunFolderError as error:
-            raise _unusable(cache, error) from error
+            raise unwritable(cache, error) from error
 
 
 def _is_same(path: Path, content: bytes) -> bool:
@@ -56,23 +56,11 @@ def workshop(cache: Path) -> Iterator[Path]:
             cache.mkdir(parents=True, exist_ok=True)
             folder = stack.enter_context(temporary_folder(cache, "fetch"))
         except OSError as error:
-            raise _unusable(cache, error) from error
+            raise unwritable(cache, error) from error
         yield folder
-
-
-def _unusable(cache: Path, error: Exception) -> DataError:
-    return DataError(
-        f"the data cache {cache} cannot be written ({error}); "
-        f"choose a folder you can write with DCGAN_DATA_DIR=FOLDER or data.cache_dir=FOLDER"
-    )
 
 
 def remove_stale(cache: Path) -> None:
     """Remove the temporary files that killed processes left."""
     for folder in filter(can_be_listed, (cache, cache / LAYOUT)):
         remove_leftovers(folder)
-
-
-def can_be_listed(folder: Path) -> bool:
-    """Tell whether this is a folder whose files may be seen."""
-    return os.path.isdir(folder) and os.access(folder, os.R_OK | os.X_OK)

@@ -1,12 +1,11 @@
 """Fashion-MNIST as a LightningDataModule."""
 
 import logging
-import re
 from pathlib import Path
 
 from torch import Tensor
 
-from dcgan_lightning.data.datamodules import InMemoryDataModule
+from dcgan_lightning.data.datamodules import InMemoryDataModule, name_of_folder
 from dcgan_lightning.data.fashion_mnist.located import Split, load_images, load_labels
 from dcgan_lightning.data.fashion_mnist.sources import locate
 
@@ -56,8 +55,7 @@ class FashionMNISTDataModule(InMemoryDataModule):
         """The data set's name in file names: that of the folder, if it is another set than Fashion-MNIST."""
         if self.verify or not self.root:
             return "fashion_mnist"
-        parts = [part for part in Path(self.root).expanduser().absolute().parts if part.lower() != "raw"]
-        return re.sub(r"\W+", "_", parts[-1]).strip("_") or "images"
+        return name_of_folder(self.root)
 
     def prepare_data(self) -> None:
         """Find, fetch and verify the files, on one process only.

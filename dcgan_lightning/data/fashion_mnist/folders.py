@@ -5,7 +5,7 @@ from collections.abc import Iterable
 from pathlib import Path
 
 from dcgan_lightning.core.errors import DataError
-from dcgan_lightning.data.fashion_mnist.cache import can_be_listed
+from dcgan_lightning.data.cache_folder import can_be_listed
 from dcgan_lightning.data.fashion_mnist.idx import FASHION_MNIST
 from dcgan_lightning.data.fashion_mnist.names import IdxSet, find_sets
 

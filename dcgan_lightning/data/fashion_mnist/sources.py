@@ -5,12 +5,12 @@ through apt-get. A folder given by the user is used instead of all of them. What
 with Fashion-MNIST's SHA-256 sums enter the cache, and each enters it whole or not at all.
 """
 
-import os
 from collections.abc import Callable, Iterable, Iterator
 from functools import partial
 from pathlib import Path
 
 from dcgan_lightning.core.errors import DataError
+from dcgan_lightning.data.cache_folder import default_cache_dir
 from dcgan_lightning.data.fashion_mnist import fetch
 from dcgan_lightning.data.fashion_mnist.cache import LAYOUT, remove_stale, store, workshop
 from dcgan_lightning.data.fashion_mnist.fetch import DEBIAN_FOLDER, DEBIAN_PACKAGE, Report
@@ -24,22 +24,6 @@ from dcgan_lightning.data.fashion_mnist.idx import (
 )
 from dcgan_lightning.data.fashion_mnist.located import Located
 from dcgan_lightning.data.fashion_mnist.names import find_sets, is_transposed
-
-
-def default_cache_dir() -> Path:
-    """Return the data cache: ``DCGAN_DATA_DIR``, else ``dcgan_lightning`` in the user's cache folder.
-
-    Raises:
-        DataError: The user has no home folder.
-    """
-    if chosen := os.environ.get("DCGAN_DATA_DIR"):
-        return Path(os.path.expanduser(chosen)).absolute()
-    if caches := os.environ.get("XDG_CACHE_HOME"):
-        return Path(caches, "dcgan_lightning")
-    try:
-        return Path.home() / ".cache" / "dcgan_lightning"
-    except RuntimeError:
-        raise DataError("no home folder for the data cache; set DCGAN_DATA_DIR=FOLDER") from None
 
 
 def locate(

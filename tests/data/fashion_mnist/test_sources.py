@@ -16,10 +16,11 @@ from conftest import leftover
 from dcgan_lightning.core import heartbeat
 from dcgan_lightning.core.errors import DataError
 from dcgan_lightning.core.temporaries import is_temporary, temporary_path
+from dcgan_lightning.data.cache_folder import default_cache_dir
 from dcgan_lightning.data.fashion_mnist import fetch, sources
 from dcgan_lightning.data.fashion_mnist.idx import FASHION_MNIST, IdxFile
 from dcgan_lightning.data.fashion_mnist.located import Located, load_images, load_labels
-from dcgan_lightning.data.fashion_mnist.sources import default_cache_dir, locate
+from dcgan_lightning.data.fashion_mnist.sources import locate
 
 NAMES = [file.name for file in FASHION_MNIST.values()]
 COUNTS = {"train": 40, "test": 10}

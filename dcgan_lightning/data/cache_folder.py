@@ -1,0 +1,35 @@
+"""Where data that were fetched or prepared are kept."""
+
+import os
+from pathlib import Path
+
+from dcgan_lightning.core.errors import DataError
+
+
+def default_cache_dir() -> Path:
+    """Return the data cache: ``DCGAN_DATA_DIR``, else ``dcgan_lightning`` in the user's cache folder.
+
+    Raises:
+        DataError: The user has no home folder.
+    """
+    if chosen := os.environ.get("DCGAN_DATA_DIR"):
+        return Path(os.path.expanduser(chosen)).absolute()
+    if caches := os.environ.get("XDG_CACHE_HOME"):
+        return Path(caches, "dcgan_lightning")
+    try:
+        return Path.home() / ".cache" / "dcgan_lightning"
+    except RuntimeError:
+        raise DataError("no home folder for the data cache; set DCGAN_DATA_DIR=FOLDER") from None
+
+
+def unwritable(cache: Path, error: Exception) -> DataError:
+    """Return what to raise where the data cache cannot be written."""
+    return DataError(
+        f"the data cache {cache} cannot be written ({error}); "
+        f"choose a folder you can write with DCGAN_DATA_DIR=FOLDER or data.cache_dir=FOLDER"
+    )
+
+
+def can_be_listed(folder: Path) -> bool:
+    """Tell whether this is a folder whose files may be seen."""
+    return os.path.isdir(folder) and os.access(folder, os.R_OK | os.X_OK)

@@ -1,0 +1,1 @@
+"""A user's own folder of pictures: listed, prepared once, served from a verified cache."""
