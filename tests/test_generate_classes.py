@@ -138,6 +138,7 @@ def test_names_are_those_of_the_folders_that_the_run_was_trained_on(conditional_
 def test_a_name_never_leads_out_of_the_folder(tmp_path: Path) -> None:
     """Names come from a checkpoint, which may be anyone's."""
     names = ["../up", "a/b", ".hidden", "$x^", "tab\t"]
+    (tmp_path / "made").mkdir()
     write_classes(tmp_path / "made", torch.zeros(5, 1, 3, 28, 28, dtype=torch.uint8), names, 0, 1)
     assert files_below(tmp_path) == {
         f"made/{name}"
