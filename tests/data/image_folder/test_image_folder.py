@@ -2,6 +2,7 @@ import json
 import logging
 import os
 import shutil
+import signal
 import time
 from pathlib import Path
 from typing import Any
@@ -11,6 +12,7 @@ import pytest
 import torch
 from picture_folder import CLASSES, DEFECTS, draw, make_folder
 from PIL import Image
+from reliability_processes import WarmProcess, environment
 
 from dcgan_lightning.core.errors import DataError
 from dcgan_lightning.data import ImageFolderDataModule, ShuffledBatches
@@ -198,6 +200,38 @@ def test_an_interruption_leaves_nothing(
     assert not [*tmp_path.rglob("*.*")]
     monkeypatch.setattr(prepare, "decode_image", decode)
     assert len(loaded(pictures, tmp_path, holdout=0).images) == COUNT
+
+
+KILLED = """
+import os, signal, sys
+from dcgan_lightning.data import ImageFolderDataModule
+from dcgan_lightning.data.image_folder import cache
+
+add, added = cache.Writer.add, []
+
+def add_or_die(writer, pixels):
+    add(writer, pixels)
+    writer._file.flush()
+    added.append(pixels)
+    if len(added) == 20:
+        os.kill(os.getpid(), signal.SIGKILL)
+
+cache.Writer.add = add_or_die
+ImageFolderDataModule(root=sys.argv[1], cache_dir=sys.argv[2], size=32, batch_size=16).prepare_data()
+"""
+
+
+def test_after_a_kill_all_is_made_again_and_nothing_is_left_over(pictures: Path, tmp_path: Path) -> None:
+    script, cache = tmp_path / "killed.py", tmp_path / "cache"
+    script.write_text(KILLED)
+    killed = WarmProcess([str(script), str(pictures), str(cache)], tmp_path, environment())
+    assert killed.finish().returncode == -signal.SIGKILL
+    (unfinished,) = cache.rglob("images.bin")
+    assert unfinished.stat().st_size == 20 * 3 * 32 * 32
+    again = loaded(pictures, cache, holdout=0)
+    assert torch.equal(again.images, loaded(pictures, tmp_path / "other", holdout=0).images)
+    (folder,) = (cache / "image_folders").iterdir()
+    assert sorted(path.name for path in folder.iterdir()) == ["images.bin", "index.json"]
 
 
 def test_a_file_that_changes_meanwhile_is_not_taken_for_another(
