@@ -92,8 +92,9 @@ COMMANDS = {
     "generate": Command(GENERATE_RULES, generate_problem),
     "play": Command(
         {"ckpt_path": trained, "averaged": averaged, "seed": seed, "quiz": whole(0, 1000)}
-        | {"output_dir": optional(text), "threads": threads}
-        | DATA_RULES
+        | {"examples": whole(0, 1000), "output_dir": optional(text), "threads": threads}
+        | DATA_RULES,
+        may_lack_data=True,
     ),
     "report": Command({"run": _run}),
     "stylize": Command(STYLIZE_RULES, stylize_problem),

@@ -14,8 +14,11 @@ from hydra import compose, initialize_config_dir
 from PIL import Image
 
 from dcgan_lightning.config.build import CONF_DIR
+from dcgan_lightning.data import SyntheticDataModule
 from dcgan_lightning.inference.pretrained import load_generator
+from dcgan_lightning.inference.translators import load_translators
 from dcgan_lightning.networks.sampling import sample_images, sample_noise
+from dcgan_lightning.networks.translator import make_inputs, translate_images
 from dcgan_lightning.play import play
 
 pytestmark = pytest.mark.skipif(missing_browser() is not None, reason=str(missing_browser()))
@@ -287,11 +290,17 @@ def test_a_saved_picture_carries_its_seed(browser: Browser, page: Path, tmp_path
 @pytest.mark.parametrize("size", [WIDE, PHONE], ids=["wide", "phone"])
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 def test_it_fits_can_be_read_and_fetches_nothing(
-    browser: Browser, small_page: Path, size: tuple[int, int], scheme: str
+    browser: Browser, small_page: Path, return_page: Path, size: tuple[int, int], scheme: str
 ) -> None:
     browser.open(small_page, *size, scheme=scheme)
-    for tab in browser.ask("[...document.querySelectorAll('[role=tab]')].map(tab => tab.id)"):
-        click(browser, tab)
+    tabs = browser.ask("[...document.querySelectorAll('[role=tab]')].map(tab => tab.id)")
+    for tab in (*tabs, None):
+        if tab is None:
+            assert_quiet(browser)
+            browser.open(return_page, *size, scheme=scheme)
+            rest(browser)
+        else:
+            click(browser, tab)
         assert browser.ask("document.documentElement.scrollWidth") <= size[0]
         contrasts = browser.ask(CONTRASTS)
         assert len(contrasts) > 10
@@ -301,8 +310,118 @@ def test_it_fits_can_be_read_and_fetches_nothing(
             ".map(e => e.getBoundingClientRect()).map(r => [r.width, r.height, r.right])"
         )
         assert all(width >= 20 and height >= 20 and right <= size[0] for width, height, right in targets)
+    assert_quiet(browser)
+
+
+def assert_quiet(browser: Browser) -> None:
+    """Nothing was fetched, and the browser has nothing to complain about."""
     assert browser.requests() == []
     assert browser.driver.get_log("browser") == []
+
+
+@pytest.fixture(scope="module")
+def drawing_page(tmp_path_factory: pytest.TempPathFactory, pix2pix_run: Path) -> Path:
+    return write_page(tmp_path_factory.mktemp("drawing"), pix2pix_run)
+
+
+@pytest.fixture(scope="module")
+def return_page(tmp_path_factory: pytest.TempPathFactory, cyclegan_run: Path) -> Path:
+    folder = tmp_path_factory.mktemp("return")
+    with initialize_config_dir(CONF_DIR, version_base="1.3"):
+        return play(compose("play", overrides=[f"ckpt_path={cyclegan_run}", f"output_dir={folder}"]))
+
+
+def translated(run: Path, direction: str, pixels: list[int]) -> torch.Tensor:
+    network = load_translators(run).networks[direction]
+    inputs = torch.tensor(pixels, dtype=torch.uint8).view(1, 1, 28, 28)
+    return translate_images(network, inputs).flatten().int()
+
+
+def is_within_one_level(shown: list[int], expected: torch.Tensor) -> bool:
+    return int((torch.tensor(shown) - expected).abs().max()) <= 1
+
+
+def test_what_is_drawn_becomes_pytorchs_image(
+    browser: Browser, drawing_page: Path, pix2pix_run: Path
+) -> None:
+    from selenium.webdriver.common.action_chains import ActionChains
+
+    browser.open(drawing_page, *WIDE)
+    rest(browser)
+    network = load_translators(pix2pix_run).networks["to_image"]
+    images = SyntheticDataModule(count=40, batch_size=4).load_images("test")
+    for number in (0, 5):
+        browser.driver.find_elements("css selector", "#examples button")[number].click()
+        rest(browser)
+        example = make_inputs(network, images[number : number + 1])
+        assert picture(browser, "input") == example.flatten().tolist()
+        assert is_within_one_level(picture(browser, "output"), translate_images(network, example).flatten())
+        assert picture(browser, "third") == images[number].flatten().tolist()
+        assert f"first={number} n=1" in text(browser, "repeat")
+    click(browser, "clear")
+    assert {*picture(browser, "input")} == {0}
+    board = browser.driver.find_element("id", "board")
+    side = board.size["width"] / 28
+    before = picture(browser, "output")
+    ActionChains(browser.driver, duration=10).move_to_element_with_offset(
+        board, round(-9.5 * side), round(-4.5 * side)
+    ).click_and_hold().move_by_offset(round(10 * side), round(5 * side)).release().perform()
+    rest(browser)
+    line = picture(browser, "input")
+    drawn = [(i // 28, i % 28) for i, value in enumerate(line) if value]
+    assert (drawn[0], drawn[-1], len(drawn)) == ((9, 4), (14, 14), 11)  # thin and without gaps
+    assert {line[row * 28 + column] for row, column in drawn} == {255}
+    assert is_within_one_level(picture(browser, "output"), translated(pix2pix_run, "to_image", line))
+    assert picture(browser, "output") != before
+    assert text(browser, "input-caption") == "Your drawing"
+    assert text(browser, "repeat") == ""
+    ActionChains(browser.driver, duration=10).move_to_element(board).perform()
+    assert picture(browser, "input") == line  # the button is up
+
+
+def test_the_canvas_by_keyboard(browser: Browser, drawing_page: Path, pix2pix_run: Path) -> None:
+    browser.open(drawing_page, *PHONE)
+    rest(browser)
+    focus(browser, "#board")
+    browser.press("DELETE", "ARROW_LEFT", "SPACE", *["ARROW_DOWN"] * 3, "SPACE", "ARROW_DOWN")
+    rest(browser)
+    drawn = picture(browser, "input")
+    assert [(i // 28, i % 28) for i, value in enumerate(drawn) if value] == [
+        (row, 13) for row in (14, 15, 16, 17)
+    ]
+    assert is_within_one_level(picture(browser, "output"), translated(pix2pix_run, "to_image", drawn))
+    focus(browser, "#thickness")
+    browser.press("END")
+    focus(browser, "#board")
+    browser.press("SPACE", "SPACE")
+    assert sum(value > 0 for value in picture(browser, "input")) > 10
+    browser.driver.find_element("css selector", "#tones label:nth-of-type(2)").click()
+    focus(browser, "#board")
+    browser.press("SPACE", "SPACE")
+    assert sum(value > 0 for value in picture(browser, "input")) < 4
+    click(browser, "undo")
+    click(browser, "undo")
+    assert picture(browser, "input") == drawn
+
+
+def test_there_and_back(browser: Browser, return_page: Path, cyclegan_run: Path) -> None:
+    browser.open(return_page, *WIDE)
+    rest(browser)
+    for direction, back, chip in (("a_to_b", "b_to_a", 0), ("b_to_a", "a_to_b", 1)):
+        browser.driver.find_elements("css selector", "#ways label")[chip].click()
+        rest(browser)
+        first = picture(browser, "output")
+        browser.driver.find_elements("css selector", "#examples button")[1].click()
+        rest(browser)
+        made = picture(browser, "output")
+        assert made != first
+        assert is_within_one_level(made, translated(cyclegan_run, direction, picture(browser, "input")))
+        assert is_within_one_level(picture(browser, "third"), translated(cyclegan_run, back, made))
+        assert f"direction={direction} first=1 n=1" in text(browser, "repeat")
+    click(browser, "return")
+    assert picture(browser, "input") == made
+    assert browser.ask("document.querySelector('#ways input').checked")
+    assert is_within_one_level(picture(browser, "output"), translated(cyclegan_run, "a_to_b", made))
 
 
 def test_tab_reaches_every_control(browser: Browser, small_page: Path) -> None:

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 import torch
-from conftest import Compose
+from conftest import TINY_CYCLEGAN, Compose
 from hydra import compose, initialize_config_dir
 from recorded_fit import recorded_fit
 from torch import Tensor
@@ -29,18 +29,6 @@ SIZES: dict[str, Any] = {
     "discriminator_channels": [4, 6, 8],
     "pool_size": 6,
 }
-TINY = (
-    "experiment=cyclegan",
-    "data=synthetic_domains",
-    "data.count=20",
-    "data.batch_size=8",
-    "model.generator_channels=[4,6]",
-    "model.blocks=1",
-    "model.discriminator_channels=[4,6,8]",
-    "model.pool_size=6",
-    "trainer=cpu",
-    "logger=none",
-)
 FIXED = ("model.lr_decay=0", "report=false")  # else the rates would follow from the number of epochs
 COUNT, BATCH_SIZE, ITERATIONS = 20, 8, 3  # three iterations an epoch
 
@@ -206,7 +194,9 @@ def first_epoch(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Return the folder of a run of one epoch; tests leave it as it is."""
     folder = tmp_path_factory.mktemp("cyclegan") / "run"
     with initialize_config_dir(CONF_DIR, version_base="1.3"):
-        train(compose("train", [*TINY, *FIXED, "trainer.max_epochs=1", f"paths.output_dir={folder}"]))
+        train(
+            compose("train", [*TINY_CYCLEGAN, *FIXED, "trainer.max_epochs=1", f"paths.output_dir={folder}"])
+        )
     return folder
 
 
@@ -217,7 +207,7 @@ def test_a_resumed_run_has_the_same_pool_and_weights(
     whole, parts = tmp_path / "whole", tmp_path / "parts"
     shutil.copytree(first_epoch, parts)
     for folder, more in ((whole, ()), (parts, ("ckpt_path=last",))):
-        cfg = compose_cfg(*TINY, *FIXED, "trainer.max_epochs=2", *more)
+        cfg = compose_cfg(*TINY_CYCLEGAN, *FIXED, "trainer.max_epochs=2", *more)
         cfg.paths.output_dir = str(folder)
         train(cfg)
     first, second = state(whole), state(parts)
@@ -253,7 +243,11 @@ def test_a_damaged_pool_is_refused(
     torch.save(content, folder / "checkpoints" / "last.ckpt")
     before = {path: path.stat().st_mtime_ns for path in folder.rglob("*")}
     with pytest.raises(CheckpointError, match=rf"last\.ckpt is damaged: state_dict\.{message}; use another"):
-        train(compose_cfg(*TINY, *FIXED, "trainer.max_epochs=2", f"ckpt_path={folder}/checkpoints/last.ckpt"))
+        train(
+            compose_cfg(
+                *TINY_CYCLEGAN, *FIXED, "trainer.max_epochs=2", f"ckpt_path={folder}/checkpoints/last.ckpt"
+            )
+        )
     assert {path: path.stat().st_mtime_ns for path in folder.rglob("*")} == before
 
 
@@ -299,5 +293,5 @@ def test_domains_without_images_leave_no_folder(
 
     monkeypatch.setattr("dcgan_lightning.data.synthetic.SyntheticDataModule.load_split", load)
     with pytest.raises(DataError, match=r"has no train images of data\.domains: rectangle"):
-        train(compose_cfg(*TINY))
+        train(compose_cfg(*TINY_CYCLEGAN))
     assert not (tmp_path / "run" / "config.yaml").exists()
