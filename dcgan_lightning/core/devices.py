@@ -4,6 +4,7 @@ import os
 from collections.abc import Mapping
 from typing import Any
 
+from dcgan_lightning.core.cores import available_cores
 from dcgan_lightning.core.durations import format_count
 from dcgan_lightning.core.errors import ConfigError
 from dcgan_lightning.core.processes import is_parallel_job
@@ -103,16 +104,17 @@ def set_threads(threads: int | None, accelerator: str = "cpu", processes: int = 
     """Set the number of CPU threads.
 
     Args:
-        threads: The number for each process; None lets PyTorch decide, and several processes on a CPU share
-            its cores.
+        threads: The number for each process; None: one for each core that may be used, which several
+            processes on a CPU share. OMP_NUM_THREADS comes before that.
         accelerator: From `choose_accelerator`.
         processes: How many train on this machine.
     """
     import torch
 
-    shares_cores = processes > 1 and accelerator == "cpu" and "OMP_NUM_THREADS" not in os.environ
-    if threads is None and shares_cores:
-        threads = max(1, torch.get_num_threads() // processes)
+    if threads is None and "OMP_NUM_THREADS" not in os.environ:
+        threads = min(torch.get_num_threads(), available_cores())
+        if processes > 1 and accelerator == "cpu":
+            threads = max(1, threads // processes)
     if threads is not None:
         torch.set_num_threads(threads)
         if processes > 1:  # else Lightning sets a number of its own when it starts the others
@@ -128,7 +130,7 @@ def describe_threads(chosen: int | None) -> str:
     import torch
 
     count = format_count(torch.get_num_threads(), "thread")
-    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
+    cores = available_cores()
     if chosen:
         return f"{count}, set by threads={chosen}"
     if "OMP_NUM_THREADS" in os.environ:

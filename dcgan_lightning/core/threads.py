@@ -1,10 +1,11 @@
 """The same work for many things, on all cores."""
 
-import os
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from typing import TypeVar
+
+from dcgan_lightning.core.cores import available_cores
 
 Item = TypeVar("Item")
 Result = TypeVar("Result")
@@ -37,10 +38,3 @@ def map_in_threads(
         finally:
             for future in pending:
                 future.cancel()
-
-
-def available_cores() -> int:
-    """Return how many cores this process may use."""
-    if hasattr(os, "sched_getaffinity"):  # not on macOS and Windows
-        return len(os.sched_getaffinity(0))
-    return os.cpu_count() or 1

@@ -17,7 +17,7 @@ import statistics
 import subprocess
 import sys
 import tempfile
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from bench_process import AS_MAKE, ROOT
@@ -65,15 +65,24 @@ def speedup(processes: int, seconds: float, size: int, bandwidth: float) -> floa
     return seconds / (seconds / processes + exchange_seconds(processes, size, bandwidth))
 
 
-def measure(threads: int, iterations: int, *overrides: str) -> float:
-    """Return the median seconds of an iteration of the real command, in processes of so many threads."""
+def measure(
+    threads: int, iterations: int, *overrides: str, variables: Mapping[str, str] | None = None
+) -> float:
+    """Return the median seconds of an iteration of the real command, in processes of so many threads.
+
+    Args:
+        threads: Of each process.
+        iterations: Timed ones.
+        overrides: Further settings.
+        variables: Further ones of the command's environment.
+    """
     with tempfile.TemporaryDirectory() as folder:
         command = [
             sys.executable, "-m", "dcgan_lightning.train", "run_name=run", "trainer.max_epochs=1",
             "logger=none", f"trainer.limit_train_batches={WARMUP + iterations}",
             f"data.batch_size={BATCH_SIZE}", f"threads={threads}", "callbacks=[history]", *overrides,
         ]  # fmt: skip
-        environment = os.environ | AS_MAKE | {"PYTHONPATH": str(ROOT)}
+        environment = os.environ | AS_MAKE | {"PYTHONPATH": str(ROOT)} | dict(variables or {})
         subprocess.run(command, cwd=folder, env=environment, check=True, stdout=subprocess.DEVNULL)
         with open(Path(folder, "outputs", "run", "history", "history.csv")) as file:
             ends = [float(row["seconds"]) for row in csv.DictReader(file)][WARMUP - 1 :]

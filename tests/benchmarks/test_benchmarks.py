@@ -1,9 +1,10 @@
 """The benchmarks' arithmetic, and that each contender runs. No timing decides a test."""
 
+import contextlib
 import json
 import math
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +16,7 @@ import bench_torch
 import growth
 import ingredients
 import layers
+import load
 import numpy as np
 import port_scores
 import pytest
@@ -325,3 +327,25 @@ def test_ranges_of_scores() -> None:
     rows = port_scores.table({"keras": of(30.0, 50.0), "port": of(45.0, 60.0)}).splitlines()[2:]
     assert rows[0] == "| 1 | frechet_distance | 40.0 (30.0 to 50.0) | 52.5 (45.0 to 60.0) | yes |"
     assert port_scores.table({"keras": of(1.0, 2.0), "port": of(2.1, 3.0)}).count("| no |") == 5
+
+
+def test_a_busy_machine(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+    """The time relative to the better of one thread and all, round by round."""
+
+    def measured(threads: int, iterations: int, *recipe: str, variables: Mapping[str, str]) -> float:
+        assert (iterations, recipe) == (4, ("seed=1",))
+        return {1: 2.0, 3: 1.0}[threads] * (1.5 if "OMP_WAIT_POLICY" in variables else 1.0)
+
+    monkeypatch.setattr(load, "measure", measured)
+    monkeypatch.setattr(load, "available_cores", lambda: 3)
+    load.main(["--others", "1", "--rounds", "2", "--iterations", "4", "--recipe", "seed=1"])
+    rows = capsys.readouterr().out.splitlines()[-4:]
+    assert [row.split("|")[3].strip() for row in rows] == ["2.00", "1.00", "1.00", "1.50"]
+    assert rows[0] == f"| {load.ONE} | 2.000 | 2.00 | 2.000 | 2.00 |"
+
+
+def test_the_other_processes_end_with_the_measurement() -> None:
+    with contextlib.suppress(KeyboardInterrupt), load.busy(2) as processes:
+        assert [process.poll() for process in processes] == [None, None]
+        raise KeyboardInterrupt
+    assert all(process.returncode for process in processes)
