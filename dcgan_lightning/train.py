@@ -27,6 +27,7 @@ from dcgan_lightning.core.errors import (
     MemoryLackError,
     is_out_of_memory,
 )
+from dcgan_lightning.core.heartbeat import START_SECONDS, show_progress
 from dcgan_lightning.core.locks import check_ownership, locked
 from dcgan_lightning.core.processes import ending_with_sweep, is_first_process
 from dcgan_lightning.runs.jobs import JobRecord, begin_job
@@ -126,17 +127,22 @@ def _has_default_name(cfg: DictConfig) -> bool:
 
 def _train(cfg: DictConfig, folder: Path, ckpt_path: Path | None) -> RunResult:
     started = time.monotonic()
-    machine = prepare_machine(cfg)
-    settings, environment = fingerprint(cfg, machine.processes), describe_environment(machine.accelerator)
-    start = read_start(cfg, ckpt_path, settings, environment)
-    from dcgan_lightning.callbacks import GracefulStop
-    from dcgan_lightning.training.checkpoint_io import AtomicCheckpointIO
+    with show_progress("loading PyTorch", first=START_SECONDS) as work:
+        machine = prepare_machine(cfg)
+        settings, environment = fingerprint(cfg, machine.processes), describe_environment(machine.accelerator)
+        start = read_start(cfg, ckpt_path, settings, environment)
+        work.what = "loading Lightning"
+        from dcgan_lightning.callbacks import GracefulStop
+        from dcgan_lightning.training.checkpoint_io import AtomicCheckpointIO
 
-    system = build_system(cfg, start)
-    datamodule = load_data(cfg, machine.processes, system, start)
-    settings |= datamodule.fingerprint
-    stop, checkpoint_io = GracefulStop(), AtomicCheckpointIO(settings, environment, folder, system.remedy)
-    trainer = prepare_trainer(cfg, machine, system, start, stop, checkpoint_io)
+        work.what = "building the networks"
+        system = build_system(cfg, start)
+        work.what = "reading the images"
+        datamodule = load_data(cfg, machine.processes, system, start)
+        settings |= datamodule.fingerprint
+        stop, checkpoint_io = GracefulStop(), AtomicCheckpointIO(settings, environment, folder, system.remedy)
+        work.what = "preparing callbacks and loggers"
+        trainer = prepare_trainer(cfg, machine, system, start, stop, checkpoint_io)
     with _reporting(cfg, folder, stop):
         run_loop(cfg, trainer, system, datamodule, start, stop)
     return _result(folder, trainer, system, start, stop, time.monotonic() - started)

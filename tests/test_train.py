@@ -15,10 +15,15 @@ from dcgan_lightning.training.closing import describe_end
 from dcgan_lightning.training.opening import describe_iteration
 
 
-def test_result(compose_cfg: Compose, tmp_path: Path) -> None:
+def test_result(
+    compose_cfg: Compose, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setattr("dcgan_lightning.train.START_SECONDS", 0.0)
+    caplog.set_level("INFO")
     overrides = ("experiment=smoke", "callbacks=none", "logger=none", "trainer.max_epochs=1")
     result = train(compose_cfg(*overrides))
     assert result.folder == tmp_path / "run"
+    assert "loading PyTorch: 0 s so far" in caplog.messages
     assert result.epochs == 1
     assert set(result.metrics) == {"gen_loss", "disc_loss", "real_accuracy", "fake_accuracy"}
     assert 0 < result.metrics["disc_loss"] < 3

@@ -1,6 +1,7 @@
 """Progress of a run on the terminal or in a log."""
 
 import contextlib
+import logging
 import os
 import sys
 import time
@@ -14,12 +15,16 @@ from pytorch_lightning.callbacks import Callback
 from tqdm import tqdm
 from tqdm.contrib.logging import logging_redirect_tqdm
 
+from dcgan_lightning.core.contention import ComputingTime
 from dcgan_lightning.core.durations import format_duration
-from dcgan_lightning.core.heartbeat import LINE_SECONDS, Heartbeat, Pace, has_bar
+from dcgan_lightning.core.heartbeat import LINE_SECONDS, START_SECONDS, Heartbeat, Pace, has_bar
 from dcgan_lightning.core.measured import Figure
 from dcgan_lightning.systems import System
 
+log = logging.getLogger(__name__)
+
 _BAR_CELLS = 10
+_BAR_WAIT = 5.0  # seconds after which the bar shows such an operation
 _WAIT = 1.5  # times line_seconds, after which an operation without iterations gets a separate line
 
 
@@ -76,7 +81,8 @@ class Progress(Callback):
         self._images = 0  # since the start of this process
         self._next_refresh = 0.0
         self._standing: Standing | None = None
-        self._last_iteration = ("the start", 0.0)  # name and time
+        self._last_iteration = ("", 0.0)  # name and time
+        self._computing: ComputingTime | None = None
 
     def on_train_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
         """Start the clock and, on a terminal, the bar."""
@@ -86,28 +92,44 @@ class Progress(Callback):
         self._pace = Pace(trainer.current_epoch * int(trainer.num_training_batches) + position)
         self._image_pace = Pace()
         self._standing = None
-        self._last_iteration = ("the start", time.monotonic())
+        self._last_iteration = ("", time.monotonic())
         if not trainer.is_global_zero:
             return
+        # With a GPU or several processes an iteration also waits for these.
+        is_alone = trainer.world_size == 1 and pl_module.device.type == "cpu"
+        self._computing = ComputingTime() if is_alone else None
         if has_bar():
             self._bar = self._open.enter_context(
                 tqdm(total=1.0, bar_format="{desc}", dynamic_ncols=True, file=sys.stderr)
             )
             self._open.enter_context(logging_redirect_tqdm())  # messages appear above the bar
-        else:
-            self._heartbeat = Heartbeat(self._describe_wait, _print, _WAIT * self.line_seconds)
-            self._open.callback(self._heartbeat.close)
+            self._bar.set_description_str(self._describe_wait())
+        report = _print if self._bar is None else self._bar.set_description_str
+        seconds = _WAIT * self.line_seconds if self._bar is None else _BAR_WAIT
+        self._heartbeat = Heartbeat(self._describe_wait, report, seconds, START_SECONDS)
+        self._open.callback(self._heartbeat.close)
         self._next_refresh = time.monotonic() + self._interval
+
+    def on_train_batch_start(
+        self, trainer: pl.Trainer, pl_module: pl.LightningModule, batch: Any, batch_idx: int
+    ) -> None:
+        """Note that an iteration begins."""
+        if self._computing is not None:
+            self._computing.begin()
 
     def on_train_batch_end(
         self, trainer: pl.Trainer, pl_module: pl.LightningModule, outputs: Any, batch: Any, batch_idx: int
     ) -> None:
         """Move the bar or print a line, where due."""
+        if self._computing is not None:
+            self._computing.end()
         self._images += len(batch.images) * trainer.world_size
         iterations = int(trainer.num_training_batches)
         now = time.monotonic()
         self._pace.note(trainer.current_epoch * iterations + batch_idx + 1, now)
         self._image_pace.note(self._images, now)
+        if not self._last_iteration[0]:
+            self._touch()
         place = _place(trainer.current_epoch + 1, trainer.max_epochs, batch_idx + 1, iterations)
         self._last_iteration = (place, now)
         if not trainer.is_global_zero:
@@ -122,8 +144,12 @@ class Progress(Callback):
         self._standing = self._stand(trainer, batch_idx + 1, figures)
         if self._bar is not None:
             self._bar.set_description_str(bar_text(self._standing, _columns()))
+            self._touch()
         elif not is_last:  # else the epoch's own line follows
             self._print_line(place)
+        if self._computing and (line := self._computing.find_contention(torch.get_num_threads())):
+            self._computing = None  # said once
+            log.warning("%s", line)
 
     def on_train_epoch_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
         """Print a line where there is no bar."""
@@ -163,13 +189,20 @@ class Progress(Callback):
         assert standing is not None
         figures = " ".join(_figures(standing.figures, short=False))
         _print(f"{position} | {standing.left}, {standing.rate:,.0f} images/s | {figures}")
+        self._touch()
+
+    def _touch(self) -> None:
+        """Note that the progress is up to date."""
         if self._heartbeat is not None:
             self._heartbeat.touch()
 
     def _describe_wait(self) -> str:
         """Return the line for a long operation, during which no iteration ends."""
         name, ended = self._last_iteration
-        return f"still working: {format_duration(time.monotonic() - ended)} since {name}"
+        waited = format_duration(time.monotonic() - ended)
+        if not name:
+            return f"waiting for the first iteration: {waited} since the start"
+        return f"still working: {waited} since {name}"
 
 
 def bar_text(standing: Standing, width: int) -> str:
@@ -194,8 +227,9 @@ def bar_text(standing: Standing, width: int) -> str:
                 if len(_join(text, extra)) < width:
                     text = _join(text, extra)
             return text
+    figures = _figures(standing.figures, short=True)
     lines = [
-        _join(head, standing.left, " ".join(_figures(standing.figures, short=True)[:2])),
+        *(_join(head, standing.left, " ".join(figures[:count])) for count in range(len(figures), 0, -1)),
         _join(head, standing.left),
         head,
         f"{standing.share:.0%}",

@@ -34,6 +34,7 @@ class GracefulStop(Callback):
         self.iterations = 0
         self.is_graceful = False
         self._is_training = False
+        self._is_between_epochs = False
         self._saves = False
 
     @contextlib.contextmanager
@@ -60,7 +61,13 @@ class GracefulStop(Callback):
         if not again:
             what = ", then saving" if self._saves else "; without callbacks.checkpoint nothing is saved"
             hint = "; press Ctrl-C again to stop at once" if number == signal.SIGINT else ""
-            log.info("\nfinishing this iteration%s%s", what, hint)
+            log.info("\n%s%s%s", self._describe_wait(), what, hint)
+
+    def _describe_wait(self) -> str:
+        """Return what the run has to finish before it can end."""
+        if self._is_between_epochs:
+            return "finishing the pictures, scores and files of this epoch and one more iteration"
+        return "finishing this iteration"
 
     def on_train_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
         """From now on there is an iteration to finish."""
@@ -71,6 +78,7 @@ class GracefulStop(Callback):
     ) -> None:
         """Let all processes begin the iteration together, however long the first one has drawn or saved."""
         meet("iteration")
+        self._is_between_epochs = False
 
     def on_train_batch_end(
         self,
@@ -90,6 +98,7 @@ class GracefulStop(Callback):
         """
         check_ownership(trainer.default_root_dir)
         is_last = batch_idx + 1 == trainer.num_training_batches
+        self._is_between_epochs = is_last
         self.iterations = 0 if is_last else batch_idx + 1
         asks = self.signal is not None or (trainer.should_stop and not is_last)
         if trainer.strategy.reduce_boolean_decision(asks, all=False):

@@ -15,6 +15,7 @@ from dcgan_lightning.core.processes import is_first_process, is_parallel_job
 log = logging.getLogger(__name__)
 
 LINE_SECONDS = 20.0  # without a terminal there is a line at least this often
+START_SECONDS = 8.0  # after which a command that has not begun says what it waits for
 WINDOW_SECONDS = 60.0  # the pace is measured over this time
 _WINDOW_STEPS = 20  # and over this many steps at least
 
@@ -65,13 +66,21 @@ class Heartbeat:
         describe: Returns the line.
         report: Takes it.
         seconds: Longest time without a line.
+        first: Time until the first line, if that is another one.
     """
 
-    def __init__(self, describe: Callable[[], str], report: Callable[[str], None], seconds: float) -> None:
+    def __init__(
+        self,
+        describe: Callable[[], str],
+        report: Callable[[str], None],
+        seconds: float,
+        first: float | None = None,
+    ) -> None:
         self._describe = describe
         self._report = report
         self._seconds = seconds
-        self._last = time.monotonic()
+        self._first = seconds if first is None else min(first, seconds)
+        self._last = time.monotonic() - (seconds - self._first)
         self._ended = threading.Event()
         self._thread = threading.Thread(target=self._run, name="heartbeat", daemon=True)
         self._thread.start()
@@ -86,7 +95,7 @@ class Heartbeat:
         self._thread.join()
 
     def _run(self) -> None:
-        wait = self._seconds
+        wait = self._first
         while not self._ended.wait(min(wait, threading.TIMEOUT_MAX)):
             silent = time.monotonic() - self._last
             if silent >= self._seconds:
@@ -151,6 +160,7 @@ def show_progress(
     unit: str = "images",
     report: Callable[[str], None] | None = None,
     seconds: float | None = None,
+    first: float | None = None,
 ) -> Iterator[Work]:
     """Show the progress of the block: a bar where there is a terminal, else a line every few seconds.
 
@@ -162,6 +172,7 @@ def show_progress(
         unit: Name of the steps.
         report: Takes the lines; the log if not given.
         seconds: Longest time without a line; `LINE_SECONDS` if not given.
+        first: Time until the first line, if that is another one.
     """
     with contextlib.ExitStack() as stack:
         bar = None
@@ -175,7 +186,7 @@ def show_progress(
             stack.enter_context(logging_redirect_tqdm())  # messages appear above the bar
         work = Work(what, total, unit, bar)
         if bar is None and is_first_process():
-            heartbeat = Heartbeat(work.describe, report or log.info, seconds or LINE_SECONDS)
+            heartbeat = Heartbeat(work.describe, report or log.info, seconds or LINE_SECONDS, first)
             stack.callback(heartbeat.close)
         yield work
 

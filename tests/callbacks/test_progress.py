@@ -4,6 +4,7 @@ import random
 import re
 import sys
 import time
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -12,7 +13,8 @@ from pytorch_lightning.callbacks import Callback
 
 from dcgan_lightning.callbacks import Progress, progress
 from dcgan_lightning.callbacks.progress import Standing, bar_text
-from dcgan_lightning.systems import DCGAN
+from dcgan_lightning.core import contention
+from dcgan_lightning.systems import DCGAN, Pix2Pix
 
 FIGURES = r"gen_loss \d\.\d{3} disc_loss \d\.\d{3} real_accuracy \d\.\d\d fake_accuracy \d\.\d\d"
 
@@ -60,6 +62,42 @@ def test_a_long_operation_between_iterations_is_not_silent(
     waits = [line for line in capsys.readouterr().out.splitlines() if line.startswith("still working")]
     assert 1 <= len(waits) <= 4
     assert all(re.fullmatch(r"still working: \d s since epoch 1/1, iteration 5/5", line) for line in waits)
+
+
+class SlowStart(Callback):
+    def on_train_batch_start(self, trainer, pl_module, batch, batch_idx) -> None:
+        time.sleep(0.0 if batch_idx else 0.5)
+
+
+def test_it_says_that_it_waits_for_the_first_iteration(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(progress, "START_SECONDS", 0.1)
+    train(tmp_path, [Progress(), SlowStart()], epochs=1)
+    lines = capsys.readouterr().out.splitlines()
+    assert lines[0] == "waiting for the first iteration: 0 s since the start"
+    assert [line.partition(" |")[0] for line in lines[1:]] == ["epoch 1/1"]
+
+
+@pytest.mark.usefixtures("terminal")
+def test_the_bar_shows_what_it_waits_for(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(progress, "_BAR_WAIT", 0.2)
+    train(tmp_path, [Progress(refresh_seconds=0), SlowStart(), Slow(epoch=0.7)], epochs=1)
+    shown = capsys.readouterr().err.split("\r")
+    assert "waiting for the first iteration: 0 s since the start" in shown
+    assert re.match(r"still working: \d s since epoch 1/1, iteration 5/5", shown[-2] + shown[-1])
+
+
+def test_a_busy_machine_is_named_once(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(contention, "LEAST_SECONDS", 0.0)
+    monkeypatch.setattr(contention, "LEAST_SHARE", 2.0)
+    monkeypatch.setattr(os, "getloadavg", lambda: (99.0, 0.0, 0.0))
+    train(tmp_path, [Progress(line_seconds=0.0)], epochs=2)
+    assert caplog.text.count("slow because the machine is busy: ") == 1
 
 
 @pytest.fixture
@@ -130,6 +168,15 @@ SHORT = "gen 0.688 disc 1.386 real 0.65 fake 0.45"
 )
 def test_the_bar_at_usual_widths(width: int, text: str) -> None:
     assert bar_text(standing(), width) == text
+
+
+def test_the_bar_leaves_the_last_figures_out_first() -> None:
+    figures = dict.fromkeys(Pix2Pix.figures, 0.5)
+    where = replace(standing(), figures=figures)
+    assert bar_text(where, 80) == (
+        "epoch 12/50  24% | 2 h 03 min left | L1 0.500 gen 0.500 disc 0.500 real 0.50"
+    )
+    assert bar_text(where, 90).endswith(" real 0.50 fake 0.50")
 
 
 @pytest.mark.parametrize("seed", range(30))

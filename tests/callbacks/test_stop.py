@@ -89,6 +89,21 @@ def test_a_stop_at_the_end_of_an_epoch_names_that_checkpoint(
     assert "last.ckpt at epoch 1; finishing pictures" in caplog.text
 
 
+def test_a_stop_between_epochs_says_what_it_waits_for(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    class Drawing(Callback):
+        def on_train_epoch_end(self, trainer, pl_module) -> None:
+            signal.raise_signal(signal.SIGTERM)
+
+    caplog.set_level("INFO")
+    with pytest.raises(SIGTERMException):
+        fit(tmp_path, GracefulStop(), Drawing(), Checkpoints())
+    assert (
+        "finishing the pictures, scores and files of this epoch and one more iteration, then" in caplog.text
+    )
+
+
 @pytest.mark.parametrize("number", BOTH)
 def test_the_state_is_saved_before_anything_can_fail(tmp_path: Path, number: signal.Signals) -> None:
     class Unreachable(Callback):

@@ -67,6 +67,14 @@ def test_a_silent_operation_gets_lines_and_a_talkative_one_none() -> None:
     assert len(lines) == before
 
 
+def test_the_first_line_may_come_sooner() -> None:
+    lines: list[str] = []
+    with show_progress("loading", report=lines.append, seconds=60.0, first=0.05) as work:
+        work.what = "reading"
+        time.sleep(0.4)
+    assert lines == ["reading: 0 s so far"]
+
+
 def test_a_reader_that_went_away_ends_nothing() -> None:
     asked: list[int] = []
 
