@@ -1,4 +1,4 @@
-"""Adversarial losses and penalties: pure functions of logits, images and gradients."""
+"""Losses and gradient penalties: pure functions of logits, images and activations."""
 
 from dcgan_lightning.losses.accuracy import discriminator_accuracy
 from dcgan_lightning.losses.adversarial import (

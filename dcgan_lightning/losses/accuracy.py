@@ -1,4 +1,4 @@
-"""The notebook's accuracies, from logits."""
+"""The discriminator's accuracies as the notebook computes them."""
 
 from torch import Tensor
 
@@ -11,12 +11,12 @@ def discriminator_accuracy(
     Args:
         real_logits: Correct where at or above the threshold.
         fake_logits: Correct where below the threshold.
-        threshold: Bound on the *logit*. The notebook's 0.5 calls an image real from a probability of
-            0.622 on, which understates the real accuracy and overstates the fake one; 0.0 would be
-            the even odds of probability 0.5.
+        threshold: Decision threshold on the *logit*. The notebook's 0.5 corresponds to a probability of
+            0.622, which understates the real accuracy and overstates the fake one; 0.0 corresponds to a
+            probability of 0.5.
 
     Shape:
-        (N,) and (M,); the results have no dimensions and lie in [0, 1].
+        (N,) and (M,); the results are scalars in [0, 1].
 
     Source:
         ``discriminator_accuracy`` of the notebook.

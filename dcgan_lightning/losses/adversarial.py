@@ -1,6 +1,6 @@
-"""What generator and discriminator minimise, as functions of the discriminator's logits.
+"""Adversarial losses of generator and discriminator, as functions of the discriminator's logits.
 
-All losses take logits of real images (N,) and of generated images (M,) and have no dimensions.
+All losses take the logits of real images (N,) and of generated images (M,) and return a scalar.
 """
 
 from collections.abc import Callable
@@ -13,15 +13,15 @@ from torch.nn import functional as F
 
 @dataclass(frozen=True)
 class AdversarialLoss:
-    """A pair of losses.
+    """The losses of the two networks.
 
     Attributes:
-        generator: The generator's loss, of (real_logits, fake_logits).
-        discriminator: The discriminator's loss, of (real_logits, fake_logits).
+        generator: The generator's loss, a function of (real_logits, fake_logits).
+        discriminator: The discriminator's loss, a function of (real_logits, fake_logits).
         allows_single_pass: Whether the derivative of the generator's loss with respect to a generated image's
             logit is a finite multiple of the derivative of the discriminator's loss, so that one backward
-            pass through the discriminator serves both. Not where a loss is flat (hinge) or where its
-            derivative changes sign (least squares).
+            pass through the discriminator serves both. False for losses with flat regions (hinge) or with a
+            derivative that changes sign (least squares).
     """
 
     generator: Callable[[Tensor, Tensor], Tensor]
@@ -30,13 +30,13 @@ class AdversarialLoss:
 
 
 def generator_loss(fake_logits: Tensor) -> Tensor:
-    """Return the non-saturating generator loss, -log(sigmoid(fake_logits)), averaged.
+    """Return the non-saturating generator loss: the mean of -log(sigmoid(fake_logits)).
 
     Args:
         fake_logits: The discriminator's logits of generated images.
 
     Shape:
-        (N,); the result has no dimensions.
+        (N,); the result is a scalar.
 
     Source:
         ``generator_loss`` of the notebook; Goodfellow et al. 2014, section 3.
@@ -45,14 +45,14 @@ def generator_loss(fake_logits: Tensor) -> Tensor:
 
 
 def discriminator_loss(real_logits: Tensor, fake_logits: Tensor) -> Tensor:
-    """Return BCE(real, 1) + BCE(fake, 0): the sum of two averages, as in the notebook.
+    """Return BCE(real, 1) + BCE(fake, 0): the sum of two means, as in the notebook.
 
     Args:
         real_logits: The discriminator's logits of real images.
         fake_logits: The discriminator's logits of generated images.
 
     Shape:
-        (N,) and (M,), where N and M may differ; the result has no dimensions.
+        (N,) and (M,), where N and M may differ; the result is a scalar.
 
     Source:
         ``discriminator_loss`` of the notebook.
@@ -63,7 +63,7 @@ def discriminator_loss(real_logits: Tensor, fake_logits: Tensor) -> Tensor:
 
 
 def _differences(real_logits: Tensor, fake_logits: Tensor) -> Tensor:
-    """Return real minus generated, in pairs; of the longer batch the rest stays without a partner."""
+    """Return real minus fake logits, pairwise; surplus logits of the longer batch are ignored."""
     pairs = min(len(real_logits), len(fake_logits))
     return real_logits[:pairs] - fake_logits[:pairs]
 
@@ -89,13 +89,13 @@ LOSSES = {
         discriminator=lambda real, fake: 0.5 * ((real - 1).square().mean() + fake.square().mean()),
         allows_single_pass=False,
     ),
-    # Arjovsky et al. 2017, https://arxiv.org/abs/1701.07875; needs a bound on the discriminator's slope
+    # Arjovsky et al. 2017, https://arxiv.org/abs/1701.07875; needs a Lipschitz constraint (gradient_penalty)
     "wasserstein": AdversarialLoss(
         generator=lambda real, fake: -fake.mean(),
         discriminator=lambda real, fake: fake.mean() - real.mean(),
         allows_single_pass=True,
     ),
-    # Jolicoeur-Martineau 2018, https://arxiv.org/abs/1807.00734, in pairs as in Huang et al. 2024,
+    # Jolicoeur-Martineau 2018, https://arxiv.org/abs/1807.00734; pairwise as in Huang et al. 2024,
     # https://arxiv.org/abs/2501.05441
     "relativistic": AdversarialLoss(
         generator=lambda real, fake: F.softplus(_differences(real, fake)).mean(),

@@ -13,11 +13,11 @@ from torch.nn import functional as F
 
 
 def gram(activations: Tensor, mask: Tensor | None = None) -> Tensor:
-    """Return how strongly each two channels are active together, averaged over the places of an image.
+    """Return Gram matrices: the products of each pair of channels, averaged over the positions of an image.
 
     Args:
         activations: (N, C, H, W).
-        mask: (N, 1, h, w) of any size, at least 0: how much each place counts; None: all alike.
+        mask: Weights of the positions, (N, 1, h, w) of any size, >= 0; None: equal weights.
 
     Returns:
         (N, C, C), symmetric.
@@ -35,30 +35,36 @@ def gram(activations: Tensor, mask: Tensor | None = None) -> Tensor:
 
 
 def content_loss(activations: Tensor, wanted: Tensor) -> Tensor:
-    """Return the squared distance of the activations, relative to the size of the wanted ones.
+    """Return the mean squared difference of activations, relative to the mean square of the target.
 
     Args:
-        activations: Of the made images, (N, C, H, W).
-        wanted: Of the content images, of the same shape, or of one for all.
+        activations: Activations of the stylised images, (N, C, H, W).
+        wanted: Activations of the content images, the target: (N, C, H, W), or (1, C, H, W) for all.
+
+    Returns:
+        A scalar, >= 0.
 
     Source:
-        Johnson et al. 2016, equation 2, divided by the mean square of the wanted activations, so that a
-        weight means about the same for any layer of any network.
+        Johnson et al. 2016, equation 2, divided by the mean square of the target, so that a weight has about
+        the same effect for any layer of any network.
     """
     return (activations - wanted).square().mean() / wanted.square().mean().clamp_min(1e-12)
 
 
 def style_loss(grams: Sequence[Tensor], wanted: Sequence[Tensor], weights: Sequence[float]) -> Tensor:
-    """Return the squared distances of Gram matrices, relative to the size of the wanted ones, averaged.
+    """Return the squared distance of Gram matrices, relative to the target's squared norm, mean over layers.
 
     Args:
-        grams: Of the made images: for each layer (N, C, C).
-        wanted: Of the style: for each layer (C, C) or (N, C, C).
-        weights: Of the layers; only their ratios matter.
+        grams: Gram matrices of the stylised images, (N, C, C) for each layer.
+        wanted: Gram matrices of the style, the target: (C, C) or (N, C, C) for each layer.
+        weights: Weights of the layers; only their ratios matter.
+
+    Returns:
+        A scalar, >= 0.
 
     Source:
         Gatys et al. 2016, equations 4 and 5, where each layer's term is divided by the squared norm of the
-        wanted matrix, so that layers of different sizes of activations count alike.
+        target matrix, so that the scale of a layer's activations does not matter.
     """
     terms = [
         weight * (made - target).square().sum(dim=(-2, -1)).mean() / target.square().sum(dim=(-2, -1)).mean()
@@ -68,10 +74,13 @@ def style_loss(grams: Sequence[Tensor], wanted: Sequence[Tensor], weights: Seque
 
 
 def total_variation(images: Tensor) -> Tensor:
-    """Return the mean absolute difference of neighbouring pixels, down plus across.
+    """Return the mean absolute difference of neighbouring pixels, vertical plus horizontal.
 
     Args:
-        images: (N, C, H, W) with sides of at least 2.
+        images: (N, C, H, W), H and W at least 2.
+
+    Returns:
+        A scalar, >= 0.
 
     Source:
         Rudin, Osher and Fatemi 1992, in the anisotropic form.

@@ -1,8 +1,8 @@
-"""Random changes of images before the discriminator sees them, which gradients pass through.
+"""Differentiable augmentation of the discriminator's input images.
 
-Real and generated images are changed in the same way, so the generator learns the unchanged images, and the
-discriminator cannot learn the training images by heart. Images are not mirrored: in Fashion-MNIST all shoes
-point to the left.
+Real and generated images are augmented alike, so the generator still learns the distribution of unaugmented
+images, and the discriminator is less able to memorise the training images. Images are not mirrored: in
+Fashion-MNIST all shoes point to the left.
 
 Source:
     Zhao et al. 2020, https://arxiv.org/abs/2006.10738 (DiffAugment).
@@ -15,12 +15,19 @@ from torch import Tensor
 from torch.nn import functional as F
 
 _BLACK = -1.0
-_SHIFT = 8  # an image moves by at most an 8th of its side
+_SHIFT = 8  # an image moves by at most 1/8 of its side
 _HOLE = 2  # a hole is half as wide as the image
 
 
 def translate(images: Tensor) -> Tensor:
-    """Move each image by up to an 8th of its side in both directions; what comes in is black."""
+    """Shift each image by up to 1/8 of its side along both axes and fill the border with black.
+
+    Args:
+        images: (N, C, H, W) in [-1, 1].
+
+    Returns:
+        The same shape and range.
+    """
     height, width = images.shape[2:]
     up, left = height // _SHIFT, width // _SHIFT
     padded = F.pad(images, (left, left, up, up), value=_BLACK)
@@ -32,7 +39,16 @@ def translate(images: Tensor) -> Tensor:
 
 
 def cut_out(images: Tensor) -> Tensor:
-    """Replace a square of half the image's side by grey, at a random place; part of it may lie outside."""
+    """Fill a square of half the image's side, at a random position, with mid-grey (0).
+
+    Part of the square may lie outside the image.
+
+    Args:
+        images: (N, C, H, W) in [-1, 1].
+
+    Returns:
+        The same shape and range.
+    """
     height, width = images.shape[2:]
     rows = torch.arange(height, device=images.device) - _starts(images, height) + height // (2 * _HOLE)
     columns = torch.arange(width, device=images.device) - _starts(images, width) + width // (2 * _HOLE)
@@ -44,14 +60,21 @@ def cut_out(images: Tensor) -> Tensor:
 
 
 def change_grey(images: Tensor) -> Tensor:
-    """Shift each image's brightness by up to a quarter of the range and scale its contrast by 0.5 to 1.5."""
+    """Shift each image's brightness by up to a quarter of the range and scale its contrast by 0.5 to 1.5.
+
+    Args:
+        images: (N, C, H, W) in [-1, 1].
+
+    Returns:
+        The same shape; values may exceed [-1, 1].
+    """
     shift, scale = torch.rand(2, len(images), 1, 1, 1, device=images.device, dtype=images.dtype)
     mean = images.mean((1, 2, 3), keepdim=True)
     return (images - mean) * (scale + 0.5) + mean + (shift - 0.5)
 
 
 def _starts(images: Tensor, choices: int) -> Tensor:
-    """Return a random whole number below ``choices`` for each image, (N, 1)."""
+    """Return a random integer in [0, choices) for each image, (N, 1)."""
     return torch.randint(choices, (len(images), 1), device=images.device)
 
 
@@ -63,7 +86,15 @@ AUGMENTATIONS: dict[str, Callable[[Tensor], Tensor]] = {
 
 
 def augment(images: Tensor, names: Sequence[str]) -> Tensor:
-    """Return images (N, C, H, W) in [-1, 1] changed in the named ways, one after the other."""
+    """Apply the named augmentations in order.
+
+    Args:
+        images: (N, C, H, W) in [-1, 1].
+        names: Names from `AUGMENTATIONS`; an empty sequence returns the images unchanged.
+
+    Returns:
+        (N, C, H, W); "grey" may exceed [-1, 1].
+    """
     for name in names:
         images = AUGMENTATIONS[name](images)
     return images

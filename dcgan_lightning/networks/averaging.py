@@ -1,4 +1,4 @@
-"""The generator's average over the training: its weights, and statistics that belong to them."""
+"""Exponential moving averages of a network's weights, and BatchNorm statistics measured for them."""
 
 import copy
 from collections.abc import Iterable
@@ -17,26 +17,26 @@ STATISTICS_BATCH_SIZE = 256
 
 
 class MovingAverage:
-    """A network whose weights are the exponential moving average of another one's over its training.
+    """A copy of a network that holds the exponential moving average (EMA) of the network's weights.
 
-    The first update copies the weights. The n-th one after it keeps a share of min(decay, (1 + n) / (10 + n))
-    of the average, so that the first weights, which are still noise, are soon forgotten.
+    The first update copies the weights. The n-th update after it uses min(decay, (1 + n) / (10 + n)), so that
+    the initial weights are soon forgotten.
 
-    PyTorch's ``AveragedModel`` does the same but keeps its counter on the device, so that each update would
-    wait for a GPU.
+    PyTorch's ``AveragedModel`` does the same, but keeps its counter on the device, so each update would
+    synchronize with the GPU.
 
     Args:
-        network: To be averaged; copied and not changed.
-        decay: The share that an iteration keeps in the long run, in (0, 1); 0.999 averages over about 1,000
-            iterations.
+        network: The network to average; it is copied, not changed.
+        decay: Limit of the decay, in (0, 1); 0.999 averages over about 1,000 iterations.
 
     Attributes:
-        network: The average; only its weights are: see `measure_statistics`.
-        updates: How many have been averaged.
+        network: The averaged network. Only its weights are averages; for BatchNorm's moving statistics see
+            `measure_statistics`.
+        updates: Number of updates so far.
 
     Source:
         Yazici et al. 2018, https://arxiv.org/abs/1806.04498, for averaged generators;
-        ``tf.train.ExponentialMovingAverage`` for the start.
+        ``tf.train.ExponentialMovingAverage`` for the smaller decay at the start.
     """
 
     def __init__(self, network: nn.Module, decay: float) -> None:
@@ -46,7 +46,7 @@ class MovingAverage:
 
     @torch.no_grad()
     def update(self, network: nn.Module) -> None:
-        """Move the average towards a network's weights as they are now."""
+        """Move the average towards the network's current weights."""
         count = self.updates
         kept = min(self.decay, (1 + count) / (10 + count)) if count else 0.0
         torch._foreach_lerp_(list(self.network.parameters()), list(network.parameters()), 1 - kept)
@@ -56,16 +56,16 @@ class MovingAverage:
 def statistics_inputs(
     latent_dim: int, classes: int, seed: int, device: torch.device
 ) -> Iterable[tuple[Tensor, ...]]:
-    """Yield the inputs that `measure_statistics` runs a generator on: always the same for a seed.
+    """Yield batches of generator inputs for `measure_statistics`; they are a function of the seed.
 
     Args:
         latent_dim: Length of a noise vector.
-        classes: Number of classes; they take turns.
+        classes: Number of classes, which the images cycle through; 0: no labels.
         seed: The run's seed.
-        device: Where the generator is.
+        device: The generator's device.
 
     Shape:
-        Each (STATISTICS_BATCH_SIZE, latent_dim), and labels (STATISTICS_BATCH_SIZE,) if there are classes.
+        Noise (STATISTICS_BATCH_SIZE, latent_dim); with classes also labels (STATISTICS_BATCH_SIZE,).
     """
     for batch in range(STATISTICS_BATCHES):
         generator = stream_generator(seed, "statistics", batch)
@@ -75,15 +75,15 @@ def statistics_inputs(
 
 
 def measure_statistics(network: nn.Module, batches: Iterable[tuple[Tensor, ...]]) -> None:
-    """Set all BatchNorm statistics to the means over batches, each normalised by its own statistics.
+    """Set BatchNorm's moving statistics to means over batches, each normalised by its own statistics.
 
-    A network with averaged weights needs it: neither the live network's statistics nor their average are
-    those of its own activations. Nothing but the statistics is changed, and processes that train together
-    need not do it together.
+    A network with averaged weights needs this: neither the trained network's statistics nor their average
+    match its activations. Nothing else in the network is changed, and no communication between processes is
+    needed.
 
     Args:
         network: Changed in place.
-        batches: Arguments of the network; all of one size.
+        batches: Positional arguments of the network; all batches of the same size.
     """
     sums: dict[_BatchNorm, tuple[Tensor, Tensor]] = {}
 

@@ -1,4 +1,4 @@
-"""The networks of a system by the system's name; no PyTorch Lightning, which takes seconds to import."""
+"""Builds a system's networks from its class name without PyTorch Lightning, which takes seconds to import."""
 
 import importlib
 import re
@@ -16,16 +16,16 @@ def build_networks(target: str, settings: Mapping[str, Any]) -> tuple[NoiseGener
     """Return generator and discriminator of a system that makes images from noise.
 
     Args:
-        target: The system's class, as "dcgan_lightning.systems.DCGAN"; its networks are in the module of that
-            name in this package.
+        target: Path of the system's class, such as "dcgan_lightning.systems.DCGAN"; its networks are in the
+            module of the same name (in lower case) in this package.
         settings: The system's arguments.
 
     Raises:
-        ValueError: There is no such module, or none with networks that make images from noise.
+        ValueError: There is no such module, or its networks do not make images from noise.
     """
     module = _module_of(target)
     if directions_of(target):
-        raise ValueError(f"{target} makes images of images, which is for python -m dcgan_lightning.translate")
+        raise ValueError(f"{target} translates images; use python -m dcgan_lightning.translate")
     if module is None:
         raise ValueError(f"{target} has no generator that makes images from noise")
     networks: tuple[NoiseGenerator, nn.Module] = module.build(settings)
@@ -33,30 +33,30 @@ def build_networks(target: str, settings: Mapping[str, Any]) -> tuple[NoiseGener
 
 
 def build_translators(target: str, settings: Mapping[str, Any]) -> dict[str, nn.Module]:
-    """Return the networks of a system that translates images, by the names under which it holds them.
+    """Return the networks of a system that translates images, by their attribute names in the system.
 
     Args:
         target: See `build_networks`.
         settings: The system's arguments.
 
     Raises:
-        ValueError: There is no such module, or none with networks that translate images.
+        ValueError: There is no such module, or its networks do not translate images.
     """
     module = _module_of(target)
     if module is None or not directions_of(target):
-        raise ValueError(f"{target} makes images of noise, which is for python -m dcgan_lightning.generate")
+        raise ValueError(f"{target} makes images from noise; use python -m dcgan_lightning.generate")
     networks: dict[str, nn.Module] = module.build(settings)
     return networks
 
 
 def directions_of(target: str) -> dict[str, Direction]:
-    """Return the ways in which a system translates images, by their names; the first one is the usual one.
+    """Return the directions in which a system translates images, by name; the first one is the default.
 
     Args:
         target: See `build_networks`.
 
     Returns:
-        Nothing for a system that makes images from noise, or is not of this project.
+        Empty for a system that makes images from noise or does not belong to this project.
     """
     directions: dict[str, Direction] = getattr(_module_of(target), "DIRECTIONS", {})
     return directions

@@ -1,7 +1,7 @@
-"""How a network is told the class of an image.
+"""Class conditioning of networks.
 
-Labels are classes, int64 (N,), or mixtures of them, float (N, classes) with shares that sum to 1. A network
-with ``classes`` 0 knows no classes, and its labels are None.
+Labels are classes, int64 (N,), or mixtures of classes, float (N, classes) with rows that sum to 1. With
+``classes`` 0 a network is unconditional, and its labels are None.
 """
 
 import torch
@@ -12,12 +12,18 @@ from dcgan_lightning.networks.layers import KerasBatchNorm2d
 
 
 def append_one_hot(inputs: Tensor, labels: Tensor | None, classes: int) -> Tensor:
-    """Return inputs with one more channel for each class: 1 for the own class, 0 for all others.
+    """Append one channel per class to the inputs: 1 for the image's class, 0 for all others.
 
     Args:
         inputs: (N, C) or (N, C, H, W).
         labels: (N,) or (N, classes); None where ``classes`` is 0.
-        classes: Number of classes; 0 returns the inputs.
+        classes: Number of classes; 0 returns the inputs unchanged.
+
+    Returns:
+        (N, C + classes) or (N, C + classes, H, W).
+
+    Raises:
+        ValueError: There are classes, but no labels.
 
     Source:
         Mirza and Osindero 2014, https://arxiv.org/abs/1411.1784.
@@ -32,10 +38,10 @@ def append_one_hot(inputs: Tensor, labels: Tensor | None, classes: int) -> Tenso
 
 
 def given(labels: Tensor | None) -> Tensor:
-    """Return labels that must not be missing.
+    """Return labels and check that they are not None.
 
     Raises:
-        ValueError: They are.
+        ValueError: The labels are None.
     """
     if labels is None:
         raise ValueError("a class-conditional network needs labels")
@@ -43,7 +49,7 @@ def given(labels: Tensor | None) -> Tensor:
 
 
 def look_up(table: nn.Embedding, labels: Tensor) -> Tensor:
-    """Return the rows of a table for classes (N,), or their mixtures for (N, classes): (N, columns)."""
+    """Return the embeddings of classes (N,) or of mixtures of classes (N, classes): (N, columns)."""
     rows: Tensor = labels @ table.weight if labels.is_floating_point() else table(labels)
     return rows
 
@@ -52,11 +58,11 @@ class ConditionalBatchNorm2d(nn.Module):
     """BatchNorm with a scale and a shift for each class.
 
     Args:
-        features: Channels.
-        classes: Number of classes; 0 is BatchNorm with one scale and one shift.
+        features: Number of channels.
+        classes: Number of classes; 0: ordinary BatchNorm with one scale and one shift.
 
     Shape:
-        (N, features, H, W) and labels (N,) or (N, classes), to the same.
+        input (N, features, H, W), labels (N,) or (N, classes); output (N, features, H, W).
 
     Source:
         Dumoulin et al. 2017, https://arxiv.org/abs/1610.07629; for generators Miyato and Koyama 2018,
@@ -65,7 +71,7 @@ class ConditionalBatchNorm2d(nn.Module):
 
     def __init__(self, features: int, classes: int) -> None:
         super().__init__()
-        # PyTorch's own epsilon and momentum: those of the notebook suit hundreds of epochs.
+        # PyTorch's default epsilon and momentum; the notebook's momentum is too slow for a few epochs.
         self.norm = KerasBatchNorm2d(features, eps=1e-5, momentum=0.1, affine=not classes)
         self.scale = nn.Embedding(classes, features) if classes else None
         self.shift = nn.Embedding(classes, features) if classes else None
@@ -74,7 +80,7 @@ class ConditionalBatchNorm2d(nn.Module):
             nn.init.zeros_(self.shift.weight)
 
     def forward(self, input: Tensor, labels: Tensor | None = None) -> Tensor:
-        """Normalise, then scale and shift."""
+        """Normalise, then scale and shift (shapes: see the class)."""
         output: Tensor = self.norm(input)
         if self.scale is None or self.shift is None:
             return output

@@ -1,4 +1,4 @@
-"""Networks that translate between two kinds of images: residual generators, patch discriminators."""
+"""Networks for translation between two image domains: residual generators, patch discriminators."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -15,20 +15,20 @@ DIRECTIONS = {"a_to_b": Direction("generator_ab", source=0), "b_to_a": Direction
 
 
 class CycleGANGenerator(ImageTranslator):
-    """Translate an image: down to a fourth of its sides, through residual blocks, and up again.
+    """Translate an image: downsample its sides by 4, apply residual blocks, upsample again.
 
-    The layers up are pixel shuffles, which cost a fourth of convolutions on the larger image.
+    Upsampling is by pixel shuffle, at a quarter of the cost of convolutions at the higher resolution.
 
     Args:
         image_channels: Channels of the images, 1 for grey.
         image_size: Pixels a side, a multiple of 4.
-        channels: Channels at a half and at a fourth of the sides.
+        channels: Channels at 1/2 and at 1/4 of the sides.
         blocks: Number of residual blocks.
         initialization: How the weights start (see `initialize`).
         generator: Source of the random numbers for the weights; PyTorch's default one if not given.
 
     Shape:
-        images (N, image_channels, H, W) in [-1, 1], H and W multiples of 4; the same.
+        images (N, image_channels, H, W) in [-1, 1], H and W multiples of 4; output: same shape and range.
 
     Source:
         Zhu et al. 2017, https://arxiv.org/abs/1703.10593, section 7.1: residual blocks (Johnson et al. 2016,
@@ -74,10 +74,10 @@ class ResidualBlock(nn.Module):
     """Two 3 x 3 convolutions with instance normalization, added to their input.
 
     Args:
-        channels: Of input and output.
+        channels: Channels of input and output.
 
     Shape:
-        (N, channels, H, W); the same.
+        (N, channels, H, W); output of the same shape.
     """
 
     def __init__(self, channels: int) -> None:
@@ -95,15 +95,15 @@ class ResidualBlock(nn.Module):
 
 
 class PatchDiscriminator(nn.Module):
-    """Judge each patch of an image by itself: three convolutions that halve the sides, then one logit each.
+    """Classify each patch of an image: three convolutions that halve the sides, then one logit per patch.
 
-    A logit sees 34 x 34 pixels, and so all of an image of 28 x 28 but the far edges.
+    A logit's receptive field of 34 x 34 pixels covers all of a 28 x 28 image except the far edges.
 
     Args:
         channels: Channels of the first three convolutions.
         image_channels: Channels of the images, 1 for grey.
         negative_slope: Slope of the leaky rectifiers for negative inputs, >= 0.
-        spectral: Whether each layer's largest singular value is kept at 1 (see `normalize_spectrally`).
+        spectral: Whether the weights are spectrally normalized (see `normalize_spectrally`).
         initialization: How the weights start (see `initialize`).
         generator: Source of the random numbers for the weights; PyTorch's default one if not given.
 
@@ -135,7 +135,7 @@ class PatchDiscriminator(nn.Module):
             normalize_spectrally(self, generator)
 
     def forward(self, images: Tensor) -> Tensor:
-        """Return one logit for each patch of each image (shapes: see the class)."""
+        """Return one logit per patch of each image (shapes: see the class)."""
         features = images
         for convolution in (self.convolution, self.convolution_1, self.convolution_2):
             features = F.leaky_relu(convolution(features), self.negative_slope)
@@ -144,10 +144,10 @@ class PatchDiscriminator(nn.Module):
 
 
 def build(settings: Mapping[str, Any], weights: torch.Generator | None = None) -> dict[str, nn.Module]:
-    """Return the networks of a `dcgan_lightning.systems.CycleGAN` by their names in it.
+    """Return the networks of a `dcgan_lightning.systems.CycleGAN` by their attribute names.
 
     Args:
-        settings: Its arguments.
+        settings: The system's arguments.
         weights: Source of the random numbers for the weights; PyTorch's default one if not given.
     """
     shared = {"initialization": settings["initialization"], "generator": weights}

@@ -1,4 +1,4 @@
-"""The notebook's networks: noise to a 28 x 28 image, and a 28 x 28 image to one logit."""
+"""The notebook's networks: a generator of 28 x 28 images, and a discriminator with one logit per image."""
 
 from collections import OrderedDict
 from collections.abc import Mapping, Sequence
@@ -36,14 +36,14 @@ class Generator(NoiseGenerator):
         negative_slope: Slope of the leaky rectifiers for negative inputs, >= 0.
         initialization: How the weights start (see `initialize`).
         generator: Source of the random numbers for the weights; PyTorch's default one if not given.
-        fast_paths: Whether the convolutions take the ways of `dcgan_lightning.kernels`; "auto": where they
-            were measured to win.
+        fast_paths: Whether the convolutions use `dcgan_lightning.kernels`; "auto": where these were measured
+            to be faster.
         classes: Number of classes; the class is appended to the noise vector (see `append_one_hot`). The
             notebook has none.
 
     Shape:
-        z (N, latent_dim), any scale, standard normal in training, and labels (N,), None without classes;
-        images (N, image_channels, 28, 28) in [-1, 1]. In training mode N must be at least 2 (BatchNorm).
+        z (N, latent_dim), standard normal in training, and labels (N,), None without classes; images
+        (N, image_channels, 28, 28) in [-1, 1]. In training mode N must be at least 2 (BatchNorm).
 
     Raises:
         ValueError: A size is below 1, or ``channels`` does not have three entries.
@@ -80,7 +80,7 @@ class Generator(NoiseGenerator):
         first, second, third = channels
 
         def rectifier() -> nn.Module:
-            return nn.LeakyReLU(negative_slope, inplace=True)  # nothing needs the layer's input again
+            return nn.LeakyReLU(negative_slope, inplace=True)  # the layer's input is not needed again
 
         start = (first, START_SIZE, START_SIZE)
         features = first * START_SIZE**2
@@ -115,7 +115,7 @@ class Generator(NoiseGenerator):
 
 
 class Discriminator(nn.Module):
-    """Judge images: 28 x 28 to 14 x 14 to 7 x 7 to one logit, high for "real".
+    """Classify images as real or generated: 28 x 28 to 14 x 14 to 7 x 7 to one logit, high for "real".
 
     Without arguments it is exactly the notebook's network with Keras' defaults: 212,865 parameters.
 
@@ -126,8 +126,8 @@ class Discriminator(nn.Module):
         dropout: Share of activations dropped after each convolution in training, in [0, 1).
         initialization: How the weights start (see `initialize`).
         generator: Source of the random numbers for the weights; PyTorch's default one if not given.
-        fast_paths: Whether convolutions and dropout take the ways of `dcgan_lightning.kernels`; "auto": where
-            they were measured to win.
+        fast_paths: Whether convolutions and dropout use `dcgan_lightning.kernels`; "auto": where these were
+            measured to be faster.
         classes: Number of classes; the class is appended to the image (see `append_one_hot`). The notebook
             has none.
 
@@ -190,7 +190,7 @@ def build(
     """Return the networks of a `dcgan_lightning.systems.DCGAN`.
 
     Args:
-        settings: Its arguments; an older checkpoint may lack the number of classes.
+        settings: The system's arguments; ``classes`` may be missing, as in older checkpoints.
         weights: Source of the random numbers for the weights; PyTorch's default one if not given.
     """
     shared = {
@@ -203,6 +203,6 @@ def build(
     }
     generator = Generator(settings["latent_dim"], settings["generator_channels"], **shared)
     discriminator = Discriminator(settings["discriminator_channels"], dropout=settings["dropout"], **shared)
-    # The discriminator's convolutions are a fifth faster on a CPU in this layout; values are the same.
+    # In this layout the discriminator's convolutions are 20 % faster on a CPU; the values are the same.
     discriminator.to(memory_format=torch.channels_last)
     return generator, discriminator

@@ -1,4 +1,4 @@
-"""A bank of random filters at several scales: statistics of textures without any training."""
+"""A bank of random filters at several scales, for texture statistics without a trained network."""
 
 import torch
 from torch import Tensor, nn
@@ -8,18 +8,18 @@ from dcgan_lightning.core.randomness import stream_generator
 
 
 class FilterBank(nn.Module):
-    """Rectified responses of fixed random filters, of the image and of the image reduced by 2, 4, ...
+    """Rectified responses of fixed random filters to the image and to copies downsampled by 2, 4, ...
 
     Args:
-        channels: Of the images.
+        channels: Channels of the images.
         filters: Number of filters.
         size: Side of a filter in pixels, odd.
-        scales: How many sizes of the image are looked at.
-        seed: The filters follow from it.
+        scales: Number of resolutions, >= 1: the full one and each half of the one before.
+        seed: Seed of the filters.
 
     Source:
-        Ustyuzhaninov et al. 2016, https://arxiv.org/abs/1606.00021, who take larger filters instead of a
-        smaller image.
+        Ustyuzhaninov et al. 2016, https://arxiv.org/abs/1606.00021, who use larger filters instead of smaller
+        images.
     """
 
     filters: Tensor
@@ -33,14 +33,17 @@ class FilterBank(nn.Module):
         offsets = torch.arange(size) - (size - 1) / 2
         window = torch.exp(-0.5 * (offsets / (size / 3.5)) ** 2)
         drawn = drawn * window[:, None] * window
-        drawn -= drawn.mean(dim=(2, 3), keepdim=True)  # flat areas leave no trace
+        drawn -= drawn.mean(dim=(2, 3), keepdim=True)  # no response to flat areas
         self.register_buffer("filters", drawn / drawn.flatten(1).norm(dim=1).view(-1, 1, 1, 1))
 
     def forward(self, images: Tensor) -> list[Tensor]:
-        """Return the activations at each scale, the full size first.
+        """Return the activations at each scale, full resolution first.
 
         Args:
-            images: (N, channels, H, W), normalised as the style's images (see `Palette`).
+            images: (N, channels, H, W), normalised in the same way as the style's images (see `Palette`).
+
+        Returns:
+            (N, filters, H, W), (N, filters, H // 2, W // 2), ..., all >= 0.
         """
         found = []
         for scale in range(self.scales):

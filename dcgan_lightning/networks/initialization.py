@@ -1,4 +1,4 @@
-"""How weights start: Keras' defaults, which the notebook uses, or the DCGAN paper's."""
+"""Weight initialization: Keras' defaults, as in the notebook, or the DCGAN paper's."""
 
 from typing import Literal, get_args
 
@@ -13,10 +13,10 @@ _NORMED = (nn.BatchNorm1d, nn.BatchNorm2d)
 
 @torch.no_grad()
 def initialize(network: nn.Module, scheme: Initialization, generator: torch.Generator | None = None) -> None:
-    """Draw all weights of a network anew, in the order of its layers.
+    """Initialize all weights of a network, in the order of its layers.
 
     Args:
-        network: Changed in place. Biases become 0, BatchNorm shifts 0 and moving statistics 0 and 1.
+        network: Changed in place. Biases and BatchNorm shifts become 0, moving means 0, moving variances 1.
         scheme: ``"glorot_uniform"``: Keras' default, uniform within sqrt(6 / (fan_in + fan_out)) for
             convolutions and dense layers, BatchNorm scales 1 (Glorot and Bengio 2010). ``"normal"``:
             N(0, 0.02) for convolutions and dense layers and N(1, 0.02) for BatchNorm scales (Radford et al.

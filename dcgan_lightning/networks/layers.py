@@ -1,6 +1,6 @@
-"""Layers where Keras differs from PyTorch: ``padding="same"`` and BatchNorm's moving variance.
+"""Layers in which Keras differs from PyTorch: ``padding="same"`` and BatchNorm's moving variance.
 
-Convolutions and dropout have fast paths (see `dcgan_lightning.kernels`): another way to the same result.
+Convolutions and dropout have fast paths (see `dcgan_lightning.kernels`), which do not change their meaning.
 """
 
 from typing import cast
@@ -20,13 +20,17 @@ from dcgan_lightning.kernels.patches import Patches
 
 
 def same_padding(kernel_size: int, stride: int) -> tuple[int, int]:
-    """Return the pixels that "same" adds (before, after) to a side that is a multiple of the stride.
+    """Return TensorFlow's "same" padding of a side that is a multiple of the stride: pixels (before, after).
 
     With kernel 5 and stride 2, TensorFlow pads one pixel before and two after. ``nn.Conv2d(padding=2)`` gives
-    the same shape from pixels that are shifted by one, so weights of one side would not fit on the other.
+    the same shape from pixels shifted by one, so weights could not be moved between the two frameworks.
+
+    Args:
+        kernel_size: Side of the kernel in pixels.
+        stride: Stride in pixels.
 
     Raises:
-        ValueError: The kernel is smaller than the stride, where "same" would have to crop.
+        ValueError: The kernel is smaller than the stride, so that "same" would have to crop.
 
     Source:
         https://www.tensorflow.org/api_docs/python/tf/nn#notes_on_padding_2
@@ -40,7 +44,7 @@ def same_padding(kernel_size: int, stride: int) -> tuple[int, int]:
 def _find_way(
     setting: FastPaths, images: Tensor, weight: Tensor, stride: int, outer_channels: int
 ) -> type[Way] | None:
-    """Return the fast path of a convolution, or None where PyTorch's own operation is to compute it."""
+    """Return the fast path for a convolution, or None for PyTorch's operation."""
     if choose.use_direct(setting, images, outer_channels):
         return Direct
     if choose.use_patches(setting, images, outer_channels):
@@ -49,7 +53,15 @@ def _find_way(
 
 
 class SameConv2d(nn.Conv2d):
-    """A square convolution that turns a side of S pixels into S / stride.
+    """A square convolution with TensorFlow's "same" padding: a side of S pixels becomes S / stride.
+
+    Args:
+        in_channels: Channels of the input.
+        out_channels: Channels of the output.
+        kernel_size: Side of the kernel in pixels, at least the stride.
+        stride: Stride in pixels.
+        bias: Whether there is a bias.
+        fast_paths: Whether to use `dcgan_lightning.kernels`; "auto": where these were measured to be faster.
 
     Shape:
         (N, in_channels, S, S) to (N, out_channels, S / stride, S / stride); S a multiple of the stride.
@@ -73,7 +85,7 @@ class SameConv2d(nn.Conv2d):
         self.fast_paths = fast_paths
 
     def forward(self, input: Tensor) -> Tensor:
-        """Pad unevenly where "same" asks for it, then convolve."""
+        """Pad, unevenly if "same" requires it, then convolve (shapes: see the class)."""
         way = _find_way(self.fast_paths, input, self.weight, self.stride[0], self.in_channels)
         if way is None:
             return super().forward(input if self._pad is None else F.pad(input, self._pad))
@@ -82,10 +94,17 @@ class SameConv2d(nn.Conv2d):
 
 
 class SameConvTranspose2d(nn.ConvTranspose2d):
-    """A square transposed convolution that turns a side of S pixels into S * stride.
+    """A square transposed convolution without bias: a side of S pixels becomes S * stride.
 
-    It is the gradient of `SameConv2d` with respect to its input, as Keras' ``Conv2DTranspose`` is of
+    It is the gradient of `SameConv2d` with respect to its input, as Keras' ``Conv2DTranspose`` is that of
     ``Conv2D``.
+
+    Args:
+        in_channels: Channels of the input.
+        out_channels: Channels of the output.
+        kernel_size: Side of the kernel in pixels, at least the stride.
+        stride: Stride in pixels.
+        fast_paths: Whether to use `dcgan_lightning.kernels`; "auto": where these were measured to be faster.
 
     Shape:
         (N, in_channels, S, S) to (N, out_channels, S * stride, S * stride).
@@ -105,7 +124,7 @@ class SameConvTranspose2d(nn.ConvTranspose2d):
         self.fast_paths = fast_paths
 
     def forward(self, input: Tensor, output_size: list[int] | None = None) -> Tensor:
-        """Convolve, then drop the last rows and columns that "same" does not have."""
+        """Convolve, then crop the surplus rows and columns at the end (shapes: see the class)."""
         way = _find_way(self.fast_paths, input, self.weight, self.stride[0], self.out_channels)
         if way is not None:
             return conv_transpose2d_same(input, self.weight, self.stride[0], way)
@@ -114,14 +133,19 @@ class SameConvTranspose2d(nn.ConvTranspose2d):
 
 
 class Dropout(nn.Dropout):
-    """Dropout; its fast path draws other numbers than PyTorch's (see `dcgan_lightning.kernels.dropout`)."""
+    """Dropout whose fast path draws different random numbers (see `dcgan_lightning.kernels.dropout`).
+
+    Args:
+        p: Probability that an activation is dropped, in [0, 1).
+        fast_paths: Whether to use `dcgan_lightning.kernels`; "auto": where these were measured to be faster.
+    """
 
     def __init__(self, p: float, fast_paths: FastPaths = "auto") -> None:
         super().__init__(p)
         self.fast_paths = fast_paths
 
     def forward(self, input: Tensor) -> Tensor:
-        """In training, set a share of the activations to 0 and scale the others."""
+        """Set a share of the activations to 0 and scale the others, in training mode only."""
         if self.training and self.p > 0 and choose.use_dropout(self.fast_paths, input):
             return dropout(input, self.p)
         return super().forward(input)
@@ -131,11 +155,11 @@ class _KerasBatchNorm(nn.modules.batchnorm._BatchNorm):
     """BatchNorm with Keras' defaults and Keras' moving variance.
 
     The moving variance averages sum / n over a batch of n values, as Keras does. PyTorch averages
-    sum / (n - 1), which shows in inference mode after small batches. PyTorch's momentum is 1 minus Keras'
-    (0.99).
+    sum / (n - 1), which makes a difference in inference mode after small batches. PyTorch's momentum is
+    1 minus Keras' (0.99).
 
-    Where several processes train together, mean and variance are those of the values of all processes, which
-    must hold equally many. (``nn.SyncBatchNorm`` does that on GPUs only, and with PyTorch's variance.)
+    With several processes, mean and variance are computed over the values of all of them; each process must
+    have equally many. (``nn.SyncBatchNorm`` does this on GPUs only, and with PyTorch's variance.)
 
     Source:
         ``keras.layers.BatchNormalization``: momentum 0.99, epsilon 1e-3.
@@ -147,12 +171,12 @@ class _KerasBatchNorm(nn.modules.batchnorm._BatchNorm):
         super().__init__(num_features, eps, momentum, affine)
 
     def forward(self, input: Tensor) -> Tensor:
-        """Normalise, and in training move the statistics."""
+        """Normalise, and update the moving statistics in training mode."""
         if not self.training or self.running_var is None:
             return super().forward(input)
         if process_count() > 1:
             return self._forward_over_processes(input)
-        # PyTorch moves a copy, so that autograd never sees the correction.
+        # PyTorch updates a copy, so that the correction stays outside of autograd.
         moved = self.running_var.clone()
         momentum = cast(float, self.momentum)
         output = F.batch_norm(

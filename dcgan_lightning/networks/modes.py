@@ -1,4 +1,4 @@
-"""Looking at a network without changing it."""
+"""Inference mode that leaves a network unchanged."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -9,9 +9,10 @@ from torch import nn
 
 @contextmanager
 def inference(network: nn.Module) -> Iterator[None]:
-    """Switch a network to inference mode and gradients off, and put every layer's own flag back afterwards.
+    """Switch to inference mode without gradients; restore each layer's ``training`` flag afterwards.
 
-    BatchNorm then uses its moving statistics and leaves them alone, and dropout draws no random numbers.
+    In the block, BatchNorm uses its moving statistics without updating them, and dropout draws no random
+    numbers.
     """
     flags = {layer: layer.training for layer in network.modules()}
     network.eval()

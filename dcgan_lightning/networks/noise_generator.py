@@ -1,4 +1,4 @@
-"""What all networks share that make images from noise."""
+"""Base class of networks that make images from noise."""
 
 from typing import Any
 
@@ -9,12 +9,12 @@ from dcgan_lightning.networks.sampling import sample_labels, sample_noise
 
 
 class NoiseGenerator(PortableNetwork):
-    """A network that makes an image of a noise vector, and of a class if it knows any.
+    """A network that makes an image from a noise vector and, if it is conditional, a class.
 
     Args:
         latent_dim: Length of a noise vector.
         image_channels: Channels of the images, 1 for grey.
-        classes: Number of classes; 0: none.
+        classes: Number of classes; 0: unconditional.
         **arguments: See `PortableNetwork`.
     """
 
@@ -38,6 +38,6 @@ class NoiseGenerator(PortableNetwork):
         raise NotImplementedError
 
     def example_inputs(self, count: int) -> tuple[Tensor, ...]:
-        """Return the noise, and the classes, of the first images of seed 0 (see `sample_images`)."""
+        """Return noise, and labels if conditional, of the first images of seed 0 (see `sample_images`)."""
         noise, labels = sample_noise(self.latent_dim, count), sample_labels(self.classes, count)
         return (noise,) if labels is None else (noise, labels)

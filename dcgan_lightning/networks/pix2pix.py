@@ -1,4 +1,4 @@
-"""Image-to-image networks: a U-Net, and a discriminator that judges patches of pairs."""
+"""Pix2Pix's networks: a U-Net, and a discriminator of patches of image pairs."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -16,25 +16,25 @@ DIRECTIONS = {"to_image": Direction("generator")}
 
 
 class UNet(ImageTranslator):
-    """Halve the image's side a few times, then double it again, with a skip connection at each size.
+    """Halve the image's sides a few times, then double them again, with a skip connection at each resolution.
 
-    Noise is dropout, as in the source, which finds that the images vary little with it. It can be kept
-    outside of training (``noisy``).
-    Enlarging is by nearest-neighbour resizing and a convolution, which draws no checkerboards.
+    Dropout is the only source of noise, as in the paper, which finds that the images vary little with it. It
+    can be enabled outside of training (``noisy``). Upsampling is by nearest-neighbour resizing and a
+    convolution, which avoids checkerboard artefacts.
 
     Args:
         image_channels: Channels of the images, 1 for grey.
         image_size: Pixels a side, a multiple of 2 ** (number of channels - 1).
-        channels: Channels at half the side, a quarter of it and so on; the last ones are at the smallest
-            side too.
-        dropout: Share of the activations that are dropped at the smallest side, in [0, 1).
-        task: What its inputs are made of, one of `TASKS`.
+        channels: Channels at 1/2 of the side, 1/4 and so on; the last two entries are at the same, lowest
+            resolution.
+        dropout: Share of the activations dropped at the lowest resolution, in [0, 1).
+        task: Name of the function that makes inputs from real images, one of `TASKS`.
         initialization: How the weights start (see `initialize`).
         generator: Source of the random numbers for the weights; PyTorch's default one if not given.
 
     Shape:
-        (N, image_channels, image_size, image_size) in [-1, 1] to the same. In training mode N must be at
-        least 2 (BatchNorm).
+        (N, image_channels, image_size, image_size) in [-1, 1]; output: same shape and range. In training mode
+        N must be at least 2 (BatchNorm).
 
     Source:
         Isola et al. 2017, https://arxiv.org/abs/1611.07004, section 3.2; Odena et al. 2016,
@@ -80,7 +80,7 @@ class UNet(ImageTranslator):
         return torch.tanh(self.output(torch.cat([features, skipped.pop()], 1)))
 
     def inputs_of(self, images: Tensor) -> Tensor:
-        """Return the inputs that the network's task makes of real images."""
+        """Return the task's inputs for real images (see `ImageTranslator.inputs_of`)."""
         return self.task(images)
 
 
@@ -97,12 +97,12 @@ def _widening(channels: int, fewer: int) -> nn.Module:
 
 
 class PairDiscriminator(nn.Module):
-    """Judge whether patches of an image are real, and belong to the input beside it.
+    """Classify patches of an image as real or generated, given the input it belongs to.
 
     Args:
         image_channels: Channels of the images, 1 for grey.
-        channels: Channels after each halving of the side; with two, a patch is 10 x 10 pixels.
-        spectral: Whether each layer's largest singular value is kept at 1 (see `normalize_spectrally`).
+        channels: Channels after each halving of the sides; with two entries, a patch is 10 x 10 pixels.
+        spectral: Whether the weights are spectrally normalized (see `normalize_spectrally`).
         initialization: How the weights start (see `initialize`).
         generator: Source of the random numbers for the weights; PyTorch's default one if not given.
 
@@ -135,16 +135,16 @@ class PairDiscriminator(nn.Module):
             normalize_spectrally(self, generator)
 
     def forward(self, inputs: Tensor, images: Tensor) -> Tensor:
-        """Return one logit for each patch (shapes: see the class)."""
+        """Return one logit per patch (shapes: see the class)."""
         logits: Tensor = self.layers(torch.cat([inputs, images], 1))
         return logits.flatten()
 
 
 def build(settings: Mapping[str, Any], weights: torch.Generator | None = None) -> dict[str, nn.Module]:
-    """Return the networks of a `dcgan_lightning.systems.Pix2Pix`, by their names.
+    """Return the networks of a `dcgan_lightning.systems.Pix2Pix` by their attribute names.
 
     Args:
-        settings: Its arguments.
+        settings: The system's arguments.
         weights: Source of the random numbers for the weights; PyTorch's default one if not given.
     """
     shared = {

@@ -1,4 +1,4 @@
-"""Networks that are handed on: their files, which hold all that it takes to build them again."""
+"""Base class of networks that can be saved to self-contained files and loaded again."""
 
 import hashlib
 import json
@@ -13,9 +13,9 @@ from dcgan_lightning.core.errors import CheckpointError, MissingExtraError, inst
 from dcgan_lightning.core.files import write_atomic
 from dcgan_lightning.core.regular_files import read_file
 
-CONFIG_FILE = "config.json"  # of an exported generator: the arguments, and the checksum of the weights
+CONFIG_FILE = "config.json"  # an exported generator's arguments, and the checksum of its weights
 WEIGHTS_FILE = "model.safetensors"
-_FIRST_NETWORK = "Generator"  # the class in files that do not name theirs
+_FIRST_NETWORK = "Generator"  # class of older files without a class name
 
 
 class PortableNetwork(nn.Module):
@@ -23,11 +23,11 @@ class PortableNetwork(nn.Module):
 
     Args:
         image_channels: Channels of the images, 1 for grey.
-        **arguments: Further arguments of the subclass that its weights depend on; plain values.
+        **arguments: The subclass' other arguments that the shapes of its weights depend on; plain values.
 
     Attributes:
-        arguments: All of them, to build such a network again.
-        input_names: Names of what ``forward`` takes, in this order.
+        arguments: All arguments, to rebuild the network.
+        input_names: Names of the arguments of ``forward``, in order.
     """
 
     input_names: tuple[str, ...]
@@ -38,7 +38,7 @@ class PortableNetwork(nn.Module):
         self.arguments: dict[str, Any] = {"image_channels": image_channels} | arguments
 
     def example_inputs(self, count: int) -> tuple[Tensor, ...]:
-        """Return what ``forward`` takes for a number of images, always the same."""
+        """Return fixed arguments of ``forward`` for a number of images."""
         raise NotImplementedError
 
     def save_pretrained(
@@ -47,9 +47,9 @@ class PortableNetwork(nn.Module):
         """Write ``config.json`` and ``model.safetensors``, for `from_pretrained`.
 
         Args:
-            folder: Made if missing.
-            half: Round the weights to 16 bits, which halves the file.
-            about: Plain values to keep beside the arguments.
+            folder: Output folder, created if missing.
+            half: Round the weights to 16 bits, which halves the file size.
+            about: Plain values to store in ``config.json`` beside the arguments.
 
         Raises:
             MissingExtraError: The package safetensors is not installed.
@@ -75,12 +75,12 @@ class PortableNetwork(nn.Module):
         """Return an exported generator in inference mode, on the CPU.
 
         Args:
-            folder: Made by ``python -m dcgan_lightning.export`` or `save_pretrained`, of a generator of this
-                class, or of a class derived from it.
-            **options: Arguments of the class that change nothing in the files, as ``fast_paths``.
+            folder: Written by ``python -m dcgan_lightning.export`` or `save_pretrained` from a generator of
+                this class or of a subclass.
+            **options: Arguments of the class that are not stored in the files, such as ``fast_paths``.
 
         Raises:
-            CheckpointError: A file is missing, damaged, or not of such a generator.
+            CheckpointError: A file is missing or damaged, or the generator is of another class.
             MissingExtraError: The package safetensors is not installed.
         """
         safetensors = _safetensors()
@@ -88,11 +88,11 @@ class PortableNetwork(nn.Module):
             config = read_config(folder)
             data = read_file(Path(folder) / WEIGHTS_FILE)
             if hashlib.sha256(data).hexdigest() != config["sha256"]:
-                raise ValueError(f"the checksum of {WEIGHTS_FILE} is another one")
+                raise ValueError(f"the checksum of {WEIGHTS_FILE} does not match")
             kinds = {kind.__name__: kind for kind in _family(cls)}
             if (name := config.get("network", _FIRST_NETWORK)) not in kinds:
-                raise TypeError(f"it is of the class {name}, not {cls.__name__}")
-            with torch.device("meta"):  # no weights yet: nothing is drawn, and no memory taken
+                raise TypeError(f"its class is {name}, not {cls.__name__}")
+            with torch.device("meta"):  # no initialization and no memory for weights that are replaced
                 generator = kinds[name](**config["generator"], **options)
             weights = {
                 key: value.float() if value.dtype is torch.float16 else value
@@ -104,7 +104,7 @@ class PortableNetwork(nn.Module):
                 f"{folder} holds no exported generator, {Path(error.filename).name} is missing; "
                 "make one with python -m dcgan_lightning.export format=safetensors"
             ) from error
-        except Exception as error:  # what damaged files raise is not a closed list
+        except Exception as error:  # damaged files raise errors of many kinds
             reason = " ".join(f"{type(error).__name__}: {error}".split())[:200]
             raise CheckpointError(
                 f"the generator in {folder} cannot be used ({reason}); export it again"
@@ -113,10 +113,13 @@ class PortableNetwork(nn.Module):
 
 
 def read_config(folder: Path | str) -> dict[str, Any]:
-    """Return what the ``config.json`` of an exported generator holds.
+    """Return the contents of an exported generator's ``config.json``.
+
+    Args:
+        folder: The exported generator's folder.
 
     Raises:
-        OSError, ValueError, TypeError: It is missing or damaged.
+        OSError, ValueError, TypeError: The file is missing or damaged.
     """
     config = json.loads(read_file(Path(folder) / CONFIG_FILE))
     if not isinstance(config, dict):
@@ -125,7 +128,7 @@ def read_config(folder: Path | str) -> dict[str, Any]:
 
 
 def _family(kind: type[PortableNetwork]) -> Iterator[type[PortableNetwork]]:
-    """Yield a class and all classes derived from it."""
+    """Yield a class and all of its subclasses, recursively."""
     yield kind
     for derived in kind.__subclasses__():
         yield from _family(derived)

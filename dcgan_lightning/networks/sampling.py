@@ -1,7 +1,7 @@
-"""New images by number: image k of a seed is always the same, however many are made at once.
+"""Numbered images: image k of a seed is always the same, independent of how many are generated at once.
 
-A generator's last bits depend on how many images it makes together. So images are always made in the same
-blocks, of which only the wanted ones are kept.
+The last bits of a generator's output depend on the batch size. Images are therefore always generated in
+blocks of the same size, of which only the requested images are kept.
 """
 
 from collections.abc import Iterator, Sequence
@@ -14,10 +14,10 @@ from dcgan_lightning.core.pixels import to_uint8
 from dcgan_lightning.core.randomness import stream_generator
 from dcgan_lightning.networks.modes import inference
 
-if TYPE_CHECKING:  # its example inputs come from here
+if TYPE_CHECKING:  # noise_generator imports this module
     from dcgan_lightning.networks.noise_generator import NoiseGenerator
 
-BLOCK_SIZE = 256  # images that are made together; other numbers are other last bits
+BLOCK_SIZE = 256  # images generated together; another size changes the last bits
 
 
 def sample_noise(latent_dim: int, count: int, seed: int = 0, first: int = 0) -> Tensor:
@@ -25,9 +25,9 @@ def sample_noise(latent_dim: int, count: int, seed: int = 0, first: int = 0) -> 
 
     Args:
         latent_dim: Length of a noise vector.
-        count: How many, >= 1.
-        seed: Any; not the run's seed.
-        first: Number of the first one, from 0.
+        count: Number of images, >= 1.
+        seed: Sampling seed, independent of the run's seed.
+        first: Number of the first image, from 0.
     """
     blocks = [
         torch.randn(BLOCK_SIZE, latent_dim, generator=stream_generator(seed, "generate", block))
@@ -40,16 +40,16 @@ def sample_noise(latent_dim: int, count: int, seed: int = 0, first: int = 0) -> 
 def sample_labels(
     classes: int, count: int, first: int = 0, label: int | Sequence[int] | None = None
 ) -> Tensor | None:
-    """Return the classes of the images ``first`` to ``first + count - 1``, which take turns.
+    """Return the classes of the images ``first`` to ``first + count - 1``, which cycle through the classes.
 
     Args:
-        classes: Number of classes the generator knows.
-        count: How many, >= 1.
-        first: Number of the first one, from 0.
-        label: Only this class, or these; None: all of them.
+        classes: The generator's number of classes.
+        count: Number of images, >= 1.
+        first: Number of the first image, from 0.
+        label: Use only this class or these classes; None: all classes.
 
     Returns:
-        int64 (count,), or None for a generator without classes.
+        int64 (count,), or None for an unconditional generator.
     """
     if not classes:
         return None
@@ -58,12 +58,12 @@ def sample_labels(
 
 
 def generate_images(generator: "NoiseGenerator", noise: Tensor, labels: Tensor | None = None) -> Tensor:
-    """Return images of noise vectors in blocks of one size, so that no image depends on how many there are.
+    """Generate images from noise vectors in blocks of fixed size, so that no image depends on their number.
 
     Args:
-        generator: Stays in its mode; images are made in inference mode.
+        generator: Used in inference mode; its own mode is restored.
         noise: (N, latent_dim), on any device.
-        labels: Classes (N,), or mixtures of them (N, classes), for a generator that knows any.
+        labels: Classes (N,) or mixtures of classes (N, classes) for a conditional generator; else None.
 
     Returns:
         uint8 (N, C, 28, 28), on the CPU.
@@ -92,16 +92,16 @@ def sample_blocks(
     label: int | Sequence[int] | None = None,
     truncation: float = 1.0,
 ) -> Iterator[Tensor]:
-    """Yield the images ``first`` to ``first + count - 1`` in pieces, with the memory of one piece.
+    """Yield the images ``first`` to ``first + count - 1`` in blocks, with only one block in memory.
 
     Args:
-        generator: Makes them (see `generate_images`).
-        count: How many, >= 1.
+        generator: The generator (see `generate_images`).
+        count: Number of images, >= 1.
         seed: See `sample_noise`.
-        first: Number of the first one, from 0.
+        first: Number of the first image, from 0.
         label: See `sample_labels`.
-        truncation: Factor of the noise; below 1 images are more usual and less varied (Brock et al. 2019,
-            https://arxiv.org/abs/1809.11096, section 3.1, where noise is redrawn instead).
+        truncation: Factor that scales the noise; below 1 images are more typical and less varied (Brock et
+            al. 2019, https://arxiv.org/abs/1809.11096, section 3.1, where noise is resampled instead).
 
     Shape:
         Each uint8 (up to BLOCK_SIZE, C, 28, 28), on the CPU.

@@ -1,4 +1,4 @@
-"""Small networks for many updates in little time: spectral normalization, classes by projection."""
+"""Small, fast networks with spectral normalization and class projection."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any, Literal
@@ -16,8 +16,8 @@ IMAGE_SIZE = 28
 START_SIZE = 7
 
 Output = Literal["pixel_shuffle", "transposed", "resize"]
-"""How 14 x 14 become 28 x 28 pixels: a convolution to four values a pixel, a transposed convolution, or
-nearest-neighbour resizing and a convolution, which draws no checkerboards."""
+"""Upsampling from 14 x 14 to 28 x 28: convolution and pixel shuffle, transposed convolution, or
+nearest-neighbour resizing and a convolution, which avoids checkerboard artefacts."""
 
 
 class SNGANGenerator(NoiseGenerator):
@@ -27,8 +27,8 @@ class SNGANGenerator(NoiseGenerator):
         latent_dim: Length of a noise vector, >= 1.
         channels: Channels at 7 x 7 and at 14 x 14.
         image_channels: Channels of the image, 1 for grey.
-        classes: Number of classes; 0: none.
-        output: How the last step enlarges (see `Output`).
+        classes: Number of classes; 0: unconditional.
+        output: Upsampling of the last layer (see `Output`).
         initialization: How the weights start (see `initialize`).
         generator: Source of the random numbers for the weights; PyTorch's default one if not given.
 
@@ -37,8 +37,8 @@ class SNGANGenerator(NoiseGenerator):
         [-1, 1]. In training mode N must be at least 2 (BatchNorm).
 
     Source:
-        The layers follow Radford et al. 2015, https://arxiv.org/abs/1511.06434, and the way of the classes
-        Miyato and Koyama 2018, https://arxiv.org/abs/1802.05637; Shi et al. 2016,
+        Radford et al. 2015, https://arxiv.org/abs/1511.06434, for the layers; Miyato and Koyama 2018,
+        https://arxiv.org/abs/1802.05637, for the class conditioning; Shi et al. 2016,
         https://arxiv.org/abs/1609.05158, for the pixel shuffle.
     """
 
@@ -80,15 +80,14 @@ def _output(channels: int, image_channels: int, output: Output) -> nn.Module:
 
 
 class SNGANDiscriminator(nn.Module):
-    """Judge images and classes: 28 x 28 to 14 x 14 to 7 x 7 to 4 x 4 to one logit, high for "real".
+    """Classify images as real or generated: sides of 28, 14, 7 and 4 pixels, then one logit, high for "real".
 
     Args:
         channels: Channels of the three convolutions.
         image_channels: Channels of the image, 1 for grey.
-        classes: Number of classes; 0: none.
+        classes: Number of classes; 0: unconditional.
         negative_slope: Slope of the leaky rectifiers for negative inputs, >= 0.
-        spectral: Whether each layer's largest singular value is kept at 1, by one step of power iteration in
-            every forward pass in training.
+        spectral: Whether the weights are spectrally normalized (see `normalize_spectrally`).
         initialization: How the weights start (see `initialize`).
         generator: Source of the random numbers for the weights; PyTorch's default one if not given.
 
@@ -144,7 +143,7 @@ def build(
     """Return the networks of a `dcgan_lightning.systems.SNGAN`.
 
     Args:
-        settings: Its arguments.
+        settings: The system's arguments.
         weights: Source of the random numbers for the weights; PyTorch's default one if not given.
     """
     shared = {
@@ -162,6 +161,6 @@ def build(
         spectral=settings["spectral"],
         **shared,
     )
-    # The discriminator's convolutions are faster on a CPU in this layout; values are the same.
+    # In this layout the discriminator's convolutions are faster on a CPU; the values are the same.
     discriminator.to(memory_format=torch.channels_last)
     return generator, discriminator

@@ -1,4 +1,4 @@
-"""Spectral normalization, with first vectors that follow from a network's own random numbers."""
+"""Spectral normalization with reproducible initial vectors of the power iteration."""
 
 import torch
 from torch import nn
@@ -6,19 +6,19 @@ from torch.nn.utils.parametrizations import spectral_norm
 
 
 def normalize_spectrally(network: nn.Module, generator: torch.Generator | None) -> None:
-    """Have each layer of a network use its weight divided by the weight's largest singular value.
+    """Divide the weight of each linear, convolutional and embedding layer by its largest singular value.
 
-    The value is found by one step of power iteration in every forward pass in training.
+    The singular value is estimated by one step of power iteration in every forward pass in training mode.
 
     Args:
-        network: Changed in place: all its layers that have a weight.
-        generator: Source of the random numbers for the first vectors; PyTorch's default one if not given.
+        network: Changed in place.
+        generator: Source of the random numbers for the initial vectors; PyTorch's default one if not given.
 
     Source:
         Miyato et al. 2018, https://arxiv.org/abs/1802.05957.
     """
     with torch.random.fork_rng(devices=[]):
-        # The first vectors are drawn from PyTorch's default generator.
+        # spectral_norm draws its initial vectors from PyTorch's default generator.
         torch.default_generator.manual_seed(int(torch.randint(2**32, (), generator=generator, device="cpu")))
         for layer in [*network.modules()]:
             if isinstance(layer, nn.Linear | nn.Conv2d | nn.Embedding):

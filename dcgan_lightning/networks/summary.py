@@ -11,7 +11,11 @@ _WIDTH = 82
 
 
 def count_parameters(network: nn.Module) -> tuple[int, int]:
-    """Return (trainable, non-trainable) parameters; as in Keras, moving statistics count as the latter."""
+    """Return the numbers of trainable and non-trainable parameters, counted as in Keras.
+
+    Args:
+        network: Its floating-point buffers (BatchNorm's moving statistics) count as non-trainable.
+    """
     trainable = sum(parameter.numel() for parameter in network.parameters() if parameter.requires_grad)
     frozen = sum(parameter.numel() for parameter in network.parameters() if not parameter.requires_grad)
     statistics = sum(buffer.numel() for buffer in network.buffers() if buffer.is_floating_point())
@@ -19,12 +23,12 @@ def count_parameters(network: nn.Module) -> tuple[int, int]:
 
 
 def summarize(name: str, network: nn.Module, *example: Tensor) -> str:
-    """Return a table of a network's layers, as the notebook prints it.
+    """Return a table of a network's layers in the format of the notebook.
 
     Args:
-        name: What the system calls the network.
-        network: Left as it is.
-        *example: Its arguments, with a batch of any size.
+        name: The network's name in its system.
+        network: Not changed.
+        *example: Arguments of the network, with a batch of any size.
     """
     rows: list[tuple[str, str, int]] = []
     hooks: list[RemovableHandle] = []

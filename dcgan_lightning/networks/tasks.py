@@ -1,7 +1,7 @@
-"""What is made of an image for a network to make the image of again: pairs without a second data set.
+"""Tasks for paired translation: each derives an input from an image, so that no second data set is needed.
 
-Each task is a pure function of the image, so a pair is always the same. Images and inputs are
-(N, C, H, W) in [-1, 1].
+A task is a pure function of the image, so a pair is always the same. Images and inputs are (N, C, H, W) in
+[-1, 1].
 """
 
 import math
@@ -11,23 +11,22 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-EDGE_THRESHOLD = 0.4  # of the gradient in units of the range [-1, 1] a pixel: weaker edges are not drawn
-REDUCTION = 4  # of the side, in super-resolution: 28 pixels become 7
-NOISE = 0.5  # standard deviation in denoising, in units of the range [-1, 1]
+EDGE_THRESHOLD = 0.4  # smallest gradient of an edge, in brightness (range [-1, 1]) per pixel
+REDUCTION = 4  # factor of super-resolution: sides of 28 pixels become 7
+NOISE = 0.5  # standard deviation of the noise in denoising (range of the images: [-1, 1])
 _SOBEL = ((-0.25, 0.0, 0.25), (-0.5, 0.0, 0.5), (-0.25, 0.0, 0.25))
 _NEIGHBOURS = (
     (0, 1),
     (1, 1),
     (1, 0),
     (1, -1),
-)  # rows and columns to the next pixel, by the gradient's sector
+)  # offset (rows, columns) of the next pixel along the gradient, by its sector
 
 
 def draw_edges(images: Tensor) -> Tensor:
-    """Return a drawing: lines of one pixel, 1 on -1, where brightness changes most.
+    """Return edge drawings: lines of one pixel, 1 on a background of -1; all channels are equal.
 
-    A pixel is drawn if its gradient is at least `EDGE_THRESHOLD` and not smaller than that of both
-    neighbours across the edge. All channels of a drawing are equal.
+    A pixel belongs to an edge if its gradient is at least `EDGE_THRESHOLD` and a maximum across the edge.
 
     Source:
         Canny 1986, https://doi.org/10.1109/TPAMI.1986.4767851, without smoothing and hysteresis.
@@ -50,7 +49,7 @@ def draw_edges(images: Tensor) -> Tensor:
 
 
 def cut_hole(images: Tensor) -> Tensor:
-    """Return images with a grey square of half their side in the middle."""
+    """Return images with a grey square (0) of half their side in the centre."""
     height, width = images.shape[2:]
     holed = images.clone()
     holed[:, :, height // 4 : height - height // 4, width // 4 : width - width // 4] = 0
@@ -58,14 +57,14 @@ def cut_hole(images: Tensor) -> Tensor:
 
 
 def reduce_resolution(images: Tensor) -> Tensor:
-    """Return images whose squares of `REDUCTION` pixels a side have their mean everywhere."""
+    """Return images in which each square of `REDUCTION` x `REDUCTION` pixels is replaced by its mean."""
     return F.interpolate(F.avg_pool2d(images, REDUCTION), scale_factor=float(REDUCTION), mode="nearest")
 
 
 def add_noise(images: Tensor) -> Tensor:
-    """Return images with Gaussian noise of `NOISE`, cut off at the ends of the range.
+    """Return images with Gaussian noise of standard deviation `NOISE`, clipped to [-1, 1].
 
-    The noise is a function of the image's bytes, so an image always has the same, and no two images have.
+    The noise is a function of the image's bytes: the same for the same image, different for different ones.
     """
     count, size = len(images), images[0].numel()
     weights = torch.arange(1, size + 1, device=images.device) * 2_654_435_761 % 2**31
@@ -77,12 +76,12 @@ def add_noise(images: Tensor) -> Tensor:
 
 
 def _uniform(numbers: Tensor) -> Tensor:
-    """Return whole numbers scrambled to (0, 1): the finalizer of MurmurHash3, on 32 bits."""
+    """Hash integers to (0, 1) with the 32-bit finalizer of MurmurHash3."""
     mask = 2**32 - 1
     numbers = numbers & mask
     for shift, factor in ((16, 0x85EBCA6B), (13, 0xC2B2AE35)):
         numbers = numbers ^ (numbers >> shift)
-        # In two halves: the product of two numbers of 32 bits does not fit into a signed one of 64.
+        # In two halves: the product of two 32-bit numbers does not fit into a signed 64-bit integer.
         numbers = ((numbers * (factor >> 16) & 0xFFFF) * 2**16 + numbers * (factor & 0xFFFF)) & mask
     numbers = numbers ^ (numbers >> 16)
     return (numbers.float() + 0.5).clamp(max=2**32 - 256) / 2**32

@@ -1,4 +1,4 @@
-"""What all networks share that make images of images."""
+"""Base class of networks that translate images, and translation in blocks."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -16,15 +16,15 @@ from dcgan_lightning.core.randomness import (
 from dcgan_lightning.networks.modes import inference
 from dcgan_lightning.networks.portable import PortableNetwork
 
-BLOCK_SIZE = 64  # images that are translated together; other numbers are other last bits
+BLOCK_SIZE = 64  # images translated together; another size changes the last bits
 
 
 class Direction(NamedTuple):
-    """A way in which a system translates images.
+    """A direction in which a system translates images.
 
     Attributes:
-        network: The name under which the system holds the network.
-        source: The label of the images that it is made for; None: all.
+        network: The network's attribute name in the system.
+        source: Label of the images that the network takes; None: all images.
     """
 
     network: str
@@ -32,20 +32,20 @@ class Direction(NamedTuple):
 
 
 class ImageTranslator(PortableNetwork):
-    """A network that makes an image of an image.
+    """A network that translates images to images of the same shape.
 
     Args:
         image_channels: Channels of the images, 1 for grey.
-        image_size: Pixels a side of the images it is trained on.
+        image_size: Pixels a side of the training images.
         **arguments: See `PortableNetwork`.
 
     Attributes:
-        image_size: The same.
-        input_size: Pixels a side of what `inputs_of` makes of them.
+        image_size: Pixels a side of the training images.
+        input_size: Pixels a side of the network's inputs (see `inputs_of`).
     """
 
     input_names = ("images",)
-    noisy = False  # whether dropout is on outside of training too
+    noisy = False  # keep dropout enabled outside of training
 
     def __init__(self, image_channels: int, image_size: int, **arguments: Any) -> None:
         super().__init__(image_channels, image_size=image_size, **arguments)
@@ -56,7 +56,7 @@ class ImageTranslator(PortableNetwork):
         """Return one image for each input.
 
         Args:
-            images: (N, image_channels, H, W) in [-1, 1], as `inputs_of` makes them.
+            images: (N, image_channels, H, W) in [-1, 1], as returned by `inputs_of`.
 
         Returns:
             The same shape and range.
@@ -64,7 +64,7 @@ class ImageTranslator(PortableNetwork):
         raise NotImplementedError
 
     def inputs_of(self, images: Tensor) -> Tensor:
-        """Return what the network takes, made of real images: here the images themselves.
+        """Return the network's inputs for real images: here the images themselves.
 
         Args:
             images: (N, image_channels, H, W) in [-1, 1].
@@ -75,19 +75,18 @@ class ImageTranslator(PortableNetwork):
         return images
 
     def example_inputs(self, count: int) -> tuple[Tensor, ...]:
-        """Return inputs of uniform noise."""
+        """Return images of uniform noise in [-1, 1]: (count, image_channels, input_size, input_size)."""
         shape = (count, self.image_channels, self.input_size, self.input_size)
         return (2 * torch.rand(shape, generator=stream_generator(0, "generate")) - 1,)
 
 
 def translate_images(network: ImageTranslator, inputs: Tensor, seed: int | None = None) -> Tensor:
-    """Return the images that a network makes, in blocks of one size: none depends on how many there are.
+    """Translate images in blocks of fixed size, so that no result depends on the number of images.
 
     Args:
-        network: Stays in its mode; images are made in inference mode.
-        inputs: uint8 (N, C, H, W), as `make_inputs` returns them.
-        seed: Keep the noise of dropout, where the network has any, and draw it from this seed; None: no
-            noise.
+        network: Used in inference mode; its own mode is restored.
+        inputs: uint8 (N, C, H, W), as returned by `make_inputs`.
+        seed: Keep dropout enabled, if the network has any, and draw its noise from this seed; None: no noise.
 
     Returns:
         uint8 (N, C, H, W), on the CPU.
@@ -106,7 +105,7 @@ def translate_images(network: ImageTranslator, inputs: Tensor, seed: int | None 
 
 @contextmanager
 def _noise(network: ImageTranslator, seed: int | None) -> Iterator[None]:
-    """Keep a network's noise in the block, if there is a seed; the default generators are put back."""
+    """Enable a network's noise in the block if there is a seed, and restore the default generators."""
     devices = [part.device for part in network.parameters() if part.device.type == "cuda"][:1]
     with torch.random.fork_rng(devices=devices, enabled=seed is not None):
         network.noisy = seed is not None
@@ -117,10 +116,10 @@ def _noise(network: ImageTranslator, seed: int | None) -> Iterator[None]:
 
 
 def make_inputs(network: ImageTranslator, images: Tensor) -> Tensor:
-    """Return a network's inputs made of real images, as bytes.
+    """Return a network's inputs for real images (see `ImageTranslator.inputs_of`) as bytes.
 
     Args:
-        network: See `ImageTranslator.inputs_of`.
+        network: The network that takes the inputs.
         images: uint8 (N, C, H, W).
 
     Returns:

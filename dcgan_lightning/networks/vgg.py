@@ -1,4 +1,4 @@
-"""The convolutions of VGG-19, for whoever has torchvision's file of its weights."""
+"""The convolutional layers of VGG-19, with weights from torchvision's file."""
 
 import hashlib
 from pathlib import Path
@@ -9,16 +9,16 @@ from torch import Tensor, nn
 from dcgan_lightning.core.errors import WeightsError
 from dcgan_lightning.core.regular_files import read_file
 
-FILE_NAME = "vgg19-dcbb9e9d.pth"  # the second part is the start of the SHA-256
+FILE_NAME = "vgg19-dcbb9e9d.pth"  # its second part is the start of the file's SHA-256
 DIGEST = "dcbb9e9d"
 _BLOCKS = ((64, 2), (128, 2), (256, 4), (512, 4), (512, 4))  # channels and convolutions
 STYLE_LAYERS = ("1_1", "2_1", "3_1", "4_1", "5_1")
 CONTENT_LAYER = "4_2"
-_MEAN, _DEVIATION = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)  # of ImageNet's colours
+_MEAN, _DEVIATION = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)  # ImageNet's colours, range [0, 1]
 
 
 class VGG19(nn.Module):
-    """The network of Gatys et al. 2016: VGG-19 without its classifier, with mean pooling.
+    """VGG-19 without its classifier and with average pooling, as used by Gatys et al. 2016.
 
     Source:
         Simonyan and Zisserman 2015, https://arxiv.org/abs/1409.1556, column E.
@@ -26,7 +26,7 @@ class VGG19(nn.Module):
 
     def __init__(self) -> None:
         super().__init__()
-        layers: list[nn.Module] = []  # in torchvision's order, so that the names of the weights are its own
+        layers: list[nn.Module] = []  # in torchvision's order, so that the names of the weights match
         self.names: dict[int, str] = {}
         channels = 3
         for block, (wide, count) in enumerate(_BLOCKS, start=1):
@@ -38,10 +38,13 @@ class VGG19(nn.Module):
         self.features = nn.Sequential(*layers)
 
     def forward(self, images: Tensor) -> dict[str, Tensor]:
-        """Return the rectified activations by layer, as "4_2"; those beyond the last one needed are left out.
+        """Return the rectified activations by layer name, such as "4_2", up to the last of `STYLE_LAYERS`.
 
         Args:
             images: (N, 1 or 3, H, W) in [-1, 1].
+
+        Returns:
+            (N, C, h, w) for each layer, >= 0.
         """
         mean, deviation = (
             torch.tensor(numbers, device=images.device).view(3, 1, 1) for numbers in (_MEAN, _DEVIATION)
@@ -58,13 +61,13 @@ class VGG19(nn.Module):
 
 
 def load_vgg19(path: Path | str) -> tuple[VGG19, str]:
-    """Return the network with torchvision's weights, frozen, and the SHA-256 of their file.
+    """Return the network with torchvision's weights, frozen, and the SHA-256 of the weights' file.
 
     Args:
-        path: The file ``vgg19-dcbb9e9d.pth``, under any name.
+        path: The file ``vgg19-dcbb9e9d.pth``; it may have another name.
 
     Raises:
-        WeightsError: It is missing or another file.
+        WeightsError: The file is missing, or its contents are not torchvision's.
     """
     try:
         content = read_file(path)

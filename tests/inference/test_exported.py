@@ -58,7 +58,7 @@ def test_the_cards_code_runs(exported: Path, name: str, monkeypatch: pytest.Monk
 
 
 def test_another_class_is_refused_by_name(exported: Path) -> None:
-    with pytest.raises(CheckpointError, match="it is of the class SNGANGenerator, not Generator"):
+    with pytest.raises(CheckpointError, match="its class is SNGANGenerator, not Generator"):
         Generator.from_pretrained(exported)
 
 

@@ -80,7 +80,7 @@ def flip_a_bit(folder: Path) -> None:
 @pytest.mark.parametrize(
     ("damage", "reason"),
     [
-        (flip_a_bit, "the checksum of model.safetensors is another one"),
+        (flip_a_bit, "the checksum of model.safetensors does not match"),
         (lambda folder: (folder / CONFIG_FILE).write_text("{"), "JSONDecodeError"),
         (lambda folder: (folder / CONFIG_FILE).write_text("[]"), "TypeError"),
         (lambda folder: (folder / CONFIG_FILE).write_bytes(b"\xff"), "UnicodeDecodeError"),
