@@ -8,7 +8,7 @@ BIN := $(VENV)/bin
 INSTALLED := $(VENV)/.installed
 
 .DEFAULT_GOAL := help
-.PHONY: help setup data train first-look best images play smoke evaluate anchors test lowest browser reliability parity bench bench-growth lint format lock clean
+.PHONY: help setup data train first-look best images play smoke evaluate anchors test lowest browser reliability parity bench bench-growth bench-quality bench-load lint format lock clean
 
 help: ## Show this list
 	@echo 'Usage: make TARGET [ARGS="key=value ..."]'
@@ -92,6 +92,12 @@ bench: $(INSTALLED) .venv-keras/.installed ## Time this project, Keras, Lightnin
 
 bench-growth: $(INSTALLED) ## Time an epoch as data, batches and networks grow; half an hour
 	$(BIN)/python tests/benchmarks/growth.py $(ARGS)
+
+bench-quality: $(INSTALLED) .venv-keras/.installed ## Time until good pictures: recipes, Keras and two known examples; an hour
+	$(BIN)/python tests/benchmarks/quality.py outputs/bench_quality $(ARGS)
+
+bench-load: $(INSTALLED) ## Time training on a machine that is also busy with other work; ten minutes
+	$(BIN)/python tests/benchmarks/load.py $(ARGS)
 
 lint: $(INSTALLED) ## Check style and types
 	$(BIN)/ruff check .

@@ -11,6 +11,7 @@ from typing import Any
 import bench_contender
 import bench_cuda
 import bench_flops
+import bench_peers
 import bench_record
 import bench_torch
 import growth
@@ -20,6 +21,7 @@ import load
 import numpy as np
 import port_scores
 import pytest
+import quality
 import scaling
 import torch
 from bench_process import Clock, Figures, Setup, run_process, setup_from
@@ -349,3 +351,47 @@ def test_the_other_processes_end_with_the_measurement() -> None:
         assert [process.poll() for process in processes] == [None, None]
         raise KeyboardInterrupt
     assert all(process.returncode for process in processes)
+
+
+def test_images_are_kept_at_times_that_double() -> None:
+    """The time that sampling takes does not count."""
+    clock = [0.0]
+
+    def sample() -> torch.Tensor:
+        clock[0] += 1000
+        return torch.zeros(1)
+
+    watch = quality.Watch(1.2, now=lambda: clock[0])
+    iterations = 1
+    while watch(sample):
+        clock[0] += 7.5
+        iterations += 1
+    assert [minutes for minutes, _ in watch.kept] == [0.25, 0.5, 1.0, 1.25]
+    assert iterations == 11
+
+
+@pytest.mark.parametrize("name", [*quality.PEERS, "first_look"])
+@pytest.mark.filterwarnings("ignore")
+def test_a_contender_keeps_images(
+    name: str, root: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    tiny = ("experiment=first_look", "callbacks=averaged_generator", "data=synthetic", "data.count=64")
+    monkeypatch.setitem(quality.OURS, "first_look", (*tiny, "model.generator_channels=[4,4]"))
+    monkeypatch.setattr(quality, "COUNT", 150)
+    monkeypatch.setattr(bench_peers, "COUNT", 150)
+    quality.train_here(name, 1, 0.0, tmp_path, root)
+    real = torch.randint(0, 256, (150, 1, 28, 28), dtype=torch.uint8)
+    points = quality.curve(tmp_path, name, 1, lambda images: float((images != real).float().mean()))
+    assert len(points) == 1
+    assert points[0][0] >= 0
+    assert points[0][1] > 0
+
+
+def test_minutes_until_a_distance() -> None:
+    fast, slow = [(1.0, 60.0), (2.0, 12.0), (4.0, 4.0)], [(1.0, 80.0), (3.0, 9.0), (4.0, 6.0)]
+    assert quality.reached(fast, 10) == 4.0
+    assert quality.reached(fast, 3) is None
+    row = quality.table({"keras": [fast, slow]}).splitlines()[-1]
+    assert row == (
+        "| Keras, the notebook's code | 1 min | 2.5 min | 2.5 min | 3.5 min | not reached | 5.0 in 4 min |"
+    )
