@@ -1,4 +1,4 @@
-"""LightningModules: what all systems share, and one file for each method."""
+"""LightningModules: the base class of all systems, and one module per method."""
 
 from dcgan_lightning.systems.classification import Classification
 from dcgan_lightning.systems.cyclegan import CycleGAN

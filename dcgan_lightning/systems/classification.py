@@ -1,4 +1,4 @@
-"""Training of the classifiers for the scores."""
+"""Training of the Fashion-MNIST classifiers that the scores use."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -19,13 +19,13 @@ from dcgan_lightning.evaluation.fashion_mnist.classifier import FashionClassifie
 
 
 class Classification(pl.LightningModule):
-    """A `FashionClassifier` that learns from labelled images, with a learning rate that rises and falls once.
+    """Train a `FashionClassifier` on labelled images with AdamW and a one-cycle learning rate.
 
     Args:
-        seed: Initial weights and dropout are functions of it.
-        architecture: Of the network.
-        lr: The largest learning rate, > 0; it starts at a 25th of it and ends near 0.
-        weight_decay: Of AdamW, >= 0.
+        seed: Seed of the initial weights and of dropout.
+        architecture: Architecture of the network.
+        lr: Largest learning rate, > 0; the schedule starts at 1/25 of it and ends near 0.
+        weight_decay: AdamW's weight decay, >= 0.
         dropout: Share of the features dropped in training, in [0, 1).
 
     Source:
@@ -53,14 +53,14 @@ class Classification(pl.LightningModule):
         return logits
 
     def configure_optimizers(self) -> Any:
-        """Return AdamW and its schedule, which moves once a batch."""
+        """Return AdamW and its schedule, which is updated after each batch."""
         optimizer = AdamW(self.parameters(), self.lr, weight_decay=self.weight_decay, fused=True)
         steps = int(self.trainer.estimated_stepping_batches)
         schedule = OneCycleLR(optimizer, self.lr, total_steps=steps, cycle_momentum=False)
         return {"optimizer": optimizer, "lr_scheduler": {"scheduler": schedule, "interval": "step"}}
 
     def on_train_batch_start(self, batch: Any, batch_idx: int) -> None:
-        """Make this batch's dropout a function of (seed, epoch, batch)."""
+        """Reseed, so that this batch's dropout is a function of (seed, epoch, batch)."""
         iteration = self.current_epoch * int(self.trainer.num_training_batches) + batch_idx
         reseed_default_generators(stream_seed(self.seed, "iteration", iteration), self.device)
 
@@ -68,8 +68,8 @@ class Classification(pl.LightningModule):
         """Return the cross entropy, in nats.
 
         Args:
-            batch: Images (N, 1, 28, 28) in [-1, 1] and their classes (N,), 0 to 9.
-            batch_idx: The batch within the epoch, from 0.
+            batch: Images (N, 1, 28, 28) in [-1, 1] and their classes, int64 (N,), 0 to 9.
+            batch_idx: Index of the batch within the epoch, from 0.
         """
         images, labels = batch
         loss = F.cross_entropy(self(images), labels)
@@ -78,14 +78,14 @@ class Classification(pl.LightningModule):
 
 
 def check_trainable(labels: Tensor | None, real: RealImages) -> None:
-    """Refuse `classification_accuracy_score` where there are no classes to train on or to test on.
+    """Check that `classification_accuracy_score` can train and test on classes of Fashion-MNIST.
 
     Args:
-        labels: int64 (N,), the intended classes of the generated images, if they have any.
-        real: With the images to test on.
+        labels: The intended classes of the generated images, int64 (N,), or None.
+        real: Real images with the reference to test on.
 
     Raises:
-        ScoreError: Says what is missing.
+        ScoreError: The generated or the real images have no classes, or a class is above 9.
     """
     if labels is None or real.reference_labels is None:
         needed = "a generator with classes" if labels is None else "real images with classes"
@@ -102,13 +102,14 @@ def classification_accuracy_score(
 ) -> dict[str, float]:
     """Train a classifier on generated images and test it on real ones.
 
-    Its accuracy is high only if the images are of their classes and as varied as real ones. The ceiling is
-    the accuracy after training on as many real images. The settings are those of the shipped classifier.
+    The accuracy is high only if the images belong to their intended classes and are as varied as real ones.
+    Its upper bound is the accuracy after training on the same number of real images. The settings are those
+    of the classifier that comes with the package.
 
     Args:
-        images: uint8 (N, 1, 28, 28), to train on.
-        labels: int64 (N,), their intended classes, 0 to 9.
-        real: With the images to test on, the reference, and their classes.
+        images: Generated images to train on, uint8 (N, 1, 28, 28).
+        labels: Their intended classes, int64 (N,), 0 to 9.
+        real: Real images; its reference images and their classes are the test set.
 
     Returns:
         ``classification_accuracy_score``, in [0, 1].
@@ -141,12 +142,15 @@ def fit_classifier(
     Args:
         images: uint8 (N, 1, 28, 28).
         labels: int64 (N,), 0 to 9.
-        epochs: Passes through the images, >= 1.
-        batch_size: Images a batch.
-        shift: Pixels that an image is moved by at most (see `LabelledBatches`).
-        seed: Weights, order, moves and dropout follow from it.
-        callbacks: Of Lightning's trainer.
+        epochs: Number of epochs, >= 1.
+        batch_size: Images per batch.
+        shift: Largest random shift of an image in pixels (see `LabelledBatches`).
+        seed: Seed of the weights, the order of the images, the shifts and dropout.
+        callbacks: Callbacks for Lightning's trainer.
         **settings: Further arguments of `Classification`.
+
+    Returns:
+        The classifier, on the CPU.
     """
     system = Classification(seed, **settings)
     batches = LabelledBatches(images, labels, batch_size, seed, lambda: trainer.current_epoch, shift)

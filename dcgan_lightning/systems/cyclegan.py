@@ -1,4 +1,4 @@
-"""CycleGAN: two kinds of images translated into each other and back, learned without pairs."""
+"""CycleGAN: unpaired translation between two image domains."""
 
 from collections.abc import Mapping, Sequence
 
@@ -19,14 +19,14 @@ from dcgan_lightning.networks.modes import inference
 from dcgan_lightning.systems.translator import Translator
 
 _LOSS = ("Adversarial loss", "loss, both directions")
-_DISTANCE = ("Return and rest", "mean absolute difference (-1 to 1)")
+_DISTANCE = ("Cycle and identity", "mean absolute difference (-1 to 1)")
 
 
 class CycleGAN(Translator):
-    """Two generators, each the way back of the other, and a discriminator for each kind of images.
+    """Two generators, one for each direction, and a discriminator for each domain.
 
-    In an iteration the generators learn first, at once, then the discriminators, from the images that the
-    generators made in it and before (see `swap_in_pool`).
+    An iteration first updates both generators together, then both discriminators with current and earlier
+    translations (see `swap_in_pool`).
 
     All arguments are plain values, so a checkpoint holds them and can be loaded with ``weights_only=True``.
 
@@ -39,13 +39,14 @@ class CycleGAN(Translator):
         discriminator_channels: The discriminators' channels (see `PatchDiscriminator`).
         negative_slope: Slope of the discriminators' leaky rectifiers for negative inputs.
         spectral: Whether the discriminators' weights are spectrally normalized.
-        initialization: How the weights start (see `initialize`).
+        initialization: Initialization of the weights (see `initialize`).
         loss: Name of the adversarial loss: "least_squares", "non_saturating" or "hinge" (see `LOSSES`).
-        cycle_weight: Weight of the mean absolute difference between an image and its translation there and
-            back. The paper's 10 is 5 here, where the adversarial loss is half of the paper's.
-        identity_weight: Weight of the mean absolute difference between an image and its translation into the
-            kind that it is of; 0: such translations are not made.
-        pool_size: Earlier images that each discriminator may see again; 0: none.
+        cycle_weight: Weight of the cycle loss: the mean absolute difference between an image and its
+            translation to the other domain and back. 5 corresponds to the paper's 10, because the adversarial
+            loss here is half of the paper's.
+        identity_weight: Weight of the identity loss: the mean absolute difference between an image and its
+            translation to its own domain; 0: not computed.
+        pool_size: Number of earlier translations kept for each discriminator; 0: none.
         generator_lr: The generators' learning rate, > 0.
         discriminator_lr: The discriminators' learning rate, > 0.
         lr_decay: See `System`.
@@ -61,8 +62,8 @@ class CycleGAN(Translator):
     figures = (
         Figure("gen_loss", *_LOSS, "gen", "Generators", tone="warm"),
         Figure("disc_loss", *_LOSS, "disc", "Discriminators", tone="cool"),
-        Figure("cycle_l1", *_DISTANCE, "cycle", "There and back", 4, tone="warm"),
-        Figure("identity_l1", *_DISTANCE, "same", "Left as it is", 4, tone="cool"),
+        Figure("cycle_l1", *_DISTANCE, "cycle", "Cycle", 4, tone="warm"),
+        Figure("identity_l1", *_DISTANCE, "same", "Identity", 4, tone="cool"),
     )
     averaged = ("generator_ab", "generator_ba")
     remedy = "try smaller model.generator_lr and model.discriminator_lr"
@@ -110,7 +111,7 @@ class CycleGAN(Translator):
         self.adam_eps = adam_eps
         for name, network in build(self.hparams, stream_generator(seed, "init")).items():
             self.add_module(name, network)
-        # In checkpoints, as the weights are.
+        # Buffers, so that checkpoints include the pools.
         self.register_buffer("pool_a", torch.zeros(pool_size, *self.image_shape))
         self.register_buffer("pool_b", torch.zeros(pool_size, *self.image_shape))
         self.register_buffer("pool_filled", torch.zeros((), dtype=torch.int64))
@@ -119,7 +120,10 @@ class CycleGAN(Translator):
         """Update the generators, then the discriminators.
 
         Args:
-            batch: As many images of domain A as of domain B, (2 N, C, H, W) in [-1, 1], those of A first.
+            batch: N images of domain A, then N of domain B, (2 N, C, H, W) in [-1, 1].
+
+        Returns:
+            The figures, averaged over all processes; those of the generators are from before their update.
         """
         real_a, real_b = batch.images.chunk(2)
         fake_b, same_b = self._translate(self.generator_ab, real_a, real_b)
@@ -140,25 +144,25 @@ class CycleGAN(Translator):
         return {figure.name: figures[figure.name] for figure in self.figures}
 
     def _translate(self, generator: nn.Module, images: Tensor, targets: Tensor) -> tuple[Tensor, Tensor]:
-        """Return translations of images, and of images that are of the generator's target domain already."""
+        """Return the translations of images of the source domain and of images of the target domain."""
         if not self.identity_weight:
             return generator(images), targets
-        # One pass for both: instance normalization looks at each image by itself.
+        # One pass for both: instance normalization treats each image separately.
         made, same = generator(torch.cat([images, targets])).chunk(2)
         return made, same
 
     def _gen_loss(self, discriminator: nn.Module, fake_images: Tensor) -> Tensor:
         logits = discriminator(fake_images).flatten()
-        return self.loss.generator(logits, logits)  # none of the losses here looks at the real ones
+        return self.loss.generator(logits, logits)  # none of the allowed losses uses the real logits
 
     def _disc_loss(self, discriminator: nn.Module, real_images: Tensor, fake_images: Tensor) -> Tensor:
         real_logits, fake_logits = discriminator(torch.cat([real_images, fake_images])).chunk(2)
         return self.loss.discriminator(real_logits.flatten(), fake_logits.flatten())
 
     def _remember(self, fake_a: Tensor, fake_b: Tensor) -> tuple[Tensor, Tensor]:
-        """Return what the discriminators see of these translations, or of earlier ones in their place.
+        """Return the images for the discriminators: these translations, or earlier ones from the pools.
 
-        The pools hold translations of all processes, and are the same in each.
+        The pools hold translations of all processes and are equal in all of them.
         """
         if not self.pool_size:
             return fake_a, fake_b
@@ -171,7 +175,7 @@ class CycleGAN(Translator):
         return shown[0], shown[1]
 
     def show(self, images: Tensor, labels: Tensor | None, groups: int) -> Tensor:
-        """Return images of both domains in turn, each with its translation there and back."""
+        """Return images of A and B in turn, each beside its translation and the translation back."""
         assert labels is not None
         ways = ((self.generator_ab, self.generator_ba), (self.generator_ba, self.generator_ab))
         shown = []
@@ -184,22 +188,22 @@ class CycleGAN(Translator):
         return torch.stack(shown, dim=1).flatten(0, 1)[:groups].flatten(0, 1)
 
     def examples(self) -> dict[str, tuple[Tensor, ...]]:
-        """Return an image for each network."""
+        """Return a black image for each network."""
         image = torch.zeros(1, *self.image_shape)
         return {name: (image,) for name, _ in self.named_children()}
 
     def find_fault(self, state: Mapping[str, Tensor]) -> str | None:
-        """Return what is wrong with the pools of a checkpoint, or None."""
+        """Return what is wrong with a checkpoint's pools, or None (see `System`)."""
         if not 0 <= int(state["pool_filled"]) <= self.pool_size:
             return f"pool_filled must be from 0 to {self.pool_size}"
         beyond = [name for name in ("pool_a", "pool_b") if (state[name].abs() > 1).any()]
         return f"{beyond[0]} must be within -1 and 1" if beyond else None
 
     def check_data(self, labels: Tensor | None) -> None:
-        """Refuse data that are not two domains.
+        """Refuse data that do not have exactly the domains 0 and 1 as labels.
 
         Raises:
-            ConfigError: Names the key.
+            ConfigError: There are no labels, or other ones.
         """
         if labels is None or labels.unique().tolist() != [0, 1]:
             raise ConfigError("model=cyclegan needs images of two domains; choose them with data=domains")
@@ -214,24 +218,24 @@ class CycleGAN(Translator):
 
 
 def weights_of(*networks: nn.Module) -> list[nn.Parameter]:
-    """Return the weights of networks, in their order."""
+    """Return the parameters of all networks, in order."""
     return [weights for network in networks for weights in network.parameters()]
 
 
 def swap_in_pool(pool: Tensor, filled: Tensor, fresh: Tensor) -> Tensor:
-    """Put images into a pool and take others out: half of them, drawn at random, once the pool is full.
+    """Store new images in a pool and, once the pool is full, return stored images instead of half of them.
 
-    Random numbers come from PyTorch's default generator.
+    Random numbers are drawn from PyTorch's default generator.
 
     Args:
         pool: (size, C, H, W); changed in place.
-        filled: How many images it holds, int64 without dimensions. Until these are ``size``, all images are
-            put in and none is taken out.
-        fresh: (N, C, H, W), without gradients. Of more images than the pool has places, the first ones take
-            part.
+        filled: Number of images in the pool, int64 scalar. While it is below ``size``, all images are stored
+            and returned.
+        fresh: (N, C, H, W), without gradients. If N is above ``size``, only the first ``size`` images take
+            part and the rest is returned unchanged.
 
     Returns:
-        (N, C, H, W): for each fresh image itself, or an image from the pool which it has replaced.
+        (N, C, H, W): each fresh image, or the stored image that it replaced.
 
     Source:
         Shrivastava et al. 2017, https://arxiv.org/abs/1612.07828, section 2.3; Zhu et al. 2017, section 4.
@@ -239,7 +243,7 @@ def swap_in_pool(pool: Tensor, filled: Tensor, fresh: Tensor) -> Tensor:
     size, device = len(pool), pool.device
     count = min(len(fresh), size)
     coming, others = fresh[:count], fresh[count:]
-    # No branch on a value: on a GPU it would make the processor wait.
+    # No branches on tensor values: they would synchronize with the GPU.
     is_full = filled >= size
     drawn = torch.randperm(size, device=device)[:count]
     places = torch.where(is_full, drawn, (filled + torch.arange(count, device=device)) % size)

@@ -21,17 +21,17 @@ class DCGAN(GAN):
 
     Args:
         seed: The run's seed: initial weights, noise and dropout are functions of it.
-        batch_size: Noise vectors an iteration, over all processes. As in the notebook it is always the full
-            batch, also when the last real batch is smaller.
+        batch_size: Noise vectors per iteration, over all processes. As in the notebook, the batch of noise is
+            always full, even if the last real batch is smaller.
         latent_dim: Length of a noise vector.
         generator_channels: The generator's inner channels (see `Generator`).
         discriminator_channels: The discriminator's channels (see `Discriminator`).
         image_channels: Channels of the images, 1 for grey.
         negative_slope: Slope of all leaky rectifiers for negative inputs.
         dropout: Share of the discriminator's activations dropped in training, in [0, 1).
-        initialization: How the weights start (see `initialize`).
-        classes: Number of classes; 0, as in the notebook: none. They are appended to noise and images (see
-            `append_one_hot`).
+        initialization: Initialization of the weights (see `initialize`).
+        classes: Number of classes, which are appended to noise and images (see `append_one_hot`); 0, as in
+            the notebook: unconditional.
         loss, penalty, penalty_weight, penalty_every_n_iterations, augmentation, discriminator_steps,
         generator_lr, discriminator_lr, lr_decay, betas, adam_eps, accuracy_threshold, fast_paths,
         compile_mode: See `GAN`.
@@ -89,10 +89,11 @@ class DCGAN(GAN):
         self.generator, self.discriminator = build(self.hparams, stream_generator(seed, "init"))
 
     def sample_inputs(self, batch: Batch) -> tuple[Tensor, Tensor | None]:
-        """Draw the noise of a full batch, also when the last real batch is smaller (see `GAN.sample_inputs`).
+        """Draw the noise of a full batch, even if the last real batch is smaller (see `GAN.sample_inputs`).
 
         Returns:
-            This process' part of (batch_size, latent_dim), and the real images' classes, repeated to as many.
+            This process' part of the noise (batch_size, latent_dim), and the real images' classes, repeated
+            to the same number, or None.
         """
         noise = torch.randn(self.batch_size, self.generator.latent_dim, device=self.device)
         noise = noise[self.global_rank :: self.trainer.world_size]

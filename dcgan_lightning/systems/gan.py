@@ -1,4 +1,4 @@
-"""What all GANs here share: a generator and a discriminator that learn from one another."""
+"""Base class of GANs with one generator of images from noise and one discriminator."""
 
 from collections.abc import Iterable, Sequence
 
@@ -26,30 +26,30 @@ METRIC_NAMES = tuple(figure.name for figure in NOTEBOOK_FIGURES)
 
 
 class GAN(System):
-    """Update both networks once an iteration, from the same forward pass and at the same weights.
+    """Update both networks in each iteration, from one forward pass and at the same weights.
 
     A subclass builds ``self.generator`` and ``self.discriminator``, in this order.
 
     Args:
         seed: The run's seed: initial weights, noise and dropout are functions of it.
-        loss: Name of what the networks minimise, one of `LOSSES`.
-        penalty: Name of what the discriminator minimises too, one of `PENALTIES`, or None.
-        penalty_weight: Its weight, > 0.
-        penalty_every_n_iterations: Compute it in every n-th iteration, with n times the weight (Karras et al.
-            2020, https://arxiv.org/abs/1912.04958, appendix B).
-        augmentation: Random changes of all images before they are judged (see `augment`).
-        discriminator_steps: The generator learns in every n-th iteration, the discriminator in all.
+        loss: Name of the adversarial loss, one of `LOSSES`.
+        penalty: Name of the discriminator's gradient penalty, one of `PENALTIES`, or None.
+        penalty_weight: Weight of the penalty, > 0.
+        penalty_every_n_iterations: Compute the penalty in every n-th iteration, with n times the weight
+            (Karras et al. 2020, https://arxiv.org/abs/1912.04958, appendix B).
+        augmentation: Names of augmentations of the discriminator's input images (see `augment`).
+        discriminator_steps: Updates of the discriminator for each one of the generator, >= 1.
         generator_lr: The generator's learning rate, > 0.
         discriminator_lr: The discriminator's learning rate, > 0.
         lr_decay: See `System`.
         betas: Decay rates of both Adams' moments, each in [0, 1).
         adam_eps: Added to the denominator of both Adams.
-        accuracy_threshold: Bound on the logit for the accuracies (see `discriminator_accuracy`).
-        fast_paths: Whether to compute in the ways of `dcgan_lightning.kernels` and
-            `dcgan_lightning.systems.gradients`, which have the same results; "auto": where they were
-            measured to win. False leaves PyTorch's own operations only.
+        accuracy_threshold: Decision threshold on the logit (see `discriminator_accuracy`).
+        fast_paths: Whether to use `dcgan_lightning.kernels` and the single pass of
+            `dcgan_lightning.systems.gradients`, which give the same results; "auto": where these were
+            measured to be faster; False: PyTorch's operations only.
         compile_mode: Mode of ``torch.compile`` for both networks, such as "reduce-overhead", which uses CUDA
-            graphs; None: no compilation. Names of weights stay the same.
+            graphs; None: no compilation. The names of the weights stay the same.
     """
 
     figures = NOTEBOOK_FIGURES
@@ -97,15 +97,23 @@ class GAN(System):
         return images
 
     def judge(self, images: Tensor, labels: Tensor | None) -> Tensor:
-        """Return the discriminator's logits (N,) of images, which are augmented first where that is set."""
+        """Return the discriminator's logits of augmented images.
+
+        Args:
+            images: (N, C, 28, 28) in [-1, 1].
+            labels: Their classes, int64 (N,), or None for an unconditional discriminator.
+
+        Returns:
+            (N,), unbounded.
+        """
         logits: Tensor = self.discriminator(augment(images, self.augmentation), labels)
         return logits
 
     def sample_inputs(self, batch: Batch) -> tuple[Tensor, Tensor | None]:
-        """Draw an iteration's noise, and the classes that go with it: those of the real images.
+        """Draw an iteration's noise and return it with the classes of the real images.
 
-        All processes draw the noise of the whole batch and keep their part, so it does not depend on their
-        number.
+        All processes draw the noise of the whole batch and keep their part, so the noise does not depend on
+        the number of processes.
 
         Returns:
             (N, latent_dim) standard normal, for N real images, and (N,) or None.
@@ -115,21 +123,25 @@ class GAN(System):
         return noise[self.global_rank :: world_size], batch.labels
 
     def learn(self, batch: Batch) -> dict[str, Tensor]:
-        """Update both networks: both gradients are taken at the same weights.
+        """Update both networks, with both gradients taken at the same weights.
 
         Args:
-            batch: Real images (N, C, 28, 28) in [-1, 1], and their classes.
+            batch: Real images (N, C, 28, 28) in [-1, 1], and their classes (N,) if the networks are
+                conditional.
 
         Returns:
-            The four figures, over the batches of all processes; the penalty is not part of ``disc_loss``.
+            The notebook's four figures, averaged over all processes; ``disc_loss`` excludes the penalty.
+
+        Raises:
+            DivergedError: A figure or the penalty is not finite; no weight was changed.
         """
         batch = batch if self.generator.classes else Batch(batch.images, None)
         noise, fake_labels = self.sample_inputs(batch)
-        self.draw_apart()  # each process drops out activations of its own
+        self.draw_apart()  # dropout differs between processes
         generator_learns = (self.iteration + 1) % self.discriminator_steps == 0
         with torch.set_grad_enabled(generator_learns):
             fake_images = self.generator(noise, fake_labels)
-        # Compiled networks keep nothing for a second pass.
+        # Compiled networks free their buffers after one backward pass.
         is_fast = self.compile_mode is not None or choose.use_single_pass(self.fast_paths, batch.images)
         real_logits, fake_logits, gen_loss, disc_loss = backpropagate(
             self.generator,
@@ -151,11 +163,14 @@ class GAN(System):
         return {name: averaged[name] for name in METRIC_NAMES}
 
     def _penalize(self, real_images: Tensor, fake: Batch) -> dict[str, Tensor]:
-        """Add the penalty's gradient to the discriminator's weights in an iteration where it is due.
+        """Add the penalty's gradient to the discriminator's in an iteration where it is due.
 
         Args:
             real_images: (N, C, 28, 28).
-            fake: At least as many generated images; the first N have the classes of the real ones.
+            fake: At least N generated images, whose first N have the classes of the real images.
+
+        Returns:
+            The penalty without its weight, as a figure; empty if it was not computed.
         """
         if self.penalty is None or self.iteration % self.penalty_every_n_iterations:
             return {}
@@ -169,10 +184,10 @@ class GAN(System):
         return {"penalty": penalty}
 
     def check_data(self, labels: Tensor | None) -> None:
-        """Refuse data without the classes that the networks know.
+        """Refuse data without labels or with more classes than conditional networks have.
 
         Raises:
-            ConfigError: Names the key.
+            ConfigError: ``model.classes`` does not fit the labels.
         """
         classes = self.generator.classes
         if not classes:
@@ -183,9 +198,9 @@ class GAN(System):
             raise ConfigError(f"model.classes must be at least {largest + 1} for these images; got {classes}")
 
     def preview(self, count: int) -> Tensor:
-        """Return the images of noise vectors that follow from the run's seed.
+        """Return images of fixed noise vectors, a function of the run's seed (see `System.preview`).
 
-        With classes, the images of a class stand together, and each class has the same noise vectors.
+        With classes, the images of a class are consecutive, and all classes share the same noise vectors.
         """
         latent_dim, classes = self.generator.latent_dim, self.generator.classes
         noise = torch.randn(count, latent_dim, generator=stream_generator(self.seed, "sample_grid"))
@@ -198,7 +213,7 @@ class GAN(System):
         return images
 
     def examples(self) -> dict[str, tuple[Tensor, ...]]:
-        """Return a noise vector and an image, each with a class if the networks know any."""
+        """Return a noise vector and an image, each with a class if the networks are conditional."""
         image = torch.zeros(1, self.generator.image_channels, 28, 28)
         label = [torch.zeros(1, dtype=torch.int64)] if self.generator.classes else []
         return {
@@ -211,7 +226,7 @@ class GAN(System):
         return sample_images(self.generator, count, seed, first, label)
 
     def statistics_inputs(self, name: str) -> Iterable[tuple[Tensor, ...]]:
-        """Yield noise and classes for the averaged generator."""
+        """Yield noise and classes for the averaged generator (see `System.statistics_inputs`)."""
         return statistics_inputs(self.generator.latent_dim, self.generator.classes, self.seed, self.device)
 
     def configure_optimizers(self) -> list[Optimizer]:

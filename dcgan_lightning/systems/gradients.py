@@ -1,9 +1,10 @@
-"""Both networks' gradients at the same weights, from one forward pass.
+"""Gradients of both networks at the same weights, from one forward pass.
 
-The plain way goes back through the discriminator twice, once for each loss. One pass is enough where the loss
-allows it. The discriminator has no BatchNorm, so an image's logit depends on no other image, and all that a
-loss sends back for an image is proportional to the loss' derivative with respect to that logit. The
-generator's gradient is thus the discriminator's own, each image's times the ratio of the two derivatives.
+In general this takes two backward passes through the discriminator, one for each loss. One pass is enough if
+the loss allows it. The discriminator has no BatchNorm, so an image's logit does not depend on other images,
+and the gradient of a loss with respect to an image is proportional to the loss' derivative with respect to
+the image's logit. The gradient for the generator is therefore that of the discriminator's loss, with each
+image's part multiplied by the ratio of the two derivatives.
 """
 
 from collections.abc import Callable
@@ -15,22 +16,22 @@ from torch import Tensor, nn
 from dcgan_lightning.losses import AdversarialLoss
 from dcgan_lightning.losses.adversarial import NON_SATURATING
 
-# Added up to, where a generated image's derivative in the discriminator's loss is smaller, so that the ratio
-# stays finite: that of a logit of -40. It is too little to change any weight.
+# Lower bound on a fake logit's derivative, which keeps the ratio finite. It is the derivative at a logit of
+# -40, too small to change any weight.
 SMALLEST_DERIVATIVE = 4e-18
 
 Judge = Callable[[Tensor, Tensor | None], Tensor]
-"""Images (N, C, H, W) and their classes (N,) to logits (N,)."""
+"""Maps images (N, C, H, W) and their classes (N,) or None to logits (N,)."""
 
 
 class Judgement(NamedTuple):
-    """What the discriminator made of a batch.
+    """The discriminator's logits of a batch, and the losses.
 
     Attributes:
         real_logits: (N,).
         fake_logits: (M,).
-        gen_loss: No dimensions.
-        disc_loss: No dimensions.
+        gen_loss: The generator's loss, a scalar.
+        disc_loss: The discriminator's loss, a scalar.
     """
 
     real_logits: Tensor
@@ -51,25 +52,25 @@ def backpropagate(
     judge: Judge | None = None,
     generator_learns: bool = True,
 ) -> Judgement:
-    """Add each loss' gradient to the weights of its own network, and only to them.
+    """Accumulate the gradient of each network's loss in the network's own weights only.
 
     Args:
-        generator: Has made ``fake_images``.
-        discriminator: Judges both, in one batch if ``single_pass``.
+        generator: The network that made ``fake_images``.
+        discriminator: The network that classifies both, in one batch if ``single_pass``.
         real_images: (N, C, 28, 28).
-        fake_images: (M, C, 28, 28), with the generator's graph if it learns.
-        single_pass: Go back through the discriminator once; the loss must allow it.
-        backward: Called as ``Tensor.backward``.
-        loss: What each network minimises.
-        labels: Classes (N,) of the real and (M,) of the generated images, for networks that know any.
-        judge: Called in the place of the discriminator, as one that augments images first.
+        fake_images: (M, C, 28, 28), with the generator's graph if ``generator_learns``.
+        single_pass: Use one backward pass through the discriminator; requires ``loss.allows_single_pass``.
+        backward: Called like ``Tensor.backward``.
+        loss: The losses of the two networks.
+        labels: Classes (N,) of the real and (M,) of the generated images, for conditional networks.
+        judge: Called instead of the discriminator, for example to augment its images.
         generator_learns: False: only the discriminator gets gradients.
 
     Returns:
-        Logits and losses, without gradients.
+        Logits and losses, detached.
     """
     judge = judge or discriminator
-    seen = fake_images.detach().requires_grad_()  # where the two networks' passes meet
+    seen = fake_images.detach().requires_grad_()  # separates the two networks' graphs
     judges = list(discriminator.parameters())
     if single_pass:
         logits = judge(torch.cat([real_images, seen]), torch.cat(labels) if labels else None)
@@ -94,11 +95,11 @@ def _judge(real_logits: Tensor, fake_logits: Tensor, loss: AdversarialLoss) -> J
 
 
 def _derivatives(logits: Tensor, real_count: int, loss: AdversarialLoss) -> tuple[Judgement, Tensor, Tensor]:
-    """Return what the losses say of logits.
+    """Return the losses and their derivatives with respect to the logits.
 
     Returns:
-        The judgement; the derivatives of the discriminator's loss with respect to all logits, (N + M,); the
-        ratios of the generator's loss' derivatives to them for the generated images, (M,).
+        Logits and losses; the derivatives of the discriminator's loss with respect to all logits, (N + M,);
+        for the generated images, (M,), the ratios of the generator's derivatives to the discriminator's.
     """
     with torch.enable_grad():
         real_logits = logits[:real_count].requires_grad_()

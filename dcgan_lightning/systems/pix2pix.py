@@ -1,4 +1,4 @@
-"""From an input to the image that it was made of: learned from pairs."""
+"""Pix2Pix: paired image-to-image translation."""
 
 from collections.abc import Iterator, Sequence
 
@@ -20,29 +20,29 @@ from dcgan_lightning.systems.translator import Translator
 
 
 class Pix2Pix(Translator):
-    """A U-Net learns to make an image of a drawing of it, judged patch by patch beside the drawing.
+    """A U-Net that restores images from inputs such as edge drawings, with a patch discriminator of pairs.
 
     All arguments are plain values, so a checkpoint holds them and can be loaded with ``weights_only=True``.
 
     Args:
         seed: The run's seed: initial weights and dropout are functions of it.
-        task: What the inputs are made of (see `dcgan_lightning.networks.tasks`).
+        task: Name of the function that derives inputs from images (see `dcgan_lightning.networks.tasks`).
         image_channels: Channels of the images, 1 for grey.
         image_size: Pixels a side (see `UNet`).
         generator_channels: The U-Net's channels (see `UNet`).
         discriminator_channels: The discriminator's channels (see `PairDiscriminator`).
-        dropout: Share of the U-Net's inner activations that are dropped in training.
+        dropout: Share of the U-Net's activations dropped at the lowest resolution in training, in [0, 1).
         spectral: Whether the discriminator is spectrally normalized.
-        initialization: How the weights start (see `initialize`).
+        initialization: Initialization of the weights (see `initialize`).
         loss: Name of the adversarial loss, one of `LOSSES`.
-        adversarial_weight: Its weight in what the U-Net minimises, >= 0; 0 leaves the distance only.
-        l1_weight: Weight of the mean absolute distance between image and target, >= 0.
+        adversarial_weight: Weight of the adversarial term in the U-Net's loss, >= 0; 0: only the L1 term.
+        l1_weight: Weight of the L1 term: the mean absolute difference of output and target, >= 0.
         generator_lr: The U-Net's learning rate, > 0.
         discriminator_lr: The discriminator's learning rate, > 0.
         lr_decay: See `System`.
         betas: Decay rates of both Adams' moments, each in [0, 1).
         adam_eps: Added to the denominator of both Adams.
-        accuracy_threshold: Bound on the logit for the accuracies (see `discriminator_accuracy`).
+        accuracy_threshold: Decision threshold on the logit (see `discriminator_accuracy`).
 
     Source:
         Isola et al. 2017, https://arxiv.org/abs/1611.07004.
@@ -95,19 +95,22 @@ class Pix2Pix(Translator):
             self.add_module(name, network)
 
     def learn(self, batch: Batch) -> dict[str, Tensor]:
-        """Update both networks: both gradients are taken at the same weights.
+        """Update both networks, with both gradients taken at the same weights.
 
         Args:
-            batch: Real images (N, C, H, W) in [-1, 1], which are the targets.
+            batch: The targets: real images (N, C, H, W) in [-1, 1].
 
         Returns:
-            The figures, over the batches of all processes; ``gen_loss`` is the adversarial one.
+            The figures, averaged over all processes; ``gen_loss`` is the adversarial term without its weight.
+
+        Raises:
+            DivergedError: A figure is not finite; no weight was changed.
         """
         targets = batch.images
         inputs = self.generator.inputs_of(targets)
-        self.draw_apart()  # each process drops out activations of its own
+        self.draw_apart()  # dropout differs between processes
         made = self.generator(inputs)
-        seen = made.detach().requires_grad_()  # where the two networks' passes meet
+        seen = made.detach().requires_grad_()  # separates the two networks' graphs
         real_logits, fake_logits = self.discriminator(inputs, targets), self.discriminator(inputs, seen)
         gen_loss = self.loss.generator(real_logits, fake_logits)
         disc_loss = self.loss.discriminator(real_logits, fake_logits)
@@ -125,7 +128,7 @@ class Pix2Pix(Translator):
         return self.apply_gradients(dict(zip(names, values, strict=True)))
 
     def show(self, images: Tensor, labels: Tensor | None, groups: int) -> Tensor:
-        """Return input, output and target of each of the first images, side by side."""
+        """Return input, output and target of each of the first images (see `Translator`)."""
         targets = images[:groups]
         inputs = self.generator.inputs_of(targets)
         with inference(self.generator):
@@ -133,7 +136,7 @@ class Pix2Pix(Translator):
         return torch.stack([inputs, made, targets], 1).flatten(0, 1)
 
     def statistics_inputs(self, name: str) -> Iterator[tuple[Tensor, ...]]:
-        """Yield inputs made of the first training images, in batches of one size."""
+        """Yield inputs derived from the first training images, in batches of equal size."""
         images = self.trainer.datamodule.images  # type: ignore[attr-defined]
         size = min(STATISTICS_BATCH_SIZE, len(images))
         for start in range(0, min(STATISTICS_BATCHES, len(images) // size) * size, size):
@@ -141,7 +144,7 @@ class Pix2Pix(Translator):
             yield (self.generator.inputs_of(normalize(block)),)
 
     def examples(self) -> dict[str, tuple[Tensor, ...]]:
-        """Return an input, and an input beside an image."""
+        """Return an input for the generator, and an input and an image for the discriminator."""
         image = torch.zeros(1, self.generator.image_channels, *[self.generator.image_size] * 2)
         return {"generator": (image,), "discriminator": (image, image)}
 

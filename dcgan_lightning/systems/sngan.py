@@ -1,4 +1,4 @@
-"""Small spectrally normalized networks: good images after few minutes, of any class one asks for."""
+"""SNGAN: small, spectrally normalized, class-conditional networks that train in minutes."""
 
 from collections.abc import Sequence
 
@@ -10,21 +10,21 @@ from dcgan_lightning.systems.gan import GAN
 
 
 class SNGAN(GAN):
-    """A GAN whose discriminator is spectrally normalized, so that it stands learning rates of 1e-2.
+    """A GAN whose spectrally normalized discriminator is stable at learning rates of 1e-2.
 
     All arguments are plain values, so a checkpoint holds them and can be loaded with ``weights_only=True``.
 
     Args:
         seed: See `GAN`.
-        classes: Number of classes; 0: none.
+        classes: Number of classes; 0: unconditional.
         latent_dim: Length of a noise vector.
         generator_channels: The generator's channels (see `SNGANGenerator`).
         discriminator_channels: The discriminator's channels (see `SNGANDiscriminator`).
         image_channels: Channels of the images, 1 for grey.
-        output: How the generator's last step enlarges (see `Output`).
+        output: Upsampling of the generator's last layer (see `Output`).
         negative_slope: Slope of the discriminator's leaky rectifiers for negative inputs.
         spectral: Whether the discriminator's weights are spectrally normalized.
-        initialization: How the weights start (see `initialize`).
+        initialization: Initialization of the weights (see `initialize`).
         loss, penalty, penalty_weight, penalty_every_n_iterations, augmentation, discriminator_steps,
         generator_lr, discriminator_lr, lr_decay, betas, adam_eps, accuracy_threshold, fast_paths,
         compile_mode: See `GAN`.

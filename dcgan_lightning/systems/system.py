@@ -1,7 +1,7 @@
-"""What every system shares, so that none can forget it.
+"""Base class of all systems.
 
-A system is a LightningModule with networks, optimizers and the training step of one method. Callbacks,
-training and reports know it through this class alone.
+A system is a LightningModule with the networks, optimizers and training step of one method. Callbacks,
+training and reports use only the interface of this class.
 """
 
 import contextlib
@@ -28,28 +28,27 @@ _PLANNED = "planned_iterations"  # in checkpoints
 
 
 class System(pl.LightningModule, ABC):
-    """A method: its networks, its optimizers, and what one iteration does.
+    """A method: its networks, its optimizers and its training step.
 
-    A subclass defines `figures`, ``configure_optimizers``, `learn`, `preview` and `examples`. It calls
-    `apply_gradients` in `learn`, once for each update of its networks. Its optimizers may be of any kind, and
-    share a network or move several; in an iteration, all or none of the weights of one have gradients.
-    If the system makes images from noise, it is a `Sampler` too.
+    A subclass defines `figures`, ``configure_optimizers``, `learn`, `preview` and `examples`. Its `learn`
+    calls `apply_gradients` once for each update of networks. Optimizers may be of any class; several may
+    share a network, and one may update several. In an iteration, either all or none of an optimizer's weights
+    must have gradients. A system that makes images from noise also implements `Sampler`.
 
-    Here, for all systems: the random numbers of an iteration are a function of (seed, iteration, process); a
-    figure that is not finite changes no weight; gradients and figures are averaged over the processes; memory
-    that the end of an epoch leaves free is returned; networks are compiled where that is asked for.
+    The base class makes the random numbers of an iteration a function of (seed, iteration, process), changes
+    no weight if a figure is not finite, averages gradients and figures over all processes, returns freed
+    memory at the start of an epoch, and compiles the networks if requested.
 
     Args:
         seed: The run's seed.
         compile_mode: Mode of ``torch.compile`` for all networks; None: no compilation.
-        lr_decay: Share of the training, at its end, over which all learning rates fall linearly to 0, in
-            [0, 1].
+        lr_decay: Final share of the training over which all learning rates fall linearly to 0, in [0, 1].
 
     Attributes:
-        figures: What is measured in every iteration, in the order of history.csv.
-        averaged: Names of the networks whose weights are worth averaging over the training.
-        remedy: What to try when a figure is not finite any more.
-        panels: What `preview` shows of each input, side by side.
+        figures: The figures measured in each iteration, in the order of history.csv.
+        averaged: Names of the networks whose weights may be averaged over the training.
+        remedy: Advice for the error message if a figure is not finite.
+        panels: Names of the images that `preview` shows side by side for each input.
     """
 
     figures: ClassVar[tuple[Figure, ...]]
@@ -71,10 +70,10 @@ class System(pl.LightningModule, ABC):
         """Update the networks once.
 
         Args:
-            batch: From the data module's loader.
+            batch: A batch of the data module's loader.
 
         Returns:
-            Each of `figures` by its name, as `apply_gradients` returns them.
+            The value of each of `figures` by its name, as returned by `apply_gradients`.
 
         Raises:
             DivergedError: A figure is not finite; no weight was changed.
@@ -82,9 +81,9 @@ class System(pl.LightningModule, ABC):
 
     @abstractmethod
     def preview(self, count: int) -> Tensor:
-        """Return the same fixed inputs as images, again and again while the networks learn.
+        """Return images for fixed inputs, which are the same at every call during the training.
 
-        The networks are in inference mode meanwhile, and nothing in the system changes.
+        The networks run in inference mode, and the system's state does not change.
 
         Args:
             count: Number of images.
@@ -95,21 +94,21 @@ class System(pl.LightningModule, ABC):
 
     @abstractmethod
     def examples(self) -> dict[str, tuple[Tensor, ...]]:
-        """Return the arguments of each network, with a batch of one, by the network's name."""
+        """Return example arguments of each network, with a batch size of 1, by the network's name."""
 
     def image_shapes(self) -> set[torch.Size]:
-        """Return the shapes (C, H, W) of real images that the networks take: those of `examples`."""
+        """Return the shapes (C, H, W) of real images that the networks accept: those in `examples`."""
         arguments = [argument for example in self.examples().values() for argument in example]
         return {argument.shape[1:] for argument in arguments if argument.ndim == 4}
 
     def check_images(self, images: Tensor) -> None:
-        """Refuse training data of another shape than `image_shapes`.
+        """Refuse training images whose shape is not in `image_shapes`.
 
         Args:
-            images: All of them, (N, C, H, W).
+            images: All training images, (N, C, H, W).
 
         Raises:
-            ConfigError: Names both shapes.
+            ConfigError: The shape differs; the message names both shapes.
         """
         shapes = self.image_shapes()
         if shapes and images.shape[1:] not in shapes:
@@ -123,26 +122,26 @@ class System(pl.LightningModule, ABC):
         """Return what is wrong with a checkpoint's state beyond shapes, types and finiteness, or None.
 
         Args:
-            state: Has the shapes and types of ``state_dict()``; all finite.
+            state: Finite tensors with the names, shapes and types of ``state_dict()``.
         """
         return None
 
     def check_data(self, labels: Tensor | None) -> None:
-        """Refuse training data that the networks are not made for, before the training starts.
+        """Refuse unsuitable training data before the training starts.
 
         Args:
-            labels: The classes of all images, (N,), or None where the data set has none.
+            labels: The classes of all images, int64 (N,), or None for a data set without classes.
 
         Raises:
-            ConfigError: Names the key.
+            ConfigError: The networks cannot be trained on these labels; the message names the key.
         """
 
     @property
     def rate_factor(self) -> float:
-        """Share of the learning rates that this iteration has: 1, then falling linearly.
+        """Factor of the learning rates in this iteration: 1, then falling linearly to 0.
 
         It is a function of the iteration and of the training's length, so a resumed run repeats it. A run
-        that goes on for more epochs than it was started with follows the longer schedule from there on.
+        resumed with more epochs follows the longer schedule from there on.
         """
         if not self.lr_decay:
             return 1.0
@@ -153,42 +152,42 @@ class System(pl.LightningModule, ABC):
         return cast(int, self.trainer.max_epochs) * int(self.trainer.num_training_batches)
 
     def on_save_checkpoint(self, checkpoint: dict[str, Any]) -> None:
-        """Note how long the training is to be, for `on_train_start` of a run that goes on."""
+        """Store the planned number of iterations, for `on_train_start` of a resumed run."""
         checkpoint[_PLANNED] = self._planned_iterations
 
     def on_load_checkpoint(self, checkpoint: dict[str, Any]) -> None:
-        """Take up how long the training was to be."""
+        """Restore the number of iterations that the run was started with."""
         self._planned_before = checkpoint.get(_PLANNED)
 
     def on_train_start(self) -> None:
-        """Say so where a run that goes on follows another schedule than it was started with."""
+        """Log if a resumed run follows another learning rate schedule than it was started with."""
         before, now = self._planned_before, self._planned_iterations
         if self.lr_decay and before not in (None, now) and self.trainer.is_global_zero:
             log.info("learning rates: now falling to 0 at iteration %d, not %s", now, before)
 
     def statistics_inputs(self, name: str) -> Iterable[tuple[Tensor, ...]]:
-        """Yield arguments for the BatchNorm statistics of an averaged network: always the same for a seed.
+        """Yield arguments for measuring an averaged network's BatchNorm statistics; a function of the seed.
 
         Args:
-            name: One of `averaged`; networks without BatchNorm need none.
+            name: One of `averaged`; nothing is needed for networks without BatchNorm.
         """
         return ()
 
     @property
     def iteration(self) -> int:
-        """Iterations before this one, over all epochs."""
+        """Number of iterations before the current one, over all epochs."""
         return self.current_epoch * int(self.trainer.num_training_batches) + self._batch_idx
 
     def apply_gradients(self, figures: Mapping[str, Tensor]) -> dict[str, Tensor]:
-        """Let every optimizer whose weights have gradients make a step, and clear the gradients.
+        """Step every optimizer whose weights have gradients, then clear the gradients.
 
-        Gradients and figures are averaged over the processes first, in one exchange.
+        Gradients and figures are first averaged over all processes, in one exchange.
 
         Args:
-            figures: What belongs to this update, without dimensions.
+            figures: Scalars that belong to this update, by name.
 
         Returns:
-            The averaged figures, without gradients, on the training device.
+            The averaged figures, detached, on the training device.
 
         Raises:
             DivergedError: A figure is not finite; no weight was changed.
@@ -197,7 +196,7 @@ class System(pl.LightningModule, ABC):
         gradients = [weights.grad for weights in self.parameters() if weights.grad is not None]
         average_in_place([*gradients, values])
         averaged = dict(zip(figures, values.unbind(), strict=True))
-        # Elsewhere it would make the device wait; History looks at epochs' ends.
+        # On other devices this would synchronize; History checks at the end of each epoch.
         if self.device.type == "cpu":
             self.check_finite(averaged)
         for optimizer in self._all_optimizers():
@@ -210,10 +209,13 @@ class System(pl.LightningModule, ABC):
         return averaged
 
     def check_finite(self, figures: Mapping[str, Tensor]) -> None:
-        """Refuse to step from figures that are not finite.
+        """Check that all figures are finite.
+
+        Args:
+            figures: Scalars by name.
 
         Raises:
-            DivergedError: Names the figure, the epoch and the iteration, both from 1.
+            DivergedError: One is not; the message names it, the epoch and the iteration, both from 1.
         """
         for name, figure in figures.items():
             if not math.isfinite(figure.item()):
@@ -221,12 +223,12 @@ class System(pl.LightningModule, ABC):
                 raise DivergedError(divergence(name, figure.item(), epoch, iteration, self.remedy))
 
     def draw_apart(self) -> None:
-        """From here to the end of the iteration, let each process draw random numbers of its own."""
+        """Make random numbers differ between processes until the end of the iteration."""
         if self.global_rank:
             self._reseed(self.global_rank)
 
     def on_fit_start(self) -> None:
-        """Have the networks compiled, at their first use, where that is asked for."""
+        """Mark the networks for compilation at their first use, if a mode is set."""
         if self.compile_mode is not None:
             for network in self.children():
                 network.compile(mode=self.compile_mode)
@@ -236,9 +238,9 @@ class System(pl.LightningModule, ABC):
         release_freed_memory()
 
     def on_train_batch_start(self, batch: Any, batch_idx: int) -> None:
-        """Make this iteration's random numbers a function of (seed, iteration), equal in all processes."""
+        """Reseed from (seed, iteration), equally in all processes."""
         if self.compile_mode is not None:
-            torch.compiler.cudagraph_mark_step_begin()  # memory of the last iteration may be used again
+            torch.compiler.cudagraph_mark_step_begin()  # memory of the last iteration may be reused
         self._batch_idx = batch_idx
         self._reseed()
 
@@ -252,13 +254,13 @@ class System(pl.LightningModule, ABC):
     def training_step(self, batch: Any, batch_idx: int) -> dict[str, Tensor]:
         """Update the networks once (see `learn`) and log the figures."""
         figures = self.learn(batch)
-        self.log_dict(figures)  # kept on the device until a logger wants them: no sync an iteration
+        self.log_dict(figures)  # kept on the device until a logger reads them: no sync per iteration
         return figures
 
 
 @contextlib.contextmanager
 def _scaled_rates(optimizer: LightningOptimizer, factor: float) -> Iterator[None]:
-    """Scale the learning rates for one step; outside of it, and so in checkpoints, they are the settings."""
+    """Scale the learning rates in the block; outside of it, and thus in checkpoints, they are unscaled."""
     rates = [group["lr"] for group in optimizer.param_groups]
     for group, rate in zip(optimizer.param_groups, rates, strict=True):
         group["lr"] = rate * factor
@@ -277,10 +279,10 @@ class Sampler(Protocol):
         """Return the images ``first`` to ``first + count - 1`` of a seed.
 
         Args:
-            count: How many, >= 1.
-            seed: Of the noise; any.
-            first: Number of the first one, from 0.
-            label: The class of all images; None: the classes take turns.
+            count: Number of images, >= 1.
+            seed: Sampling seed of the noise.
+            first: Number of the first image, from 0.
+            label: The class of all images; None: the images cycle through the classes.
 
         Returns:
             uint8 (count, C, H, W), on the CPU.
@@ -288,5 +290,5 @@ class Sampler(Protocol):
 
 
 def divergence(name: str, value: float, epoch: int, iteration: int, remedy: str) -> str:
-    """Return what to say of a figure that is not finite, and what to try."""
+    """Return the error message for a figure that is not finite; epoch and iteration count from 1."""
     return f"{name} became {value} at epoch {epoch}, iteration {iteration}; {remedy}"

@@ -1,4 +1,4 @@
-"""What all systems share that make images of images."""
+"""Base class of systems that translate images."""
 
 from abc import abstractmethod
 from typing import ClassVar
@@ -10,35 +10,35 @@ from dcgan_lightning.core.errors import DataError
 from dcgan_lightning.data import InMemoryDataModule, normalize
 from dcgan_lightning.systems.system import System
 
-SHOWN = 512  # images that previews choose from
+SHOWN = 512  # number of images available to previews
 
 
 class Translator(System):
-    """A system that translates images; a subclass defines `panels` and `show` in the place of `preview`.
+    """A system that translates images; a subclass defines `panels` and `show` instead of `preview`.
 
     Attributes:
-        panels: What stands side by side in a preview, as ("input", "output", "target").
+        panels: Names of the images side by side in a preview, such as ("input", "output", "target").
     """
 
     panels: ClassVar[tuple[str, ...]]
 
     @abstractmethod
     def show(self, images: Tensor, labels: Tensor | None, groups: int) -> Tensor:
-        """Return what the networks make of images, beside what they make it of.
+        """Return inputs and translations side by side, in the order of `panels`.
 
-        The networks are in inference mode meanwhile.
+        The networks must run in inference mode.
 
         Args:
             images: At least ``groups`` real images, (N, C, H, W) in [-1, 1], on the system's device.
-            labels: Their classes (N,), or None where the data set has none.
-            groups: Number of groups.
+            labels: Their classes (N,), or None for a data set without classes.
+            groups: Number of groups, each of one image per panel.
 
         Returns:
             (groups * number of panels, C, H, W): the panels of the first group, those of the second, ...
         """
 
     def on_fit_start(self) -> None:
-        """Choose the images of previews: the first test images, or training images where there are none."""
+        """Choose the images for previews: the first test images, or training images if there are none."""
         super().on_fit_start()
         datamodule = self.trainer.datamodule  # type: ignore[attr-defined]
         assert isinstance(datamodule, InMemoryDataModule)
@@ -49,7 +49,7 @@ class Translator(System):
         self._shown = images[:SHOWN], None if labels is None else labels[:SHOWN]
 
     def preview(self, count: int) -> Tensor:
-        """Return what becomes of the first test images, group by group (see `show`)."""
+        """Return inputs and translations of the first test images, group by group (see `show`)."""
         images, labels = self._shown
         groups = -(-count // len(self.panels))
         repeats = -(-groups // len(images))
