@@ -2,6 +2,7 @@
 
 import math
 import re
+import sys
 from collections.abc import Callable
 from numbers import Real
 from typing import Any
@@ -131,8 +132,19 @@ def trained(value: Any) -> str | None:
     return text(value) and "a run's folder or a checkpoint file, as in ckpt_path=outputs/first"
 
 
+def not_text(value: str) -> str | None:
+    """Return what an argument must be if it has bytes that the locale's encoding cannot decode, else None."""
+    if not any("\udc80" <= letter <= "\udcff" for letter in value):
+        return None
+    encoding = sys.getfilesystemencoding()
+    remedy = "write it in UTF-8" if encoding == "utf-8" else "export LC_ALL=C.UTF-8 first"
+    return f"text in this locale's encoding, {encoding} ({remedy})"
+
+
 def run_name(value: Any) -> str | None:
     """Check for the name of a folder, or of folders in one another, that does not lead out of its place."""
+    if isinstance(value, str) and (wanted := not_text(value)):
+        return wanted
     parts = value.split("/") if isinstance(value, str) and value.isprintable() else []
     good = parts and all(part.strip(" .") and len(part.encode()) <= 255 for part in parts)
     return None if good else "a name below outputs/, without .. (hydra.run.dir=... leads elsewhere)"

@@ -9,11 +9,12 @@ from hydra.core.override_parser.overrides_parser import OverridesParser
 from hydra.errors import HydraException, OverrideParseException
 
 from dcgan_lightning.config.build import CONF_DIR
+from dcgan_lightning.config.checks import not_text
 from dcgan_lightning.config.nested import flatten
 from dcgan_lightning.config.suggestions import keys_meant
 from dcgan_lightning.config.systems import all_model_rules
 from dcgan_lightning.config.training import NOT_OFFERED, TRAINING_RULES
-from dcgan_lightning.core.shell import override, quote
+from dcgan_lightning.core.shell import quote, setting
 
 _SEARCH_PATH = re.compile(r" ?(Config search path:|See https:|Set the environment variable).*")
 _LISTED = ("callbacks", "logger")  # groups of which several options are chosen
@@ -55,18 +56,20 @@ def _explain_grammar(argument: str, reason: str) -> str:
     key, _, value = argument.partition("=")
     found = re.search(r"(no viable|extraneous|mismatched|missing|token recognition).*", reason)
     reason = f"cannot read {argument}" + (f" ({found[0].strip()})" if found else "")
-    if not re.fullmatch(r"[+~]*[\w.@/]+", key) or value[:1] in ("[", "{", "(", "'", '"', ""):
+    if wanted := not_text(argument):
+        return f"cannot read {argument}: it must be {wanted}"
+    if not re.fullmatch(r"[+~]*[\w.@/]+", key, re.ASCII) or value[:1] in ("[", "{", "(", "'", '"', ""):
         return f"{reason}; see whether a bracket or a quote is missing"
     special = re.search(r"[^A-Za-z0-9_/.:%@?|+* -]", value)
     why = f"{special[0]!r} needs quotes" if special else "it needs quotes"
-    return f"{reason}: {why}; type it as {quote(override(key, value))}"
+    return f"{reason}: {why}; type it as {setting(key, value)}"
 
 
 def _explain_several(key: str, value: str) -> str:
-    remedies = [f"{key}={value} -m runs each"]
+    remedies = [f"{quote(f'{key}={value}')} -m runs each"]
     if _can_be_read(f"{key}=[{value}]"):
         remedies.append(f"{quote(f'{key}=[{value}]')} is a list")
-    remedies.append(f"{quote(override(key, value))} a text")
+    remedies.append(f"{setting(key, value)} a text")
     return f"{key} has several values: {', '.join(remedies[:-1])} and {remedies[-1]}"
 
 

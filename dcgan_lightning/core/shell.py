@@ -21,7 +21,7 @@ def override(key: str, value: str) -> str:
 
     Args:
         key: As "run_name".
-        value: Any text without control characters.
+        value: Any text.
     """
     return f"{key}={value if _is_plain(value) else _quote(value)}"
 
@@ -52,11 +52,47 @@ def this_python() -> str:
     return str(this.relative_to(here) if here in this.parents else this)
 
 
+def setting(key: str, value: str) -> str:
+    """Return ``key=value`` as it is typed in a shell."""
+    return quote(override(key, value))
+
+
 def quote(argument: str) -> str:
-    """Return an argument as a POSIX shell takes it, in double quotes where it holds single ones."""
+    """Return an argument as a POSIX shell takes it, in double quotes where it holds single ones.
+
+    What cannot be printed (control characters, bytes that are no text, letters that the encoding of stdout or
+    stderr lacks) is written as Bash's ``$'...'``, which gives back the same bytes.
+    """
+    if not _can_be_printed(argument):
+        return "$'" + "".join(map(_escape, _bytes(argument))) + "'"
     if "'" in argument and not set(argument) & set('"$`\\!'):
         return f'"{argument}"'
     return shlex.quote(argument)
+
+
+def _can_be_printed(argument: str) -> bool:
+    try:
+        for stream in (sys.stdout, sys.stderr):
+            argument.encode(getattr(stream, "encoding", None) or "utf-8")
+    except UnicodeEncodeError:
+        return False
+    return argument.isprintable()
+
+
+def _bytes(argument: str) -> bytes:
+    """Return the bytes that Python reads an argument from."""
+    try:
+        return os.fsencode(argument)
+    except UnicodeEncodeError:  # text of a file, in a locale that lacks its letters
+        return argument.encode("utf-8", "surrogateescape")
+
+
+def _escape(byte: int) -> str:
+    """Return a byte of an argument within ``$'...'``."""
+    letter = chr(byte)
+    if letter in "'\\":
+        return "\\" + letter
+    return letter if letter.isascii() and letter.isprintable() else f"\\{byte:03o}"
 
 
 def _is_plain(value: str) -> bool:

@@ -11,7 +11,7 @@ from dcgan_lightning.core.errors import ConfigError, RunFolderError
 from dcgan_lightning.core.files import write_atomic
 from dcgan_lightning.core.locks import LOCK_FILE
 from dcgan_lightning.core.regular_files import read_file
-from dcgan_lightning.core.shell import override
+from dcgan_lightning.core.shell import setting
 from dcgan_lightning.core.temporaries import OLD_PREFIX, is_temporary
 from dcgan_lightning.runs.folder import is_inside_run
 from dcgan_lightning.runs.jobs import CONFIG_FILE as CONFIG_FILE
@@ -66,7 +66,7 @@ def _no_run(ckpt_path: str, run: Path, is_own: bool, is_named: bool) -> str:
         return f"ckpt_path={ckpt_path} holds no checkpoint; give the folder of a run that has one"
     saved = [path for path in run.parent.glob("*/checkpoints/*.ckpt") if path.is_file()]
     newest = max(saved, key=lambda path: path.stat().st_mtime).parents[1].name if saved else None
-    remedy = f"the newest is {override('run_name', newest)}" if newest else f"{run.parent} holds none"
+    remedy = f"the newest is {setting('run_name', newest)}" if newest else f"{run.parent} holds none"
     if is_named:
         return f"ckpt_path={ckpt_path}: {run} holds no run to continue; {remedy}"
     return f"ckpt_path={ckpt_path} needs the run_name of a run to continue; {remedy}"

@@ -137,11 +137,7 @@ def test_a_signal_ends_all_jobs(
         "-m", *small, "callbacks.history.plot_every_n_epochs=0", "trainer.max_epochs=100000", f"seed={seeds}",
         "run_name=sweep", "hydra/launcher=parallel", f"hydra.launcher.n_jobs={workers}",
     )  # fmt: skip
-    process = subprocess.Popen(
-        command(*arguments),
-        cwd=tmp_path, env=os.environ | {"OMP_NUM_THREADS": "1"}, start_new_session=True,
-        stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True,
-    )  # fmt: skip
+    process = WarmProcess(command(*arguments)[1:], tmp_path, environment())
     folder = tmp_path / "outputs" / "sweep"
     deadline = time.monotonic() + 120
     try:
@@ -150,9 +146,9 @@ def test_a_signal_ends_all_jobs(
             assert time.monotonic() < deadline
             time.sleep(0.1)
         (os.killpg if reaches_all else os.kill)(process.pid, number)
-        _, errors = process.communicate(timeout=120)
-        assert process.returncode == code
-        assert errors.endswith(line)
+        ended = process.finish(timeout=120)
+        assert ended.returncode == code
+        assert ended.errors.endswith(line)
         while processes_of(process.pid):
             assert time.monotonic() < deadline
             time.sleep(0.1)
@@ -167,4 +163,3 @@ def test_a_signal_ends_all_jobs(
                 os.kill(left, signal.SIGKILL)
             except ProcessLookupError:
                 continue
-        process.wait()

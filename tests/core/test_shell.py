@@ -1,5 +1,7 @@
 """Pasted into a shell, a printed command gives Hydra the values that were meant."""
 
+import io
+import os
 import random
 import shlex
 import subprocess
@@ -67,6 +69,28 @@ def test_any_text_comes_back_through_shell_and_grammar() -> None:
         assert len(arguments) == 5, name
         key, value = arguments[4].partition("=")[0], as_hydra_reads(arguments[4])
         assert (key, value, type(value)) == ("run_name", name, str), arguments[4]
+
+
+@pytest.mark.parametrize("encoding", ["ascii", "latin-1", "utf-8"])
+def test_what_the_output_cannot_carry_comes_back_too(encoding: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Names of any bytes, printed in an encoding that lacks some of them, pasted into Bash."""
+    random_numbers = random.Random(encoding)
+    any_bytes = (
+        random_numbers.randbytes(random_numbers.randint(1, 9)).replace(b"\0", b"") for _ in range(200)
+    )
+    meant = [*map(os.fsdecode, any_bytes), *NASTY, *names(100), "a\nb", "\x1b[1m", "gr\udcf6"]
+    output = io.TextIOWrapper(io.BytesIO(), encoding, errors="backslashreplace")
+    monkeypatch.setattr(sys, "stdout", output)
+    line = command("train", [override("run_name", name) for name in meant], python="python")
+    monkeypatch.undo()
+    print(line.replace("python -m dcgan_lightning.train", "printf '%s\\0'"), file=output, flush=True)
+    typed = output.detach().getvalue().decode(encoding).encode()  # type: ignore[attr-defined]
+    assert typed.count(b"\n") == 1
+    printed = subprocess.run(["bash"], input=typed, capture_output=True, check=True).stdout
+    for name, argument in zip(meant, printed.split(b"\0")[:-1], strict=True):
+        assert as_hydra_reads(os.fsdecode(argument)) == name
+    if encoding == "utf-8":
+        assert "größe" in line
 
 
 def test_a_real_shell_gives_back_the_arguments() -> None:

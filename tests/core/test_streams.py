@@ -8,6 +8,8 @@ import time
 from pathlib import Path
 
 import pytest
+from conftest import RunModule
+from reliability_processes import ColdProcess, Process, WarmProcess, environment
 
 from dcgan_lightning.core.streams import LastingOutput
 
@@ -55,28 +57,51 @@ def test_a_training_without_descriptors(tmp_path: Path) -> None:
     assert (tmp_path / "outputs/größe/checkpoints/epoch_0002.ckpt").is_file()
 
 
-def test_a_stdout_that_lacks_letters(tmp_path: Path) -> None:
-    ascii_only = {"PYTHONIOENCODING": "ascii"}
-    ended = shell(UMLAUTS, tmp_path, **ascii_only)
+def pasted(line: str) -> list[str]:
+    """Return the arguments that Bash gives to a printed command."""
+    code = f"python() {{ printf '%s\\0' \"$@\"; }}; {line}"
+    return subprocess.run(["bash", "-c", code], capture_output=True, check=True).stdout.decode().split("\0")
+
+
+def test_a_stdout_that_lacks_letters(tmp_path: Path, run_module: RunModule) -> None:
+    def run(*arguments: str) -> subprocess.CompletedProcess[str]:
+        name, *rest = arguments
+        return run_module(f"dcgan_lightning.{name}", *rest, env={"PYTHONIOENCODING": "ascii"}, warm=True)
+
+    ended = run("train", *TRAIN[3:], "run_name='größe'")
     assert (ended.returncode, ended.stderr) == (0, "")
     lines = ended.stdout.splitlines()
     for start in ("training on cpu", "done: 2 epochs", "everything is in", "train on with: "):
         assert [line for line in lines if line.startswith(start)], start
     assert "gr\\xf6\\xdfe" in ended.stdout
     assert (tmp_path / "outputs/größe/checkpoints/last.ckpt").is_file()
-    report = f"{sys.executable} -m dcgan_lightning.report"
-    ended = shell(f"{report} \"run='outputs/größe'\"", tmp_path, **ascii_only)
+    commands = {what: line for what, _, line in (line.partition(" with: ") for line in lines) if line}
+    assert "ckpt_path='outputs/größe'" in pasted(commands["make images"])
+    assert "run_name='größe'" in pasted(commands["train on"])
+    ended = run("report", "run='outputs/größe'")
     assert (ended.returncode, ended.stderr) == (0, "")
     assert "gr\\xf6\\xdfe" in ended.stdout
-    ended = shell(f"{report} \"run='größer'\"", tmp_path, **ascii_only)
+    ended = run("report", "run='größer'")
     assert (ended.returncode, ended.stderr.count("\n")) == (1, 1)
     assert ended.stderr.startswith("error: run=gr\\xf6\\xdfer")
+    ended = run("generate", "größe")
+    assert pasted("python " + ended.stderr.partition("did you mean ")[2].rstrip("?\n")) == [
+        "ckpt_path='größe'", ""
+    ]  # fmt: skip
 
 
 def test_names_that_the_locale_lacks_are_refused_in_a_line(tmp_path: Path) -> None:
-    ended = shell(UMLAUTS, tmp_path, LC_ALL="C", PYTHONUTF8="0", PYTHONCOERCECLOCALE="0")
+    ascii_only = {"LC_ALL": "C", "PYTHONUTF8": "0", "PYTHONCOERCECLOCALE": "0"}
+    ended = shell(UMLAUTS, tmp_path, **ascii_only)
     assert (ended.returncode, ended.stderr.count("\n")) == (1, 1)
-    assert ended.stderr.startswith("error: run_name must be ")
+    assert ended.stderr.startswith(
+        "error: run_name must be text in this locale's encoding, ascii (export LC_ALL=C.UTF-8 first); got "
+    )
+    unquoted = shell(f"{sys.executable} -m dcgan_lightning.train run_name=größe", tmp_path, **ascii_only)
+    assert (unquoted.returncode, unquoted.stderr.count("\n")) == (1, 1)
+    assert unquoted.stderr.endswith(
+        "it must be text in this locale's encoding, ascii (export LC_ALL=C.UTF-8 first)\n"
+    )
     assert not (tmp_path / "outputs").exists()
 
 
@@ -89,15 +114,15 @@ def test_lost_output_takes_all_bytes() -> None:
 
 @pytest.mark.parametrize("ignored", [False, True], ids=["terminal", "nohup"])
 def test_a_closed_terminal_saves(ignored: bool, tmp_path: Path) -> None:
-    arguments = (
-        *TRAIN,
-        "trainer.max_epochs=100000" if not ignored else "trainer.max_epochs=40",
-        "run_name=h",
-    )
-    process = subprocess.Popen(
-        arguments, cwd=tmp_path, env=os.environ | {"OMP_NUM_THREADS": "1"}, stdout=subprocess.PIPE, text=True,
-        preexec_fn=lambda: signal.signal(signal.SIGHUP, signal.SIG_IGN if ignored else signal.SIG_DFL),
-    )  # fmt: skip
+    arguments = [*TRAIN[1:], f"trainer.max_epochs={12 if ignored else 100_000}", "run_name=h"]
+    process: Process
+    if ignored:  # before the interpreter starts, as nohup does
+        process = ColdProcess(
+            [sys.executable, *arguments], cwd=tmp_path, env=environment(),
+            preexec_fn=lambda: signal.signal(signal.SIGHUP, signal.SIG_IGN),
+        )  # fmt: skip
+    else:
+        process = WarmProcess(arguments, tmp_path, environment())
     last = tmp_path / "outputs" / "h" / "checkpoints" / "last.ckpt"
     deadline = time.monotonic() + 120
     try:
@@ -106,9 +131,9 @@ def test_a_closed_terminal_saves(ignored: bool, tmp_path: Path) -> None:
             assert time.monotonic() < deadline
             time.sleep(0.05)
         process.send_signal(signal.SIGHUP)
-        output, _ = process.communicate(timeout=120)
+        ended = process.finish(timeout=120)
     finally:
         process.kill()
-    assert process.returncode == (0 if ignored else 129)
-    assert ("\nfinishing " in output) is not ignored
-    assert ("ckpt_path=last" in output) is True
+    assert ended.returncode == (0 if ignored else 129)
+    assert ("\nfinishing " in ended.output) is not ignored
+    assert "ckpt_path=last" in ended.output

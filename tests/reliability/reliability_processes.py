@@ -151,6 +151,9 @@ def _run_warm(argv: list[str], cwd: str, env: dict[str, str], captured: str) -> 
     os.environ.clear()
     os.environ.update(env)
     tempfile.tempdir = None  # looked up again, in this environment
+    if encoding := env.get("PYTHONIOENCODING"):
+        sys.stdout.reconfigure(encoding=encoding)  # type: ignore[union-attr]
+        sys.stderr.reconfigure(encoding=encoding)  # type: ignore[union-attr]
     sys.path[:0] = [part for part in env.get("PYTHONPATH", "").split(os.pathsep) if part]
     if importlib.util.find_spec("sitecustomize"):  # as an interpreter does at its start
         sys.modules.pop("sitecustomize", None)

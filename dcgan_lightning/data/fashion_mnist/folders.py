@@ -5,6 +5,7 @@ from collections.abc import Iterable
 from pathlib import Path
 
 from dcgan_lightning.core.errors import DataError
+from dcgan_lightning.core.shell import setting
 from dcgan_lightning.data.cache_folder import can_be_listed
 from dcgan_lightning.data.fashion_mnist.idx import FASHION_MNIST
 from dcgan_lightning.data.fashion_mnist.names import IdxSet, find_sets
@@ -51,7 +52,8 @@ def only_folder(root: Path, layouts: Iterable[Path], name: str | None = None) ->
         )
     if len(holding) > 1:
         raise DataError(
-            f"data.root={root} holds more than one set of files; choose one with data.root={holding[-1]}"
+            f"data.root={root} holds more than one set of files; choose one with "
+            f"{setting('data.root', str(holding[-1]))}"
         )
     return holding[0]
 
@@ -72,7 +74,7 @@ def only_set(folder: Path, name: str | None) -> tuple[str, IdxSet]:
         raise DataError(
             f"data.root={folder} holds more than one set of files ({', '.join(named)}"
             f"{' and files without such a name' if '' in sets else ''}); "
-            f"choose one with data.root={folder / named[0]}"
+            f"choose one with {setting('data.root', str(folder / named[0]))}"
         )
     name = next(iter(sets)) if name is None else name
     return name, sets[name]
