@@ -202,15 +202,19 @@ class GAN(System):
 
         With classes, the images of a class are consecutive, and all classes share the same noise vectors.
         """
-        latent_dim, classes = self.generator.latent_dim, self.generator.classes
+        latent_dim, labels = self.generator.latent_dim, self.preview_labels(count)
         noise = torch.randn(count, latent_dim, generator=stream_generator(self.seed, "sample_grid"))
         inputs = [noise]
-        if classes:
-            each = -(-count // classes)
-            inputs = [noise[torch.arange(count) % each], torch.arange(count) // each]
+        if labels is not None:
+            inputs = [noise[torch.arange(count) % int((labels == 0).sum())], labels]
         with inference(self.generator):
             images: Tensor = self.generator(*(part.to(self.device) for part in inputs))
         return images
+
+    def preview_labels(self, count: int) -> Tensor | None:
+        """Return the classes of the preview's images: equal parts of them, in order."""
+        classes = self.generator.classes
+        return torch.arange(count) // -(-count // classes) if classes else None
 
     def examples(self) -> dict[str, tuple[Tensor, ...]]:
         """Return a noise vector and an image, each with a class if the networks are conditional."""

@@ -92,6 +92,10 @@ class System(pl.LightningModule, ABC):
             (count, C, H, W) in [-1, 1], on the system's device.
         """
 
+    def preview_labels(self, count: int) -> Tensor | None:
+        """Return the classes of the preview's images, (count,), or None where there are none."""
+        return None
+
     @abstractmethod
     def examples(self) -> dict[str, tuple[Tensor, ...]]:
         """Return example arguments of each network, with a batch size of 1, by the network's name."""

@@ -2,12 +2,13 @@ from pathlib import Path
 
 import pytest
 import torch
-from callback_training import train
+from callback_training import make_trainer, train
 
-from dcgan_lightning.callbacks import Collapse, collapse
-from dcgan_lightning.callbacks.collapse import generated_variety, variety
+from dcgan_lightning.callbacks import Collapse
+from dcgan_lightning.callbacks.collapse import variety, variety_shares
 from dcgan_lightning.core.errors import CollapsedError
 from dcgan_lightning.core.pixels import normalize
+from dcgan_lightning.data import SyntheticDataModule
 from dcgan_lightning.systems import DCGAN
 
 
@@ -20,11 +21,46 @@ def test_variety_is_the_mean_deviation_of_a_pixel() -> None:
 
 def test_one_image_for_all_noise_has_no_variety() -> None:
     system = DCGAN(latent_dim=6, generator_channels=(8, 6, 4), discriminator_channels=(4, 6))
-    assert generated_variety(system) > 0
-    assert generated_variety(system) == generated_variety(system)
+    real = SyntheticDataModule(8, count=36).load_images()
+    (share,) = variety_shares(system, real, None).values()
+    assert share == variety(system.preview(256)) / variety(normalize(real))
+    assert share > 0
     with torch.no_grad():
         next(system.generator.parameters()).zero_()
-    assert generated_variety(system) == pytest.approx(0.0, abs=1e-6)
+    (share,) = variety_shares(system, real, None).values()
+    assert share == pytest.approx(0.0, abs=1e-6)
+
+
+def test_one_image_for_a_class_is_a_collapse_of_this_class(tmp_path: Path) -> None:
+    """The images of all classes together still differ, by their class."""
+    sizes = {"latent_dim": 6, "generator_channels": (8, 6, 4), "discriminator_channels": (4, 6)}
+    system = DCGAN(batch_size=8, classes=2, **sizes)
+    images, labels = SyntheticDataModule(8, count=36).load_split("train")
+    made = torch.cat([normalize(images)[labels == label][torch.arange(128) % 9] for label in (0, 1)])
+    system.preview = lambda count: made  # type: ignore[method-assign]
+    before = variety_shares(system, images, labels)
+    assert [*before] == [f"generated images{which}" for which in ("", " of class 0", " of class 1")]
+    assert min(before.values()) > 0.05
+    made[128:] = made[128]
+    after = variety_shares(system, images, labels)
+    assert after["generated images"] > 0.05
+    assert after["generated images of class 0"] == before["generated images of class 0"]
+    assert after["generated images of class 1"] == 0.0
+    trainer = make_trainer(tmp_path, [Collapse(after_epochs=1)])
+    with pytest.raises(
+        CollapsedError, match=r"1 generated images of class 1 differ 0\.000 times"
+    ):
+        trainer.fit(system, datamodule=SyntheticDataModule(8, count=36))
+
+
+def test_classes_of_a_single_image_are_left_out() -> None:
+    system = DCGAN(latent_dim=6, generator_channels=(8, 6, 4), discriminator_channels=(4, 6), classes=2)
+    images, _ = SyntheticDataModule(8, count=36).load_split("train")
+    labels = torch.ones(36, dtype=torch.int64)
+    labels[0] = 0
+    assert [*variety_shares(system, images, labels)] == ["generated images", "generated images of class 1"]
+    images[1:] = 7
+    assert [*variety_shares(system, images, labels)] == ["generated images"]
 
 
 def test_a_collapsed_run_ends_at_the_first_look(tmp_path: Path) -> None:
@@ -43,12 +79,12 @@ def test_the_share_is_that_of_the_real_images_variety(
 ) -> None:
     real: list[float] = []
 
-    def half_of_the_real_one(system: DCGAN) -> float:
-        images = system.trainer.datamodule.images[:256]
-        real.append(variety(normalize(images)))
-        return real[-1] / 2
+    def half_of_the_real_one(system: DCGAN, count: int) -> torch.Tensor:
+        images = normalize(system.trainer.datamodule.images[:count])
+        real.append(variety(images))
+        return images / 2
 
-    monkeypatch.setattr(collapse, "generated_variety", half_of_the_real_one)
+    monkeypatch.setattr(DCGAN, "preview", half_of_the_real_one)
     train(tmp_path / "on", [Collapse(least_variety=0.499, after_epochs=1)], epochs=1)
     with pytest.raises(CollapsedError, match=r"after epoch 1 generated images differ 0\.500 times as much"):
         train(tmp_path / "ended", [Collapse(least_variety=0.501, after_epochs=1)], epochs=1)
