@@ -47,9 +47,7 @@ def test_one_image_for_a_class_is_a_collapse_of_this_class(tmp_path: Path) -> No
     assert after["generated images of class 0"] == before["generated images of class 0"]
     assert after["generated images of class 1"] == 0.0
     trainer = make_trainer(tmp_path, [Collapse(after_epochs=1)])
-    with pytest.raises(
-        CollapsedError, match=r"1 generated images of class 1 differ 0\.000 times"
-    ):
+    with pytest.raises(CollapsedError, match=r"1 generated images of class 1 differ 0\.000 times"):
         trainer.fit(system, datamodule=SyntheticDataModule(8, count=36))
 
 
