@@ -1,8 +1,8 @@
-"""Export a trained generator: ``python -m dcgan_lightning.export ckpt_path=...`` (see ``--help``)."""
+"""Export what was trained: ``python -m dcgan_lightning.export ckpt_path=...`` (see ``--help``)."""
 
 import importlib.util
 import logging
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -11,17 +11,27 @@ import hydra
 from omegaconf import DictConfig
 
 from dcgan_lightning.cli import refuse, run_command, work_where_typed
-from dcgan_lightning.config.build import CONF_DIR
+from dcgan_lightning.config.build import CONF_DIR, build, with_data
 from dcgan_lightning.config.commands import EXPORT_FORMATS
 from dcgan_lightning.config.validate import check_command
 from dcgan_lightning.core.devices import set_threads
-from dcgan_lightning.core.errors import DCGANError, ExportError, MissingExtraError, RunFolderError, install
+from dcgan_lightning.core.errors import (
+    DataError,
+    DCGANError,
+    ExportError,
+    MissingExtraError,
+    RunFolderError,
+    install,
+)
 from dcgan_lightning.core.files import renewed_folder, write_atomic
 from dcgan_lightning.core.heartbeat import show_progress
 from dcgan_lightning.core.temporaries import is_temporary, remove_leftovers
+from dcgan_lightning.runs.own_data import own_data
 
 if TYPE_CHECKING:  # PyTorch takes seconds to import, and a refusal needs none of it
-    from dcgan_lightning.networks import NoiseGenerator
+    from dcgan_lightning.data import InMemoryDataModule
+    from dcgan_lightning.inference.exported import Part
+    from dcgan_lightning.networks import PortableNetwork
 
 log = logging.getLogger("dcgan_lightning.export")  # __name__ is "__main__" when run as a command
 
@@ -49,7 +59,9 @@ class ExportResult:
 
 
 def export(cfg: DictConfig) -> ExportResult:
-    """Write a generator's files and its model card; check each file against the original.
+    """Write the files of a trained network and its model card; check each file against the original.
+
+    A system with several networks of use, as CycleGAN, gets a folder for each.
 
     Args:
         cfg: The composed configuration.
@@ -57,44 +69,76 @@ def export(cfg: DictConfig) -> ExportResult:
     Raises:
         ConfigError: A setting is wrong.
         MissingExtraError: A format needs a package that is not installed.
-        CheckpointError: There is no such generator, or its checkpoint is damaged.
+        CheckpointError: There is no such training, or its checkpoint is damaged.
         ExportError: A file makes other images than the original; nothing is left of it.
         RunFolderError: The folder cannot be written, or holds something else.
     """
+    if cfg.ckpt_path is not None:
+        cfg = with_data(cfg, own_data(str(cfg.ckpt_path)))
     values = check_command(cfg, "export")
     formats = _chosen(values["format"])
     check_packages(formats)
 
     from dcgan_lightning.inference.formats import FORMATS
     from dcgan_lightning.inference.model_card import CARD_FILE, PICTURE_FILE, model_card, read_scores
-    from dcgan_lightning.inference.pretrained import load_trained
     from dcgan_lightning.inference.trained import checkpoint_name, run_folder
-    from dcgan_lightning.networks.sampling import sample_images
-    from dcgan_lightning.pictures import encode_png, make_grid
+    from dcgan_lightning.pictures import encode_png
 
     set_threads(values["threads"])
-    averaged = None if values["averaged"] == "auto" else values["averaged"]
-    trained = load_trained(values["ckpt_path"], averaged)
-    run = run_folder(trained.path)
-    usual = run / "exported" if run else Path("outputs") / f"exported_{checkpoint_name(trained.path)}"
+    parts = _parts(cfg, values)
+    path = parts[0].training.path
+    run = run_folder(path)
+    usual = run / "exported" if run else Path("outputs") / f"exported_{checkpoint_name(path)}"
     folder = Path(values["output_dir"] or usual)
     files = {file for form in FORMATS.values() for file in form.files}
     remove_leftovers(folder.resolve().parent)  # a killed export may have to be put back first
-    check_replaceable(folder, files, beside={CARD_FILE, PICTURE_FILE})
+    check_replaceable(
+        folder, files, {CARD_FILE, PICTURE_FILE}, [part.folder for part in parts if part.folder]
+    )
     deviations: dict[str, float] = {}
     with renewed_folder(folder) as new:
-        for name in formats:
-            with show_progress(f"writing and checking {name}"):
-                if name == "safetensors":
-                    trained.generator.save_pretrained(new, values["half"], trained.describe())
-                else:
-                    FORMATS[name].write(trained.generator, new)
-                tolerance = HALF_TOLERANCE if values["half"] and name == "safetensors" else TOLERANCE
-                deviations[name] = check_copy(trained.generator, name, new, tolerance)
-        grid = make_grid(sample_images(trained.generator, 16), columns=4, scale=4)
-        write_atomic(new / PICTURE_FILE, encode_png(grid))
-        write_atomic(new / CARD_FILE, model_card(trained, deviations, read_scores(trained)).encode())
+        for part in parts:
+            target = new / part.folder
+            target.mkdir(exist_ok=True)
+            own = {name: _write_and_check(part, name, target, values["half"]) for name in formats}
+            if part.picture is not None:
+                write_atomic(target / PICTURE_FILE, encode_png(part.picture))
+            write_atomic(target / CARD_FILE, model_card(part, own, read_scores(part.training)).encode())
+            deviations = {name: max(value, deviations.get(name, 0.0)) for name, value in own.items()}
     return ExportResult(folder, deviations)
+
+
+def _parts(cfg: DictConfig, values: Mapping[str, Any]) -> "list[Part]":
+    """Return the networks to be exported."""
+    from dcgan_lightning.inference.exported import generator_part, translator_parts
+    from dcgan_lightning.inference.pretrained import load_trained
+    from dcgan_lightning.inference.translators import load_translators, translates
+
+    averaged = None if values["averaged"] == "auto" else values["averaged"]
+    if not translates(values["ckpt_path"]):
+        return [generator_part(load_trained(values["ckpt_path"], averaged))]
+    trained = load_translators(values["ckpt_path"], averaged)
+    datamodule: InMemoryDataModule = build(cfg.data)
+    try:
+        datamodule.prepare_data()
+        return translator_parts(trained, datamodule)
+    except DataError as error:
+        log.warning("no picture: %s", error)
+        return translator_parts(trained, None)
+
+
+def _write_and_check(part: "Part", name: str, folder: Path, half: bool) -> float:
+    """Write a network in a format; return the largest deviation of what was written."""
+    from dcgan_lightning.inference.formats import FORMATS
+
+    what = f"{part.folder}/{name}" if part.folder else name
+    with show_progress(f"writing and checking {what}"):
+        if name == "safetensors":
+            part.network.save_pretrained(folder, half, part.training.describe() | part.about)
+        else:
+            FORMATS[name].write(part.network, folder)
+        tolerance = HALF_TOLERANCE if half and name == "safetensors" else TOLERANCE
+        return check_copy(part.network, name, folder, tolerance)
 
 
 def _chosen(value: Any) -> list[str]:
@@ -117,13 +161,14 @@ def check_packages(formats: Iterable[str]) -> None:
             )
 
 
-def check_replaceable(folder: Path, files: set[str], beside: set[str]) -> None:
+def check_replaceable(folder: Path, files: set[str], beside: set[str], parts: Collection[str] = ()) -> None:
     """Refuse a folder that holds anything but an export, which is replaced as a whole.
 
     Args:
         folder: Need not be there.
         files: Names of the formats' files; an export has one at least.
         beside: Names of what may stand beside them.
+        parts: Names of its folders, each of which holds such files; none: it holds them itself.
 
     Raises:
         RunFolderError: Names what else is there.
@@ -132,17 +177,23 @@ def check_replaceable(folder: Path, files: set[str], beside: set[str]) -> None:
         raise RunFolderError(f"output_dir={folder} is a file; choose a folder")
     present = {path.name for path in folder.iterdir()} if folder.is_dir() else set()
     present = {name for name in present if not is_temporary(name)}
-    if others := sorted(present - files - beside if present & files else present):
+    if parts:
+        others = sorted(present - {*parts})
+    else:
+        others = sorted(present - files - beside if present & files else present)
+    if others:
         raise RunFolderError(
-            f"output_dir={folder} holds {others[0]}, which is not of an export; choose another folder"
+            f"output_dir={folder} holds {others[0]}, which is not of such an export; choose another folder"
         )
+    for part in parts:
+        check_replaceable(folder / part, files, beside)
 
 
-def check_copy(generator: "NoiseGenerator", name: str, folder: Path, tolerance: float = TOLERANCE) -> float:
+def check_copy(network: "PortableNetwork", name: str, folder: Path, tolerance: float = TOLERANCE) -> float:
     """Read a format's files back and compare their images with the original's.
 
     Args:
-        generator: The original, in inference mode.
+        network: The original, in inference mode.
         name: One of `EXPORT_FORMATS`.
         folder: Where the files are.
         tolerance: The largest deviation that is allowed.
@@ -154,18 +205,15 @@ def check_copy(generator: "NoiseGenerator", name: str, folder: Path, tolerance: 
         ExportError: It is above the tolerance.
     """
     from dcgan_lightning.inference.formats import FORMATS, largest_deviation
-    from dcgan_lightning.networks.sampling import sample_labels, sample_noise
 
     copy = FORMATS[name].read(folder)
-    inputs = [sample_noise(generator.latent_dim, max(CHECKED_COUNTS))]
-    if (labels := sample_labels(generator.classes, max(CHECKED_COUNTS))) is not None:
-        inputs.append(labels)
+    inputs = network.example_inputs(max(CHECKED_COUNTS))
     deviation = max(
-        largest_deviation(generator, copy, *(values[:count] for values in inputs)) for count in CHECKED_COUNTS
+        largest_deviation(network, copy, *(values[:count] for values in inputs)) for count in CHECKED_COUNTS
     )
     if not deviation <= tolerance:
         raise ExportError(
-            f"format={name}: the exported generator is {deviation:.1e} off the original, more than "
+            f"format={name}: the exported network is {deviation:.1e} off the original, more than "
             f"{tolerance:.0e}; nothing was kept, try another format or version of its packages"
         )
     size = sum((folder / file).stat().st_size for file in FORMATS[name].files)

@@ -22,6 +22,7 @@ from dcgan_lightning.core.errors import (
     RunFolderError,
 )
 from dcgan_lightning.export import ExportResult, export
+from dcgan_lightning.inference.exported import generator_part
 from dcgan_lightning.inference.formats import FORMATS, example_code, install_commands
 from dcgan_lightning.inference.model_card import model_card
 from dcgan_lightning.inference.pretrained import load_generator, load_trained
@@ -195,7 +196,7 @@ def report_on(**changes: object) -> str:
 def test_the_card_names_a_licence_only_where_it_is_known(
     run: Path, data: dict, tags: str, licence: str | None, said: str
 ) -> None:
-    card = model_card(replace(load_trained(run), fingerprint=data), {}, None)
+    card = model_card(generator_part(replace(load_trained(run), fingerprint=data)), {}, None)
     front = yaml.safe_load(card.split("---")[1])
     assert front == {"library_name": "dcgan-lightning", "tags": tags.strip("[]").split(", ")} | (
         {"license": licence} if licence else {}
@@ -272,11 +273,11 @@ def test_a_folder_that_holds_something_else_is_left_alone(export_with, run: Path
     mine = tmp_path / "mine"
     mine.mkdir()
     (mine / "README.md").write_text("README.md")
-    with pytest.raises(RunFolderError, match=r"mine holds README.md, which is not of an export"):
+    with pytest.raises(RunFolderError, match=r"mine holds README.md, which is not of such an export"):
         export_with(f"ckpt_path={run}", f"output_dir={mine}")
     (mine / "thesis.txt").write_text("thesis.txt")
     (mine / "config.json").write_text("config.json")
-    with pytest.raises(RunFolderError, match=r"mine holds thesis.txt, which is not of an export"):
+    with pytest.raises(RunFolderError, match=r"mine holds thesis.txt, which is not of such an export"):
         export_with(f"ckpt_path={run}", f"output_dir={mine}")
     names = ("README.md", "thesis.txt", "config.json")
     assert {path.name: path.read_text() for path in mine.iterdir()} == {name: name for name in names}

@@ -88,6 +88,8 @@ COMMANDS = {
     "export": Command(
         {"ckpt_path": trained, "format": _formats, "averaged": averaged, "output_dir": optional(text)}
         | {"half": flag, "threads": threads}
+        | DATA_RULES,
+        may_lack_data=True,
     ),
     "generate": Command(GENERATE_RULES, generate_problem),
     "play": Command(

@@ -74,6 +74,7 @@ def example_code(name: str, network: PortableNetwork) -> str:
         network=type(network).__name__,
         inputs=", ".join(_TORCH_INPUTS[key].format(**values) for key in inputs),
         feeds=", ".join(feeds),
+        output=network.output_name,
     )
 
 
@@ -121,7 +122,7 @@ def _write_onnx(network: PortableNetwork, folder: Path) -> None:
         network,
         **_tracing(network),
         input_names=[*network.input_names],
-        output_names=["images"],
+        output_names=[network.output_name],
         opset_version=ONNX_OPSET,
         dynamo=True,
         external_data=False,
@@ -151,7 +152,7 @@ def _read_onnx(folder: Path) -> MakeImages:
 
     def make_images(*inputs: Tensor) -> Tensor:
         feeds = {name: value.numpy() for name, value in zip(names, inputs, strict=True)}
-        return torch.from_numpy(session.run(["images"], feeds)[0])
+        return torch.from_numpy(session.run(None, feeds)[0])
 
     return make_images
 
@@ -179,7 +180,7 @@ import numpy, onnxruntime
 
 session = onnxruntime.InferenceSession("generator.onnx")
 feeds = {{{feeds}}}
-images = session.run(["images"], feeds)[0]""",
+images = session.run(["{output}"], feeds)[0]""",
     ),
     "torch_export": Format(
         files=("generator.pt2",),

@@ -1,4 +1,4 @@
-"""The model card of an exported generator, from the templates beside this module."""
+"""The model card of an exported network, from the templates beside this module."""
 
 import logging
 from collections.abc import Mapping
@@ -13,11 +13,10 @@ from dcgan_lightning.config.nested import MISSING, look_up
 from dcgan_lightning.core.durations import format_count
 from dcgan_lightning.core.errors import RunFolderError
 from dcgan_lightning.core.templates import templates_of
-from dcgan_lightning.inference.classes import class_names
+from dcgan_lightning.inference.exported import Part, is_of_fashion_mnist, is_of_made_up_data
 from dcgan_lightning.inference.formats import FORMATS, example_code, install_commands
-from dcgan_lightning.inference.pretrained import TrainedGenerator
-from dcgan_lightning.inference.trained import run_folder
-from dcgan_lightning.networks import NoiseGenerator
+from dcgan_lightning.inference.trained import Training, run_folder
+from dcgan_lightning.networks import PortableNetwork
 from dcgan_lightning.networks.summary import count_parameters
 from dcgan_lightning.runs.reading import read_evaluation
 
@@ -26,52 +25,49 @@ log = logging.getLogger(__name__)
 CARD_FILE = "README.md"
 PICTURE_FILE = "samples.png"
 _TEMPLATES = templates_of("dcgan_lightning.inference", is_html=False)
-_NAMES = {"Generator": "DCGAN", "SNGANGenerator": "SNGAN"}
 _VERSIONS = ("torch", "safetensors", "onnx", "onnxruntime")
 _SHOWN = ("count", "reference", "features.name")  # of a report on scores
 _FINGERPRINT = ("data.verify", "data.count", "trainer.precision", "processes")  # what the settings lack
 
 
-def model_card(
-    trained: TrainedGenerator, deviations: Mapping[str, float], scores: Mapping[str, Any] | None = None
-) -> str:
-    """Return a generator's description in Markdown.
+def model_card(part: Part, deviations: Mapping[str, float], scores: Mapping[str, Any] | None = None) -> str:
+    """Return a network's description in Markdown.
 
     Args:
-        trained: What is exported.
+        part: What is exported.
         deviations: The largest deviation of each format that is there (see `largest_deviation`).
         scores: From `read_scores`.
     """
-    generator = trained.generator
-    weights = sum(weight.numel() for weight in generator.parameters())
-    fingerprint = {key: trained.fingerprint[key] for key in _FINGERPRINT if key in trained.fingerprint}
+    training, network = part.training, part.network
+    weights = sum(weight.numel() for weight in network.parameters())
+    is_fashion = is_of_fashion_mnist(training)
+    fingerprint = {key: training.fingerprint[key] for key in _FINGERPRINT if key in training.fingerprint}
     return _TEMPLATES.get_template("model_card.md").render(
-        trained=trained,
-        generator=generator,
-        name=_NAMES.get(type(generator).__name__, "GAN"),
-        licence="mit" if _is_of_fashion_mnist(trained) or _is_of_made_up_data(trained) else "",
-        tags=["gan", "dcgan", *(["fashion-mnist"] if _is_of_fashion_mnist(trained) else [])],
-        picture=PICTURE_FILE,
-        subject=_subject(trained),
-        progress=_progress(trained),
-        batch_size=trained.fingerprint.get("data.batch_size", trained.settings.get("batch_size")),
-        origin=_origin(trained.path),
-        classes=class_names(trained) if generator.classes else [],
+        **part.facts,
+        trained=training,
+        output=network.output_name,
+        channels=network.image_channels,
+        licence="mit" if is_fashion or is_of_made_up_data(training) else "",
+        data_tags=["fashion-mnist"] if is_fashion else [],
+        picture="" if part.picture is None else PICTURE_FILE,
+        progress=_progress(training),
+        batch_size=training.fingerprint.get("data.batch_size", training.settings.get("batch_size")),
+        origin=_origin(training.path),
         weights=weights,
-        statistics=sum(count_parameters(generator)) - weights,
-        files=[_describe_file(name, deviation, generator) for name, deviation in deviations.items()],
+        statistics=sum(count_parameters(network)) - weights,
+        files=[_describe_file(name, deviation, network) for name, deviation in deviations.items()],
         scores=score_table(scores) if scores else "",
-        settings=sorted((trained.settings | fingerprint).items()),
-        rights=_rights(trained),
+        settings=sorted((training.settings | fingerprint).items()),
+        rights=_rights(training),
         version=dcgan_lightning.__version__,
         versions=_versions(),
     )
 
 
-def read_scores(trained: TrainedGenerator) -> Mapping[str, Any] | None:
-    """Return the report that ``evaluate`` left in the run's folder on this very generator, if it did.
+def read_scores(trained: Training) -> Mapping[str, Any] | None:
+    """Return the report that ``evaluate`` left in the run's folder on these very networks, if it did.
 
-    A report on the other one, averaged or not, or on an earlier ``last.ckpt`` is left out.
+    A report on the other ones, averaged or not, or on an earlier ``last.ckpt`` is left out.
     """
     run = run_folder(trained.path)
     if run is None:
@@ -96,17 +92,25 @@ def read_scores(trained: TrainedGenerator) -> Mapping[str, Any] | None:
 
 def score_table(report: Mapping[str, Any]) -> str:
     """Return a report from `read_scores` in Markdown."""
-    real: Mapping[str, Any] = (report.get("anchors") or {}).get("real", {})
-    spread: Mapping[str, Any] = report.get("spread") or {}
+    anchors: Mapping[str, Any] = report.get("anchors") or {}
+    if "readings" in report:  # of a system that translates images, beside its baselines
+        columns = {"this model": report["mean"], **anchors}
+    else:
+        real: Mapping[str, Any] = anchors.get("real", {})
+        columns = {"mean": report["mean"], "spread": report.get("spread") or {}, "real images have": real}
     rows = [
-        (name, *(_number(value) for value in (mean, spread.get(name), real.get(name))))
+        (name, *(_number(column.get(name)) for column in columns.values()))
         for name, mean in report["mean"].items()
         if isinstance(mean, (int, float))
     ]
-    return _TEMPLATES.get_template("score_table.md").render(report=report, rows=rows).rstrip("\n")
+    return (
+        _TEMPLATES.get_template("score_table.md")
+        .render(report=report, columns=columns, rows=rows)
+        .rstrip("\n")
+    )
 
 
-def _describe_file(name: str, deviation: float, generator: NoiseGenerator) -> dict[str, Any]:
+def _describe_file(name: str, deviation: float, network: PortableNetwork) -> dict[str, Any]:
     """Return what the card shows of a format."""
     form = FORMATS[name]
     return {
@@ -114,7 +118,7 @@ def _describe_file(name: str, deviation: float, generator: NoiseGenerator) -> di
         "needs": form.needs,
         "deviation": deviation,
         "install": install_commands(form.needs),
-        "code": example_code(name, generator),
+        "code": example_code(name, network),
     }
 
 
@@ -122,33 +126,18 @@ def _number(value: Any) -> str:
     return f"{value:.4g}" if isinstance(value, (int, float)) else ""
 
 
-def _is_of_fashion_mnist(trained: TrainedGenerator) -> bool:
-    return bool(trained.fingerprint.get("data.verify"))
-
-
-def _is_of_made_up_data(trained: TrainedGenerator) -> bool:
-    return trained.fingerprint.get("data.count") is not None
-
-
-def _rights(trained: TrainedGenerator) -> str:
-    if _is_of_fashion_mnist(trained):
+def _rights(trained: Training) -> str:
+    if is_of_fashion_mnist(trained):
         return (
             "The code and Fashion-MNIST (Xiao et al. 2017, https://arxiv.org/abs/1708.07747) are under the "
-            "MIT licence, and so is this generator."
+            "MIT licence, and so is this network."
         )
-    if _is_of_made_up_data(trained):
-        return "The code is under the MIT licence, and so is this generator."
+    if is_of_made_up_data(trained):
+        return "The code is under the MIT licence, and so is this network."
     return "The code is under the MIT licence; that of the images it was trained on is not known here."
 
 
-def _subject(trained: TrainedGenerator) -> str:
-    if _is_of_made_up_data(trained):
-        return "rectangles and ellipses, from made-up data"
-    is_fashion = _is_of_fashion_mnist(trained)
-    return "garments that never existed, from Fashion-MNIST" if is_fashion else "images of 28 x 28 pixels"
-
-
-def _progress(trained: TrainedGenerator) -> str:
+def _progress(trained: Training) -> str:
     counts = {"epoch": trained.epochs, "iteration": trained.iterations}
     texts = [format_count(count, name) for name, count in counts.items() if count]
     return f"trained for {' and '.join(texts)}"

@@ -9,19 +9,20 @@ from typing import Any
 from torch import nn
 
 from dcgan_lightning.core.errors import CheckpointError
-from dcgan_lightning.inference.trained import Training, building, read_trained
+from dcgan_lightning.inference.trained import (
+    Training,
+    building,
+    check_average,
+    exported_direction,
+    read_about,
+    read_trained,
+)
 from dcgan_lightning.networks import NoiseGenerator, build_networks
-from dcgan_lightning.networks.portable import CONFIG_FILE as EXPORT_FILE
-from dcgan_lightning.networks.portable import WEIGHTS_FILE, read_config
-from dcgan_lightning.runs.forms import COUNT, FLAG, each, fields, plain
+from dcgan_lightning.networks.portable import WEIGHTS_FILE
 
 log = logging.getLogger(__name__)
 
 SHIPPED = Path(__file__).with_name("fashion_mnist_sngan")  # a generator that comes with the package
-_ABOUT = fields(
-    {"epochs": COUNT, "iterations": COUNT, "averaged": FLAG}
-    | dict.fromkeys(("settings", "fingerprint"), each(dict, plain))
-)
 
 
 @dataclass(frozen=True)
@@ -53,11 +54,7 @@ def load_trained(path: Path | str, averaged: bool | None = None) -> TrainedGener
     folder = SHIPPED if str(path) == "pretrained" else Path(path)
     if (folder / WEIGHTS_FILE).is_file():
         exported = _load_exported(folder)
-        if averaged not in (None, exported.averaged):
-            kind = "the averaged generator" if exported.averaged else "the trained weights"
-            raise CheckpointError(
-                f"averaged={str(averaged).lower()}, but {folder} holds {kind} only; use averaged=auto"
-            )
+        check_average(averaged, exported.averaged, folder)
         return exported
     found = read_trained(path, averaged)
     training = found.training
@@ -70,13 +67,17 @@ def load_trained(path: Path | str, averaged: bool | None = None) -> TrainedGener
 
 
 def _load_exported(folder: Path) -> TrainedGenerator:
-    """Return an exported generator; one of older files tells nothing of its training."""
+    """Return an exported generator.
+
+    Raises:
+        CheckpointError: It is damaged, or a network that translates images.
+    """
+    if exported_direction(folder):
+        raise CheckpointError(
+            f"{folder} makes images of images, which is for python -m dcgan_lightning.translate"
+        )
     generator = NoiseGenerator.from_pretrained(folder).requires_grad_(False)
-    about: dict[str, Any] = {"epochs": 0, "iterations": 0, "averaged": False}
-    about |= {"settings": {}, "fingerprint": {}}
-    about |= {key: value for key, value in read_config(folder).items() if key in about}
-    if problem := _ABOUT(about, "config"):
-        raise CheckpointError(f"{folder / EXPORT_FILE} is damaged: {problem}; export it again")
+    about = read_about(folder)
     about["settings"] = dict(about["settings"]) | {"image_channels": generator.image_channels}
     return TrainedGenerator(path=folder, **about, generator=generator, discriminator=None)
 

@@ -13,13 +13,20 @@ from torch import Tensor, nn
 
 from dcgan_lightning.config.systems import model_rules
 from dcgan_lightning.core.errors import CheckpointError
+from dcgan_lightning.networks.portable import CONFIG_FILE as EXPORT_FILE
+from dcgan_lightning.networks.portable import read_config
 from dcgan_lightning.runs.checkpoints import newest_checkpoint, progress, read_checkpoint
+from dcgan_lightning.runs.forms import COUNT, FLAG, each, fields, plain
 from dcgan_lightning.runs.jobs import CONFIG_FILE
 
 log = logging.getLogger(__name__)
 
 _FIRST_SYSTEM = "dcgan_lightning.systems.DCGAN"  # that of checkpoints which do not name theirs
 _AVERAGE = "AveragedGenerator"  # the key under which Lightning keeps the callback's state
+_ABOUT = fields(
+    {"epochs": COUNT, "iterations": COUNT, "averaged": FLAG}
+    | dict.fromkeys(("settings", "fingerprint"), each(dict, plain))
+)
 
 
 @dataclass(frozen=True)
@@ -162,6 +169,49 @@ def building(training: Training, what: str) -> Iterator[None]:
         raise CheckpointError(
             f"checkpoint {training.path} does not hold {what} of this project: {reason}"
         ) from error
+
+
+def read_about(folder: Path) -> dict[str, Any]:
+    """Return what the folder of an export says of the training (see `Training.describe`).
+
+    An export of older files says nothing.
+
+    Raises:
+        CheckpointError: It is damaged.
+    """
+    about: dict[str, Any] = {"epochs": 0, "iterations": 0, "averaged": False}
+    about |= {"settings": {}, "fingerprint": {}}
+    about |= {key: value for key, value in read_config(folder).items() if key in about}
+    if problem := _ABOUT(about, "config"):
+        raise CheckpointError(f"{folder / EXPORT_FILE} is damaged: {problem}; export it again")
+    return about
+
+
+def exported_direction(folder: Path) -> str | None:
+    """Return the direction of an exported network that translates images, or None if a folder holds none."""
+    try:
+        direction = read_config(folder).get("direction")
+    except (OSError, ValueError, TypeError):
+        return None
+    return direction if isinstance(direction, str) else None
+
+
+def check_average(averaged: bool | None, exported: bool, folder: Path) -> None:
+    """Refuse an export that holds other weights than are asked for.
+
+    Args:
+        averaged: See `read_trained`.
+        exported: Whether the export holds averages.
+        folder: The export's.
+
+    Raises:
+        CheckpointError: It does.
+    """
+    if averaged not in (None, exported):
+        kind = "averages over the training" if exported else "the trained weights"
+        raise CheckpointError(
+            f"averaged={str(averaged).lower()}, but {folder} holds {kind} only; use averaged=auto"
+        )
 
 
 def run_folder(checkpoint: Path) -> Path | None:

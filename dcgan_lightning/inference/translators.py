@@ -1,12 +1,20 @@
 """Trained networks that make images of images, by direction."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import cast
 
-from dcgan_lightning.core.errors import ConfigError
+from dcgan_lightning.core.errors import CheckpointError, ConfigError
 from dcgan_lightning.data.image_files import Fit, ImageForm
-from dcgan_lightning.inference.trained import Training, building, read_trained
+from dcgan_lightning.inference.trained import (
+    Training,
+    building,
+    check_average,
+    exported_direction,
+    read_about,
+    read_trained,
+)
 from dcgan_lightning.networks import ImageTranslator, build_translators, directions_of
 from dcgan_lightning.networks.portable import WEIGHTS_FILE
 
@@ -42,22 +50,39 @@ def translates(path: Path | str) -> bool:
     Raises:
         CheckpointError: There is no such checkpoint, or it is damaged.
     """
-    if str(path) == "pretrained" or (Path(path) / WEIGHTS_FILE).is_file():
+    if str(path) == "pretrained":
         return False
+    if exported := exported_folders(path):
+        return exported_direction(exported[0]) is not None
     return bool(directions_of(read_trained(path).training.target))
+
+
+def exported_folders(path: Path | str) -> list[Path]:
+    """Return the folder of each network of an export: the path itself, or one for each direction in it.
+
+    Returns:
+        Nothing if the path is not that of an export.
+    """
+    path = Path(path)
+    if (path / WEIGHTS_FILE).is_file():
+        return [path]
+    parts = sorted(file.parent for file in path.glob(f"*/{WEIGHTS_FILE}"))
+    return [part for part in parts if exported_direction(part) == part.name]
 
 
 def load_translators(path: Path | str, averaged: bool | None = None) -> TrainedTranslators:
     """Read the networks that translate images.
 
     Args:
-        path: A checkpoint file or a run's folder (see `find_trained`).
+        path: A checkpoint file, a run's folder (see `find_trained`), or the folder of an export.
         averaged: See `read_trained`.
 
     Raises:
         CheckpointError: There is no checkpoint, it is damaged or of a system that does not translate images,
             or has no average although one was asked for.
     """
+    if exported := exported_folders(path):
+        return _load_exported(exported, averaged)
     found = read_trained(path, averaged)
     training = found.training
     with building(training, "networks that translate images"):
@@ -71,6 +96,33 @@ def load_translators(path: Path | str, averaged: bool | None = None) -> TrainedT
             name: cast(ImageTranslator, networks[direction.network]) for name, direction in directions.items()
         },
         sources={name: direction.source for name, direction in directions.items()},
+    )
+
+
+def _load_exported(folders: Sequence[Path], averaged: bool | None) -> TrainedTranslators:
+    """Return the networks of an export.
+
+    Raises:
+        CheckpointError: One is damaged, or makes images of noise.
+    """
+    networks: dict[str, ImageTranslator] = {}
+    for folder in folders:
+        if (direction := exported_direction(folder)) is None:
+            raise CheckpointError(
+                f"{folder} makes images of noise, which is for python -m dcgan_lightning.generate"
+            )
+        networks[direction] = ImageTranslator.from_pretrained(folder).requires_grad_(False)
+    about = read_about(folders[0])
+    training = Training(path=folders[0], **about)
+    check_average(averaged, training.averaged, folders[0])
+    directions = directions_of(training.target)
+    if unknown := [name for name in networks if name not in directions]:
+        raise CheckpointError(f"{folders[0]} is damaged: {training.target} has no direction {unknown[0]}")
+    return TrainedTranslators(
+        **training.describe(),
+        path=training.path,
+        networks=networks,
+        sources={name: directions[name].source for name in networks},
     )
 
 

@@ -28,9 +28,11 @@ class PortableNetwork(nn.Module):
     Attributes:
         arguments: All arguments, to rebuild the network.
         input_names: Names of the arguments of ``forward``, in order.
+        output_name: Name of what it returns, another one than those.
     """
 
     input_names: tuple[str, ...]
+    output_name = "images"
 
     def __init__(self, image_channels: int, **arguments: Any) -> None:
         super().__init__()

@@ -76,7 +76,7 @@ class StyleNetwork(ImageTranslator):
 
     def forward(self, images: Tensor) -> Tensor:
         """Return a stylised image for each image (shapes: see the class)."""
-        features = torch.cat([self.shrink(images), self.canvas.expand(len(images), -1, -1, -1)], dim=1)
+        features = torch.cat([self.shrink(images), self.canvas.expand(images.shape[0], -1, -1, -1)], dim=1)
         made = torch.tanh(self.last(self.enlarge(self.blocks(self.start(features)))))
         if not self.keep_background:
             return made

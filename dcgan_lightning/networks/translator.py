@@ -45,6 +45,7 @@ class ImageTranslator(PortableNetwork):
     """
 
     input_names = ("images",)
+    output_name = "translated"
     noisy = False  # keep dropout enabled outside of training
 
     def __init__(self, image_channels: int, image_size: int, **arguments: Any) -> None:

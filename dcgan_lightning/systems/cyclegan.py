@@ -5,7 +5,7 @@ from collections.abc import Mapping, Sequence
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
-from torch.optim import Adam, Optimizer
+from torch.optim import Optimizer
 
 from dcgan_lightning.core.distributed import gather
 from dcgan_lightning.core.errors import ConfigError
@@ -16,6 +16,7 @@ from dcgan_lightning.losses import LOSSES
 from dcgan_lightning.networks.cyclegan import CycleGANGenerator, PatchDiscriminator, build
 from dcgan_lightning.networks.initialization import Initialization
 from dcgan_lightning.networks.modes import inference
+from dcgan_lightning.systems.optimizers import make_adam
 from dcgan_lightning.systems.translator import Translator
 
 _LOSS = ("Adversarial loss", "loss, both directions")
@@ -107,7 +108,7 @@ class CycleGAN(Translator):
         self.identity_weight = identity_weight
         self.pool_size = pool_size
         self.rates = (generator_lr, discriminator_lr)
-        self.betas = (betas[0], betas[1])
+        self.betas = betas
         self.adam_eps = adam_eps
         for name, network in build(self.hparams, stream_generator(seed, "init")).items():
             self.add_module(name, network)
@@ -212,7 +213,7 @@ class CycleGAN(Translator):
         """Return one Adam for both generators and one for both discriminators, in this order."""
         pairs = ((self.generator_ab, self.generator_ba), (self.discriminator_a, self.discriminator_b))
         return [
-            Adam(weights_of(*pair), rate, self.betas, self.adam_eps, fused=True)
+            make_adam(weights_of(*pair), rate, self.betas, self.adam_eps)
             for pair, rate in zip(pairs, self.rates, strict=True)
         ]
 

@@ -4,7 +4,7 @@ from collections.abc import Iterable, Sequence
 
 import torch
 from torch import Tensor, nn
-from torch.optim import Adam, Optimizer
+from torch.optim import Optimizer
 
 from dcgan_lightning.core.errors import ConfigError
 from dcgan_lightning.core.measured import NOTEBOOK_FIGURES
@@ -20,6 +20,7 @@ from dcgan_lightning.networks.modes import inference
 from dcgan_lightning.networks.noise_generator import NoiseGenerator
 from dcgan_lightning.networks.sampling import sample_images
 from dcgan_lightning.systems.gradients import backpropagate
+from dcgan_lightning.systems.optimizers import make_adam
 from dcgan_lightning.systems.system import System
 
 METRIC_NAMES = tuple(figure.name for figure in NOTEBOOK_FIGURES)
@@ -86,7 +87,7 @@ class GAN(System):
         self.discriminator_steps = discriminator_steps
         self.generator_lr = generator_lr
         self.discriminator_lr = discriminator_lr
-        self.betas = (betas[0], betas[1])
+        self.betas = betas
         self.adam_eps = adam_eps
         self.accuracy_threshold = accuracy_threshold
         self.fast_paths = fast_paths
@@ -235,8 +236,8 @@ class GAN(System):
 
     def configure_optimizers(self) -> list[Optimizer]:
         """Return one Adam for the generator and one for the discriminator, in this order."""
-
-        def adam(network: nn.Module, learning_rate: float) -> Adam:
-            return Adam(network.parameters(), learning_rate, self.betas, self.adam_eps, fused=True)
-
-        return [adam(self.generator, self.generator_lr), adam(self.discriminator, self.discriminator_lr)]
+        rates = {self.generator: self.generator_lr, self.discriminator: self.discriminator_lr}
+        return [
+            make_adam(network.parameters(), rate, self.betas, self.adam_eps)
+            for network, rate in rates.items()
+        ]

@@ -5,7 +5,7 @@ from collections.abc import Iterator, Sequence
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
-from torch.optim import Adam, Optimizer
+from torch.optim import Optimizer
 
 from dcgan_lightning.core.measured import ACCURACY, LOSS, Figure
 from dcgan_lightning.core.pixels import normalize
@@ -16,6 +16,7 @@ from dcgan_lightning.networks.averaging import STATISTICS_BATCH_SIZE, STATISTICS
 from dcgan_lightning.networks.initialization import Initialization
 from dcgan_lightning.networks.modes import inference
 from dcgan_lightning.networks.pix2pix import PairDiscriminator, UNet, build
+from dcgan_lightning.systems.optimizers import make_adam
 from dcgan_lightning.systems.translator import Translator
 
 
@@ -86,7 +87,7 @@ class Pix2Pix(Translator):
         self.adversarial_weight = adversarial_weight
         self.l1_weight = l1_weight
         self.learning_rates = (generator_lr, discriminator_lr)
-        self.betas = (betas[0], betas[1])
+        self.betas = betas
         self.adam_eps = adam_eps
         self.accuracy_threshold = accuracy_threshold
         self.generator: UNet
@@ -152,6 +153,6 @@ class Pix2Pix(Translator):
         """Return one Adam for the generator and one for the discriminator, in this order."""
         networks: tuple[nn.Module, ...] = (self.generator, self.discriminator)
         return [
-            Adam(network.parameters(), rate, self.betas, self.adam_eps, fused=True)
+            make_adam(network.parameters(), rate, self.betas, self.adam_eps)
             for network, rate in zip(networks, self.learning_rates, strict=True)
         ]

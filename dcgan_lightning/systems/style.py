@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 
 import torch
 from torch import Tensor
-from torch.optim import Adam, Optimizer
+from torch.optim import Optimizer
 
 from dcgan_lightning.core.errors import CheckpointError
 from dcgan_lightning.core.measured import Figure
@@ -18,6 +18,7 @@ from dcgan_lightning.losses.style import total_variation
 from dcgan_lightning.networks.masks import object_mask
 from dcgan_lightning.networks.modes import inference
 from dcgan_lightning.networks.style import StyleNetwork, build
+from dcgan_lightning.systems.optimizers import make_adam
 from dcgan_lightning.systems.translator import Translator
 
 _DISTANCE = ("Style and content", "relative distance (0: reached)")
@@ -94,7 +95,7 @@ class Style(Translator):
         self.style = style
         self.features = (features, image_channels, weights)
         self.loss_weights = (style_weight, content_weight, variation_weight)
-        self.adam = (generator_lr, (betas[0], betas[1]), adam_eps)
+        self.adam = (generator_lr, betas, adam_eps)
         for name, network in build(self.hparams, stream_generator(seed, "init")).items():
             self.add_module(name, network)
         image = read_style(style, "model.style", scale * image_size, image_channels, period)
@@ -156,8 +157,7 @@ class Style(Translator):
 
     def configure_optimizers(self) -> list[Optimizer]:
         """Return the network's Adam."""
-        rate, betas, eps = self.adam
-        return [Adam(self.generator.parameters(), rate, betas, eps, fused=True)]
+        return [make_adam(self.generator.parameters(), *self.adam)]
 
     def _find_objective(self) -> StyleObjective:
         network = load_perceptual(*self.features, device=self.device)

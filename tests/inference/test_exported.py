@@ -42,7 +42,9 @@ def test_an_exported_generator_makes_the_same_images(exported: Path, conditional
 
 def test_an_export_holds_one_kind_of_weights(exported: Path) -> None:
     assert load_trained(exported, averaged=True).averaged
-    with pytest.raises(CheckpointError, match=r"averaged=false, but .* holds the averaged generator only"):
+    with pytest.raises(
+        CheckpointError, match=r"averaged=false, but .* holds averages over the training only"
+    ):
         load_trained(exported, averaged=False)
 
 
