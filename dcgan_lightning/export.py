@@ -73,8 +73,8 @@ def export(cfg: DictConfig) -> ExportResult:
         ExportError: A file makes other images than the original; nothing is left of it.
         RunFolderError: The folder cannot be written, or holds something else.
     """
-    if cfg.ckpt_path is not None:
-        cfg = with_data(cfg, own_data(str(cfg.ckpt_path)))
+    ckpt_path = check_command(cfg, "export")["ckpt_path"]
+    cfg = with_data(cfg, own_data(ckpt_path))
     values = check_command(cfg, "export")
     formats = _chosen(values["format"])
     check_packages(formats)

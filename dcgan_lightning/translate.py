@@ -50,9 +50,10 @@ def translate(cfg: DictConfig) -> Path:
         DataError: The inputs cannot be had or read, or are too few.
         RunFolderError: The output folder exists already or cannot be written.
     """
-    if cfg.ckpt_path is not None and cfg.input in SETS:
-        cfg = with_data(cfg, own_data(str(cfg.ckpt_path)))
     values = check_command(cfg, "translate")
+    if values["input"] in SETS:
+        cfg = with_data(cfg, own_data(values["ckpt_path"]))
+        values = check_command(cfg, "translate")
     if values["n"] is None and values["input"] in SETS:
         values["n"] = DEFAULT_COUNT
     if values["output_dir"]:
