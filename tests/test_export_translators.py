@@ -115,7 +115,7 @@ def test_translate_takes_an_export(compose_cfg: Compose, pix2pix_run: Path, tmp_
         CheckpointError, match=r"averaged=false, but .* holds averages over the training only"
     ):
         load_translators(folder, averaged=False)
-    with pytest.raises(CheckpointError, match=r"makes images of images, which is for python -m .*translate"):
+    with pytest.raises(CheckpointError, match=r"translates images; use python -m dcgan_lightning.translate"):
         generate(compose_cfg(f"ckpt_path={folder}", config_name="generate"))
     config = json.loads((folder / "config.json").read_text())
     for wrong, message in (({"direction": "back"}, "has no direction back"), ({"epochs": -1}, "damaged")):

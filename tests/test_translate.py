@@ -127,9 +127,9 @@ def test_an_empty_folder_is_refused(made, tmp_path: Path) -> None:
 def test_systems_of_the_other_kind_are_named(
     compose_cfg: Compose, trained_run: Path, pix2pix_run: Path
 ) -> None:
-    with pytest.raises(CheckpointError, match=r"for python -m dcgan_lightning\.generate"):
+    with pytest.raises(CheckpointError, match=r"use python -m dcgan_lightning\.generate"):
         translate(compose_cfg(f"ckpt_path={trained_run}", config_name="translate"))
-    with pytest.raises(CheckpointError, match=r"for python -m dcgan_lightning\.translate"):
+    with pytest.raises(CheckpointError, match=r"use python -m dcgan_lightning\.translate"):
         generate(compose_cfg(f"ckpt_path={pix2pix_run}", config_name="generate"))
 
 

@@ -73,9 +73,7 @@ def _load_exported(folder: Path) -> TrainedGenerator:
         CheckpointError: It is damaged, or a network that translates images.
     """
     if exported_direction(folder):
-        raise CheckpointError(
-            f"{folder} makes images of images, which is for python -m dcgan_lightning.translate"
-        )
+        raise CheckpointError(f"{folder} translates images; use python -m dcgan_lightning.translate")
     generator = NoiseGenerator.from_pretrained(folder).requires_grad_(False)
     about = read_about(folder)
     about["settings"] = dict(about["settings"]) | {"image_channels": generator.image_channels}

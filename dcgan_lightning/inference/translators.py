@@ -108,9 +108,7 @@ def _load_exported(folders: Sequence[Path], averaged: bool | None) -> TrainedTra
     networks: dict[str, ImageTranslator] = {}
     for folder in folders:
         if (direction := exported_direction(folder)) is None:
-            raise CheckpointError(
-                f"{folder} makes images of noise, which is for python -m dcgan_lightning.generate"
-            )
+            raise CheckpointError(f"{folder} makes images from noise; use python -m dcgan_lightning.generate")
         networks[direction] = ImageTranslator.from_pretrained(folder).requires_grad_(False)
     about = read_about(folders[0])
     training = Training(path=folders[0], **about)
