@@ -12,7 +12,7 @@ import dcgan_lightning
 from dcgan_lightning.config.build import CONF_DIR
 from dcgan_lightning.core.shell import command
 
-# Their configurations, in the order in which one meets the commands.
+# Names of their configurations, in the order in which users need the commands.
 COMMANDS = (
     "train",
     "generate",
@@ -29,7 +29,7 @@ COMMANDS = (
 
 
 def list_commands() -> str:
-    """Return a line for each command: how it is called and what it does."""
+    """Return a line per command: its name and its purpose."""
     helps = [yaml.safe_load(Path(CONF_DIR, "hydra", "help", f"{name}.yaml").read_text()) for name in COMMANDS]
     width = max(len(entry["app_name"]) for entry in helps)
     lines = [f"  python -m {entry['app_name']:<{width}}  {entry['header']}" for entry in helps]
@@ -37,7 +37,7 @@ def list_commands() -> str:
 
 
 def refuse(message: str) -> NoReturn:
-    """End with exit code 1 and a line."""
+    """Print the error in one line, with a suggestion, and exit with code 1."""
     word = message.partition("unrecognized arguments: ")[2].partition(" ")[0]
     if close := difflib.get_close_matches(word, [*COMMANDS, "data"], n=1):
         meant = command("data" if close[0] == "describe" else close[0], [])

@@ -1,4 +1,4 @@
-"""Commands that end well: a user's mistake is one line on stderr and exit code 1, and no traceback."""
+"""The frame of all commands: a user's mistake is one line on stderr and exit code 1, without a traceback."""
 
 import os
 import signal
@@ -18,9 +18,9 @@ from dcgan_lightning.core.processes import is_first_process, note_command
 from dcgan_lightning.core.signals import exit_code
 from dcgan_lightning.core.streams import keep_streams
 
-# run_command sets HYDRA_FULL_ERROR for Hydra and hands the user's choice down to the job's other processes.
+# run_command sets HYDRA_FULL_ERROR for Hydra, and passes the user's value on to the job's other processes.
 _USERS_CHOICE = "DCGAN_FULL_ERROR"
-# Optuna's, of a search that goes on.
+# Optuna's messages when a continued study has other choices.
 _OTHER_CHOICES = ("does not support dynamic value space", "Cannot set different distribution kind")
 _NO_OPTION = (
     "a group such as data cannot be null; choose one of its options, none for callbacks and logger, or leave "
@@ -30,18 +30,22 @@ SHOW_TRACEBACKS = os.environ.get(_USERS_CHOICE, os.environ.get("HYDRA_FULL_ERROR
 
 
 def run_command(command: Callable[[], Any], config_name: str = "train") -> NoReturn:
-    """Run a Hydra command and end the process: a user's mistake is one line on stderr and exit code 1.
+    """Run a Hydra command and exit: a user's mistake is one line on stderr and exit code 1.
 
-    ``HYDRA_FULL_ERROR=1`` in the environment shows the traceback instead.
+    ``HYDRA_FULL_ERROR=1`` in the environment shows tracebacks instead.
+
+    Args:
+        command: The function decorated by ``hydra.main``.
+        config_name: Name of the command's configuration in conf/.
     """
     from hydra.errors import HydraException
 
     keep_streams()
     shorten_spinning()
     os.environ[_USERS_CHOICE] = "1" if SHOW_TRACEBACKS else "0"
-    os.environ["HYDRA_FULL_ERROR"] = "1"  # Hydra then leaves its errors to us
-    # Commands draw into files only. Torchmetrics imports Matplotlib, which refuses a backend that it does
-    # not know and a matplotlibrc that is not UTF-8.
+    os.environ["HYDRA_FULL_ERROR"] = "1"  # Hydra then raises its errors
+    # Commands draw into files only. Torchmetrics imports Matplotlib, which fails for an unknown backend and
+    # for a matplotlibrc that is not UTF-8.
     os.environ |= {"MPLBACKEND": "agg", "MATPLOTLIBRC": os.devnull}
     note_command()
     try:
@@ -74,9 +78,9 @@ def run_command(command: Callable[[], Any], config_name: str = "train") -> NoRet
 
 
 def work_where_typed() -> None:
-    """Return to the folder where the command was typed, so that relative paths mean what they meant there.
+    """Change back to the folder where the command was started, to which relative paths refer.
 
-    ``hydra.job.chdir=true`` leaves it for the run's folder, where all files go anyway.
+    With ``hydra.job.chdir=true`` Hydra changes to the run's folder.
     """
     from hydra.core.hydra_config import HydraConfig
 
@@ -85,7 +89,7 @@ def work_where_typed() -> None:
 
 
 def refuse(error: Exception, config_name: str = "train") -> NoReturn:
-    """Print what is wrong in one line, or in one for each failed job of a sweep, and end with exit code 1."""
+    """Print an error in one line, or in one line per failed job of a sweep, and exit with code 1."""
     if SHOW_TRACEBACKS:
         raise error
     if is_first_process() or not getattr(error, "is_shared", False):

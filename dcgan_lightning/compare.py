@@ -1,6 +1,6 @@
 """Compare runs: ``python -m dcgan_lightning.compare outputs/a outputs/b ...`` (see ``--help``).
 
-Needs no PyTorch: whatever is compared, the runs have written down.
+It needs neither PyTorch nor the data: it reads the files of the runs.
 """
 
 import logging
@@ -25,15 +25,18 @@ _WITH_A_VALUE = ("--config-dir", "-cd", "--config-path", "-cp", "--config-name",
 
 
 def compare(folders: Sequence[Path], output_dir: Path | None = None) -> str:
-    """Write what tells runs apart, and return it as a text for the terminal.
+    """Compare settings and results of runs.
 
     Args:
-        folders: Of runs, or of sweeps, which stand for their jobs.
-        output_dir: For summary.csv, grids.png and curves.png; None: the sweep's folder if it is one, else
-            outputs/compare_<now>.
+        folders: Folders of runs, or of sweeps for all of their jobs.
+        output_dir: Output folder for summary.csv, grids.png and curves.png; None: the sweep's folder for a
+            single sweep, otherwise outputs/compare_<now>.
+
+    Returns:
+        The comparison as text for the terminal.
 
     Raises:
-        ConfigError: There are not two runs.
+        ConfigError: There are fewer than two runs.
         RunFolderError: A folder holds no run, a file in it is damaged, or the output cannot be written.
     """
     runs = read_runs(folders)
@@ -49,10 +52,10 @@ def compare(folders: Sequence[Path], output_dir: Path | None = None) -> str:
 
 
 def name_runs(arguments: Sequence[str]) -> list[str]:
-    """Return a command line in Hydra's grammar: folders, which it would not take, as ``runs=[...]``.
+    """Return a command line in Hydra's grammar, with folders given as ``runs=[...]``.
 
     Args:
-        arguments: As typed, without the command's name.
+        arguments: The command line as typed, without the command's name.
     """
     folders: list[str] = []
     others: list[str] = []

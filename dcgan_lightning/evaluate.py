@@ -18,7 +18,7 @@ from dcgan_lightning.core.files import write_atomic
 from dcgan_lightning.core.heartbeat import show_progress
 from dcgan_lightning.runs.own_data import own_data
 
-if TYPE_CHECKING:  # PyTorch takes seconds to import, and a refusal needs none of it
+if TYPE_CHECKING:  # importing PyTorch takes seconds and must not delay an error message
     from torch import Tensor
 
     from dcgan_lightning.config.commands import Metric
@@ -31,20 +31,20 @@ log = logging.getLogger("dcgan_lightning.evaluate")  # __name__ is "__main__" wh
 
 
 def evaluate(cfg: DictConfig) -> dict[str, Any]:
-    """Score a trained system, and write the report.
+    """Score a trained system and write the scores to a JSON file.
 
-    A generator of images from noise is scored with several sampling seeds, and the picture of the closest
-    pairs is written too; one that translates images is scored on the test images.
+    Images generated from noise are scored for several sampling seeds, and a picture of the pairs of generated
+    and training images that are closest is written too. Translators are scored on the test images.
 
     Args:
-        cfg: The composed configuration; ``paths.output_dir`` is where files go if the checkpoint lies in no
-            run's folder.
+        cfg: The composed configuration; ``paths.output_dir`` is the output folder for a checkpoint outside of
+            any run's folder.
 
     Returns:
-        The report, as it is written to the JSON file.
+        The contents of the JSON file.
 
     Raises:
-        DCGANError: A setting is wrong, the checkpoint or the images cannot be had or be scored.
+        DCGANError: A setting is wrong, or the checkpoint or the images are unavailable or cannot be scored.
     """
     values = check_command(cfg, "evaluate")
     if cfg.ckpt_path is None:
@@ -72,7 +72,7 @@ def evaluate(cfg: DictConfig) -> dict[str, Any]:
     datamodule = build(cfg.data)
     real = real_images(datamodule)
     trained.generator.to(network.device)
-    labels = sample_labels(trained.generator.classes, cfg.count)  # the classes take turns
+    labels = sample_labels(trained.generator.classes, cfg.count)  # cycles through the classes
     metrics, left_out = choose_metrics(values["metrics"], labels, real, network)
     for line in left_out:
         log.info("%s", line)
@@ -99,7 +99,7 @@ def evaluate(cfg: DictConfig) -> dict[str, Any]:
 
 
 def _evaluate_translators(cfg: DictConfig) -> dict[str, Any]:
-    """Score a system that translates images on the test images of its run's data; write the report."""
+    """Score a system that translates images on the test images of its run's data, and write the scores."""
     from dcgan_lightning.inference.translator_scores import format_translator_report, score_translators
     from dcgan_lightning.inference.translators import load_translators
 
@@ -126,7 +126,7 @@ def _score_seeds(
     network: "FeatureNetwork",
     metrics: "list[Metric]",
 ) -> tuple[list[dict[str, Any]], "Tensor"]:
-    """Return the scores of each sampling seed, and the images of the first one."""
+    """Return the scores for each sampling seed, and the images of the first seed."""
     import torch
 
     from dcgan_lightning.evaluation import score_images
@@ -151,14 +151,14 @@ def _score_seeds(
 
 
 def real_images(datamodule: "InMemoryDataModule | None" = None) -> "RealImages":
-    """Return the test images of a data set as reference, with the training images, and their classes.
+    """Return a data set's test images as reference, its training images, and the classes of both.
 
     Args:
         datamodule: The data set; Fashion-MNIST if not given.
 
     Raises:
         DataError: The images are unavailable, or the data set has no test images.
-        ScoreError: They are not grey.
+        ScoreError: The images are not greyscale.
     """
     from dcgan_lightning.data import FashionMNISTDataModule
     from dcgan_lightning.evaluation import RealImages
@@ -177,7 +177,7 @@ def real_images(datamodule: "InMemoryDataModule | None" = None) -> "RealImages":
 def _score_real(
     labels: "Tensor", real: "RealImages", network: "FeatureNetwork", metrics: "list[Metric]", cfg: DictConfig
 ) -> dict[str, Any]:
-    """Return what real images reach in the scores of classes: ceilings and floor."""
+    """Return the scores of classes for real images, which bound those of generated images."""
     from dcgan_lightning.evaluation.scores import score_real_images
     from dcgan_lightning.systems.classification import classification_accuracy_score
 
@@ -190,17 +190,18 @@ def _score_real(
 
 
 def check_anchors(cfg: DictConfig) -> dict[str, Any]:
-    """Compute the classifiers' accuracies and the anchors anew, and compare them with the shipped ones.
+    """Recompute the classifiers' accuracies and the anchors, and compare them with the shipped ones.
 
     Args:
-        cfg: The composed configuration; ``paths.output_dir`` is where ``anchors.json`` goes: the shipped file
-            with the new numbers. Of other features than the classifier's it is ``anchors_<features>.json``.
+        cfg: The composed configuration. The new numbers are written to ``anchors.json`` in
+            ``paths.output_dir``, in the format of the shipped file; with other features than the classifier's
+            to ``anchors_<features>.json``.
 
     Returns:
-        The content of that file.
+        The contents of that file.
 
     Raises:
-        DCGANError: A setting is wrong, the images cannot be had, or numbers deviate beyond the tolerance.
+        DCGANError: A setting is wrong, the images are unavailable, or a number deviates beyond the tolerance.
     """
     check_command(cfg, "evaluate")
     datamodule = build(cfg.data)
@@ -227,12 +228,12 @@ def _load_features(cfg: DictConfig) -> "FeatureNetwork":
 
 
 def _is_verified(datamodule: "InMemoryDataModule") -> bool:
-    """Tell whether the images are Fashion-MNIST's, of which the package has anchors."""
+    """Return whether the images are Fashion-MNIST's, for which the package has anchors."""
     return bool(getattr(datamodule, "verify", False))
 
 
 def _describe(trained: "TrainedGenerator", network: "FeatureNetwork", source: str) -> dict[str, Any]:
-    """Return what the scores are of, and what they were seen through."""
+    """Return the entries of the report that describe the generator, the features and the reference."""
     from dcgan_lightning.evaluation.fashion_mnist.anchors import versions
     from dcgan_lightning.evaluation.fashion_mnist.classifier import HELD_OUT_FILE, describe_weights
 
@@ -250,7 +251,7 @@ def _describe(trained: "TrainedGenerator", network: "FeatureNetwork", source: st
 
 
 def _target(trained: "Training", cfg: DictConfig) -> Path:
-    """Return where the report goes, without extension; the name tells which settings are unusual."""
+    """Return the report's path without extension; its name includes all settings that are not defaults."""
     from dcgan_lightning.inference.trained import checkpoint_name, run_folder
 
     run = run_folder(trained.path)
@@ -265,12 +266,12 @@ def _target(trained: "Training", cfg: DictConfig) -> Path:
 
 
 def _write(report: Mapping[str, Any], target: Path, images: "Tensor", real: "RealImages") -> None:
-    """Write the report, and the closest pairs of the first seed as a picture."""
+    """Write the report, and a picture of the closest pairs of the first seed."""
     from dcgan_lightning.evaluation.newness import label_pairs
     from dcgan_lightning.pictures import draw_pairs
 
     path, picture = (target.with_name(f"{target.name}{ending}") for ending in (".json", "_nearest.png"))
-    picture.unlink(missing_ok=True)  # rather none than one of other scores
+    picture.unlink(missing_ok=True)  # do not keep a picture of other scores
     write_atomic(path, f"{json.dumps(report, indent=1)}\n".encode())
     log.info("\nscores: %s", path)
     if closest := report["runs"][0].get("closest"):

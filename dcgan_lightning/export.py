@@ -28,16 +28,16 @@ from dcgan_lightning.core.heartbeat import show_progress
 from dcgan_lightning.core.temporaries import is_temporary, remove_leftovers
 from dcgan_lightning.runs.own_data import own_data
 
-if TYPE_CHECKING:  # PyTorch takes seconds to import, and a refusal needs none of it
+if TYPE_CHECKING:  # importing PyTorch takes seconds and must not delay an error message
     from dcgan_lightning.data import InMemoryDataModule
     from dcgan_lightning.inference.exported import Part
     from dcgan_lightning.networks import PortableNetwork
 
 log = logging.getLogger("dcgan_lightning.export")  # __name__ is "__main__" when run as a command
 
-TOLERANCE = 1e-5  # of a pixel, whose range is [-1, 1]
-HALF_TOLERANCE = 0.05  # with weights of 16 bits: most pixels are within a grey level, which is 0.008
-CHECKED_COUNTS = (1, 7, 64)  # images at once
+TOLERANCE = 1e-5  # largest allowed deviation of a pixel (range [-1, 1])
+HALF_TOLERANCE = 0.05  # the same for 16-bit weights; most pixels deviate by less than one grey level (0.008)
+CHECKED_COUNTS = (1, 7, 64)  # batch sizes
 PACKAGES = {
     "safetensors": ("safetensors",),
     "onnx": ("onnx", "onnxscript", "onnxruntime"),
@@ -47,11 +47,11 @@ PACKAGES = {
 
 @dataclass(frozen=True)
 class ExportResult:
-    """What an export leaves.
+    """The result of `export`.
 
     Attributes:
-        folder: Holds the files and the model card.
-        deviations: The largest deviation of a pixel from the original for each format.
+        folder: Folder of the files and the model card.
+        deviations: Largest deviation of a pixel from the original, by format.
     """
 
     folder: Path
@@ -59,9 +59,9 @@ class ExportResult:
 
 
 def export(cfg: DictConfig) -> ExportResult:
-    """Write the files of a trained network and its model card; check each file against the original.
+    """Write a trained network's files and its model card, and check each file against the original.
 
-    A system with several networks of use, as CycleGAN, gets a folder for each.
+    A system with several networks to export, such as CycleGAN, gets a folder for each.
 
     Args:
         cfg: The composed configuration.
@@ -69,9 +69,9 @@ def export(cfg: DictConfig) -> ExportResult:
     Raises:
         ConfigError: A setting is wrong.
         MissingExtraError: A format needs a package that is not installed.
-        CheckpointError: There is no such training, or its checkpoint is damaged.
-        ExportError: A file makes other images than the original; nothing is left of it.
-        RunFolderError: The folder cannot be written, or holds something else.
+        CheckpointError: The checkpoint is missing or damaged.
+        ExportError: An exported network deviates from the original; nothing is written.
+        RunFolderError: The folder cannot be written, or holds files that are not of an export.
     """
     ckpt_path = check_command(cfg, "export")["ckpt_path"]
     cfg = with_data(cfg, own_data(ckpt_path))
@@ -152,7 +152,7 @@ def check_packages(formats: Iterable[str]) -> None:
     """Refuse formats whose packages are not installed.
 
     Raises:
-        MissingExtraError: Names the format and how to install what it needs.
+        MissingExtraError: A package is missing; the message names the format and how to install it.
     """
     for name in formats:
         if missing := [package for package in PACKAGES[name] if importlib.util.find_spec(package) is None]:
@@ -162,16 +162,16 @@ def check_packages(formats: Iterable[str]) -> None:
 
 
 def check_replaceable(folder: Path, files: set[str], beside: set[str], parts: Collection[str] = ()) -> None:
-    """Refuse a folder that holds anything but an export, which is replaced as a whole.
+    """Refuse to replace a folder that holds anything but an export.
 
     Args:
-        folder: Need not be there.
-        files: Names of the formats' files; an export has one at least.
-        beside: Names of what may stand beside them.
-        parts: Names of its folders, each of which holds such files; none: it holds them itself.
+        folder: The output folder; it need not exist.
+        files: File names of the formats; an export has at least one of them.
+        beside: Other file names that an export may have.
+        parts: Names of subfolders, each an export; none: the folder itself is an export.
 
     Raises:
-        RunFolderError: Names what else is there.
+        RunFolderError: There is another file, which the message names, or the folder is a file.
     """
     if folder.exists() and not folder.is_dir():
         raise RunFolderError(f"output_dir={folder} is a file; choose a folder")
@@ -183,7 +183,7 @@ def check_replaceable(folder: Path, files: set[str], beside: set[str], parts: Co
         others = sorted(present - files - beside if present & files else present)
     if others:
         raise RunFolderError(
-            f"output_dir={folder} holds {others[0]}, which is not of such an export; choose another folder"
+            f"output_dir={folder} holds {others[0]}, which is not part of such an export; choose another folder"
         )
     for part in parts:
         check_replaceable(folder / part, files, beside)
@@ -195,14 +195,14 @@ def check_copy(network: "PortableNetwork", name: str, folder: Path, tolerance: f
     Args:
         network: The original, in inference mode.
         name: One of `EXPORT_FORMATS`.
-        folder: Where the files are.
-        tolerance: The largest deviation that is allowed.
+        folder: Folder of the files.
+        tolerance: Largest allowed deviation of a pixel (range [-1, 1]).
 
     Returns:
         The largest deviation of a pixel.
 
     Raises:
-        ExportError: It is above the tolerance.
+        ExportError: The deviation is above the tolerance.
     """
     from dcgan_lightning.inference.formats import FORMATS, largest_deviation
 

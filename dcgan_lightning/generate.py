@@ -28,7 +28,7 @@ from dcgan_lightning.core.errors import ConfigError, DCGANError
 from dcgan_lightning.core.files import check_is_new, fill_folder
 from dcgan_lightning.core.signals import end_on_signals
 
-if TYPE_CHECKING:  # PyTorch takes seconds to import, and a refusal needs none of it
+if TYPE_CHECKING:  # importing PyTorch takes seconds and must not delay an error message
     import torch
 
     from dcgan_lightning.evaluation import FashionClassifier
@@ -39,11 +39,11 @@ log = logging.getLogger("dcgan_lightning.generate")  # __name__ is "__main__" wh
 
 @dataclass(frozen=True)
 class Generated:
-    """What a call has made.
+    """The result of `generate`.
 
     Attributes:
-        folder: Holds it.
-        seconds: How long it took, without reading the checkpoint.
+        folder: The output folder.
+        seconds: Duration in seconds, without loading the checkpoint.
     """
 
     folder: Path
@@ -51,17 +51,17 @@ class Generated:
 
 
 def generate(cfg: DictConfig, classifier: "FashionClassifier | None" = None) -> Generated:
-    """Make images, or pictures of the latent space, as configured.
+    """Generate images, or pictures of the latent space, as configured.
 
     Args:
         cfg: The composed configuration.
-        classifier: For mode=neighbours and mode=atlas; the shipped one if not given.
+        classifier: Classifier for mode=neighbours and mode=atlas; the shipped one if not given.
 
     Raises:
         ConfigError: A setting is wrong.
-        CheckpointError: There is no checkpoint, it is damaged, or has no averaged generator.
+        CheckpointError: The checkpoint is missing, damaged or without the requested averaged generator.
         RunFolderError: The output folder exists already or cannot be written.
-        DCGANError: The training images or the classifier cannot be had, or a package is missing.
+        DCGANError: The training images or the classifier are unavailable, or a package is missing.
     """
     values = check_command(cfg, "generate")
     if values["output_dir"]:
@@ -117,10 +117,10 @@ def generate(cfg: DictConfig, classifier: "FashionClassifier | None" = None) -> 
 
 
 def _choose_labels(values: Mapping[str, Any], trained: "TrainedGenerator") -> list[int] | None:
-    """Return the wanted classes, or None for a generator that knows no classes.
+    """Return the requested classes, or None for an unconditional generator.
 
     Raises:
-        ConfigError: It does not know a class, or a setting is for generators of the other kind.
+        ConfigError: A class is unknown, or a setting does not apply to this kind of generator.
     """
     from dcgan_lightning.inference.classes import choose_classes
 
@@ -137,9 +137,9 @@ def _choose_labels(values: Mapping[str, Any], trained: "TrainedGenerator") -> li
             "experiment=first_look; mode=atlas searches for the class among many images"
         )
     if isinstance(wanted, list | int):
-        raise ConfigError(f"class={wanted}: mode=atlas searches for one class, by its name, as class=bag")
+        raise ConfigError(f"class={wanted}: mode=atlas searches for one class by name; use class=bag")
     if wanted is not None and wanted not in CLASS_NAMES:
-        raise ConfigError(f"class={wanted} is unknown to the search; it knows {', '.join(CLASS_NAMES)}")
+        raise ConfigError(f"class={wanted} is unknown; mode=atlas can search for {', '.join(CLASS_NAMES)}")
     return None
 
 
@@ -155,7 +155,7 @@ def _training_images(data: DictConfig, k: int) -> "torch.Tensor":
 
 
 def _check_channels(values: Mapping[str, Any], channels: int) -> None:
-    """Refuse what needs images of other channels than the generator makes."""
+    """Refuse modes that need greyscale images if the generator makes others."""
     if values["mode"] in ("neighbours", "atlas") and channels != 1:
         raise ConfigError(
             f"mode={values['mode']} is for grey images, this generator makes {channels} channels"
@@ -163,7 +163,7 @@ def _check_channels(values: Mapping[str, Any], channels: int) -> None:
 
 
 def _default_folder(checkpoint: Path, values: Mapping[str, Any]) -> Path:
-    """Return generated/<mode>_seed_<seed> in the run's folder, or in outputs/ for a checkpoint of no run."""
+    """Return generated/<mode or class>_seed_<seed> in the run's folder, or in outputs/ if there is no run."""
     from dcgan_lightning.inference.trained import run_folder
 
     folder = run_folder(checkpoint) or Path("outputs")

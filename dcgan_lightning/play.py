@@ -23,7 +23,7 @@ from dcgan_lightning.core.files import write_atomic
 from dcgan_lightning.core.shell import command, override
 from dcgan_lightning.runs.own_data import own_data
 
-if TYPE_CHECKING:  # PyTorch takes seconds to import, and a refusal needs none of it
+if TYPE_CHECKING:  # importing PyTorch takes seconds and must not delay an error message
     from torch import Tensor
     from torch.nn import Module
 
@@ -35,8 +35,8 @@ if TYPE_CHECKING:  # PyTorch takes seconds to import, and a refusal needs none o
 log = logging.getLogger("dcgan_lightning.play")  # __name__ is "__main__" when run as a command
 
 PAGE_FILE = "play.html"
-CHECKED = 100  # images that show whether weights of 16 bits are precise enough
-# What Pix2Pix makes images of, by its task.
+CHECKED = 100  # images for the check that 16-bit weights are precise enough
+# What the inputs of Pix2Pix are called, by task.
 INPUTS = {
     "edges": "drawing",
     "inpainting": "picture with a hole",
@@ -46,17 +46,17 @@ INPUTS = {
 
 
 def play(cfg: DictConfig) -> Path:
-    """Write a page in which trained networks make images in the browser.
+    """Write an HTML page that runs trained networks in the browser.
 
     Args:
         cfg: The composed configuration.
 
     Returns:
-        The file.
+        The page's path.
 
     Raises:
         ConfigError: A setting is wrong.
-        CheckpointError: There is no such network, or its checkpoint is damaged.
+        CheckpointError: The checkpoint is missing or damaged.
         ExportError: A network has a layer that the page cannot compute.
         RunFolderError: The file cannot be written.
     """
@@ -78,7 +78,7 @@ def play(cfg: DictConfig) -> Path:
 
 
 def _generating_page(cfg: DictConfig, values: dict[str, Any]) -> tuple[str, Path]:
-    """Return the page of a network that makes images of noise, and its checkpoint."""
+    """Return the page of a network that makes images from noise, and the checkpoint's path."""
     from torch.nn.functional import one_hot
 
     from dcgan_lightning.core.randomness import stream_seed
@@ -113,7 +113,7 @@ def _generating_page(cfg: DictConfig, values: dict[str, Any]) -> tuple[str, Path
 
 
 def _translating_page(cfg: DictConfig, values: dict[str, Any]) -> tuple[str, Path]:
-    """Return the page of networks that make images of images, and their checkpoint."""
+    """Return the page of networks that translate images, and the checkpoint's path."""
     from dcgan_lightning.core.pixels import normalize
     from dcgan_lightning.inference.translators import load_translators
     from dcgan_lightning.networks.translator import make_inputs
@@ -149,7 +149,7 @@ def _translating_page(cfg: DictConfig, values: dict[str, Any]) -> tuple[str, Pat
 
 
 def _examples(cfg: DictConfig, values: dict[str, Any], trained: "TrainedTranslators") -> "dict[str, Tensor]":
-    """Return the first test images for each direction, uint8 (N, C, H, W), none where there are none."""
+    """Return the first test images for each direction, uint8 (N, C, H, W); N is 0 if there are none."""
     import torch
 
     from dcgan_lightning.inference.translated import Wanted, of_data
@@ -182,7 +182,7 @@ def _averaged(values: dict[str, Any]) -> bool | None:
 
 
 def _name(trained: "Training") -> str:
-    """Return the run's name, or that of a checkpoint or an export outside of one."""
+    """Return the run's name, or the name of a checkpoint or an export outside of a run."""
     from dcgan_lightning.inference.trained import run_folder
 
     return (run_folder(trained.path) or trained.path).name
@@ -194,7 +194,7 @@ def _command_of(name: str, values: dict[str, Any]) -> str:
 
 
 def _network(network: "Module", inputs: "Mapping[str, Tensor]") -> "Network":
-    """Return a network for the page."""
+    """Return a network's layers and weights for the page."""
     from dcgan_lightning.inference.operations import describe_compactly
     from dcgan_lightning.reports.play_page import Network
 
@@ -203,7 +203,7 @@ def _network(network: "Module", inputs: "Mapping[str, Tensor]") -> "Network":
 
 
 def _quiz(cfg: DictConfig, values: dict[str, Any], trained: "TrainedGenerator") -> "Quiz | None":
-    """Return test images, the same ones for a seed, or None where there are none."""
+    """Return test images chosen by the seed, or None if there are none."""
     import torch
 
     from dcgan_lightning.core.randomness import stream_generator
@@ -232,7 +232,7 @@ def _quiz(cfg: DictConfig, values: dict[str, Any], trained: "TrainedGenerator") 
 
 
 def _facts(trained: "Training", *networks: "Module") -> list[str]:
-    """Return what the page says of its networks."""
+    """Return sentences that describe the networks."""
     count = sum(math.prod(weight.shape) for network in networks for weight in network.parameters())
     average = ", averaged over the training" if trained.averaged else ""
     number = "" if len(networks) == 1 else f"{len(networks)} networks: "

@@ -24,7 +24,7 @@ def report(cfg: DictConfig) -> Path:
         The file.
 
     Raises:
-        ConfigError: ``run`` is missing or no text, or there is another key.
+        ConfigError: ``run`` is missing or not a string, or there is an unknown key.
         RunFolderError: The folder holds no run, or cannot be written.
     """
     folder = Path(check_command(cfg, "report")["run"])

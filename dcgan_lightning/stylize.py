@@ -1,4 +1,4 @@
-"""Paint in a style: ``python -m dcgan_lightning.stylize content=fashion_mnist:1 style=knit`` (``--help``)."""
+"""Apply a style to an image: ``python -m dcgan_lightning.stylize content=... style=...`` (see ``--help``)."""
 
 import logging
 import re
@@ -20,7 +20,7 @@ from dcgan_lightning.core.errors import DCGANError
 from dcgan_lightning.core.files import check_is_new, fill_folder
 from dcgan_lightning.core.signals import end_on_signals
 
-if TYPE_CHECKING:  # PyTorch takes seconds to import, and a refusal needs none of it
+if TYPE_CHECKING:  # importing PyTorch takes seconds and must not delay an error message
     from dcgan_lightning.data.style_images import Picture
 
 log = logging.getLogger("dcgan_lightning.stylize")  # __name__ is "__main__" when run as a command
@@ -28,12 +28,12 @@ log = logging.getLogger("dcgan_lightning.stylize")  # __name__ is "__main__" whe
 
 @dataclass(frozen=True)
 class Stylized:
-    """What a call has made.
+    """The result of `stylize`.
 
     Attributes:
-        folder: Holds it.
-        seconds: How long the optimisation took.
-        losses: Those of the last step, by name.
+        folder: The output folder.
+        seconds: Duration of the optimisation in seconds.
+        losses: The losses of the last step, by name.
     """
 
     folder: Path
@@ -42,15 +42,15 @@ class Stylized:
 
 
 def stylize(cfg: DictConfig) -> Stylized:
-    """Paint an image in the style of others, as configured.
+    """Transfer the style of one or several images to another image, as configured.
 
     Args:
         cfg: The composed configuration.
 
     Raises:
         ConfigError: A setting is wrong.
-        DataError: An image is missing, damaged or none.
-        WeightsError: The weights of the feature network are missing or others.
+        DataError: An image file is missing or damaged, or not an image.
+        WeightsError: The feature network's weights are missing or not the expected ones.
         DivergedError: A loss is not finite.
         RunFolderError: The output folder exists already or cannot be written.
     """
@@ -91,7 +91,7 @@ def stylize(cfg: DictConfig) -> Stylized:
 
 
 def _read_images(values: Mapping[str, Any], data: DictConfig) -> "tuple[Picture, list[Picture]]":
-    """Return the content and the styles."""
+    """Return the content image and the style images."""
     from dcgan_lightning.data.style_images import read_picture
 
     loaded: list[Any] = []
@@ -113,7 +113,7 @@ def _styles(values: Mapping[str, Any]) -> list[str]:
 
 
 def _default_name(values: Mapping[str, Any]) -> str:
-    """Return the name of a folder for a content and its styles."""
+    """Return a folder name made of the content's and the styles' names."""
     names = [
         value if split_reference(value) else Path(value).stem
         for value in (values["content"], *_styles(values))

@@ -47,7 +47,7 @@ from dcgan_lightning.training.session import (
     run_loop,
 )
 
-if TYPE_CHECKING:  # PyTorch takes seconds to import, and a refusal needs none of it
+if TYPE_CHECKING:  # importing PyTorch takes seconds and must not delay an error message
     import pytorch_lightning as pl
 
     from dcgan_lightning.callbacks import GracefulStop
@@ -61,18 +61,18 @@ _LOCAL_LAUNCHERS = ("JoblibLauncher", "LocalLauncher")
 
 @dataclass(frozen=True)
 class RunResult:
-    """What a training leaves in memory.
+    """The result of `train`.
 
     Attributes:
         folder: The run's folder.
         epochs: Finished epochs, over all sessions.
-        seconds: Duration of this session.
+        seconds: Duration of this session in seconds.
         metrics: The last iteration's figures; empty if nothing was left to train.
-        score: The lowest Fréchet distance that ``callbacks.scores`` measured, if it was there.
-        system: The trained networks.
-        score_epoch: After which epoch the score was measured.
+        score: The lowest Fréchet distance measured by ``callbacks.scores``; None without that callback.
+        system: The trained system.
+        score_epoch: The epoch after which that score was measured, from 1.
         has_trained: Whether anything was left to train.
-        iterations: Finished ones of an epoch in whose middle a callback has ended the run; else 0.
+        iterations: Finished iterations of the last epoch if a callback ended the run within it; else 0.
     """
 
     folder: Path
@@ -97,14 +97,14 @@ def train(cfg: DictConfig) -> RunResult:
         DataError: The images are unavailable.
         CheckpointError: The checkpoint to resume from is missing or damaged.
         RunFolderError: The folder holds another run, or cannot be written.
-        DivergedError: A loss or a weight is not finite any more.
-        MemoryLackError: The networks or a batch do not fit into the memory.
-        ProcessError: Another process of the job has ended.
+        DivergedError: A loss or a weight became infinite or NaN.
+        MemoryLackError: The networks or a batch do not fit into memory.
+        ProcessError: Another process of the job has died.
     """
     validate(cfg)
     check_packages(plain(cfg))
     folder = Path(cfg.paths.output_dir)
-    # The other processes of a job follow the first one, which owns the folder for all of them.
+    # Rank 0 holds the folder's lock for all processes of the job.
     with locked(folder) if is_first_process() else contextlib.nullcontext():
         ckpt_path = find_checkpoint(cfg.ckpt_path, folder, is_named=not _has_default_name(cfg))
         if is_first_process():
@@ -121,7 +121,7 @@ def train(cfg: DictConfig) -> RunResult:
 
 
 def _has_default_name(cfg: DictConfig) -> bool:
-    """Return whether the run is named by the time, as the user has not named it."""
+    """Return whether the run has the default name, which contains the time."""
     return "${now:" in str(plain(cfg, resolve=False).get("run_name"))
 
 
@@ -150,7 +150,7 @@ def _train(cfg: DictConfig, folder: Path, ckpt_path: Path | None) -> RunResult:
 
 @contextlib.contextmanager
 def _reporting(cfg: DictConfig, folder: Path, stop: "GracefulStop") -> Iterator[None]:
-    """Write the report after the block, unless it was ended before an iteration, or by a fault."""
+    """Write the report after the block, also after a graceful stop, a collapse or a divergence."""
     try:
         yield
     except (KeyboardInterrupt, SystemExit):
@@ -178,7 +178,7 @@ def _try_to_report(cfg: DictConfig, folder: Path) -> None:
 def _result(
     folder: Path, trainer: "pl.Trainer", system: "System", start: Start, stop: "GracefulStop", seconds: float
 ) -> RunResult:
-    """Return what this session leaves in memory."""
+    """Return the result of this session."""
     from dcgan_lightning.callbacks.scores import find_scores
 
     scores = find_scores(trainer)
@@ -215,7 +215,7 @@ def _command(cfg: DictConfig) -> float | None:
                     log.info("job %s is finished already: %s", job.folder, folder)
                     return job.objective
                 if hydra_cfg.launcher._target_.endswith(_LOCAL_LAUNCHERS):
-                    stack.enter_context(ending_with_sweep())  # around the record, which it must not cut off
+                    stack.enter_context(ending_with_sweep())  # outside of the record's block
                 if is_first_process():
                     outcome = stack.enter_context(note_job(sweep, job))
             result = train(cfg)
@@ -224,7 +224,7 @@ def _command(cfg: DictConfig) -> float | None:
     except DCGANError as error:
         if not is_sweep:
             refuse(error)
-        raise  # the other jobs go on
+        raise  # the other jobs continue
     except (KeyboardInterrupt, SystemExit):
         if not is_sweep and (folder / CONFIG_FILE).is_file():
             log.info("\n%s", how_to_go_on("go on", cfg, cfg.trainer.max_epochs))
@@ -235,7 +235,7 @@ def _command(cfg: DictConfig) -> float | None:
 
 
 def _log_end(cfg: DictConfig, result: RunResult, is_sweep: bool) -> None:
-    """Log what was trained, where it is and what can be done with it."""
+    """Log a summary of the training, its folder and the next commands."""
     log.info("\n%s", describe_end(result.epochs, result.seconds, result.has_trained, result.iterations))
     if result.score is not None and result.score_epoch is not None:
         log.info("%s", describe_score(result.score, result.score_epoch))
@@ -249,7 +249,7 @@ def _log_end(cfg: DictConfig, result: RunResult, is_sweep: bool) -> None:
 
 
 def _begin(cfg: DictConfig, sweep: Path, folder: Path) -> JobRecord:
-    """Return the record of this job of a sweep: a new one, or the old one of a finished job."""
+    """Return the record of this sweep job: a new one, or the existing one of a finished job."""
     hydra_cfg = HydraConfig.get()
     job = JobRecord(
         folder=os.path.relpath(folder, sweep),
@@ -266,7 +266,7 @@ def _begin(cfg: DictConfig, sweep: Path, folder: Path) -> JobRecord:
         return begin_job(sweep, job, cfg.ckpt_path)
     except DCGANError as error:
         if is_in_sweeps_process():
-            refuse(error)  # the other jobs would be mixed up as well
+            refuse(error)  # the other jobs would fail in the same way
         raise
 
 

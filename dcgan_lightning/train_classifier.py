@@ -27,16 +27,16 @@ log = logging.getLogger("dcgan_lightning.train_classifier")  # __name__ is "__ma
 
 
 def train_classifier(cfg: DictConfig) -> dict[str, Any]:
-    """Train as configured; write weights, description and model card.
+    """Train a classifier as configured, and write its weights, description and model card.
 
     Args:
-        cfg: The composed configuration; ``paths.output_dir`` is where the files go.
+        cfg: The composed configuration; ``paths.output_dir`` is the output folder.
 
     Returns:
         The description: ``sha256``, ``test_accuracy``, ``cpu_seconds``, settings and versions.
 
     Raises:
-        DCGANError: A setting is wrong, the images cannot be had, or safetensors is not installed.
+        DCGANError: A setting is wrong, the images are unavailable, or safetensors is not installed.
     """
     values = check_command(cfg, "train_classifier")
 
@@ -57,11 +57,11 @@ def train_classifier(cfg: DictConfig) -> dict[str, Any]:
     datamodule = build(cfg.data)
     datamodule.prepare_data()
     architecture = values["classifier"]["architecture"]
-    encode_weights(FashionClassifier())  # rather now than after the training: safetensors may be missing
+    encode_weights(FashionClassifier())  # fails before the training if safetensors is missing
     quieten_lightning(show_profile=False)
     images, labels = datamodule.load_split("train")
     check_images(images)
-    test = datamodule.load_split("test")  # rather missing now than after the training
+    test = datamodule.load_split("test")  # fails before the training if it is missing
     batch_size = cfg.data.batch_size
     started = time.process_time()
     with show_progress("training", cfg.epochs * -(-len(images) // batch_size), "batches") as work:
@@ -100,7 +100,7 @@ def train_classifier(cfg: DictConfig) -> dict[str, Any]:
     }
     folder = Path(cfg.paths.output_dir)
     kind = "" if architecture == "convolutional" else f"_{architecture}"
-    name = f"{datamodule.short_name}{kind}_classifier"  # Fashion-MNIST's are the shipped ones'
+    name = f"{datamodule.short_name}{kind}_classifier"  # for Fashion-MNIST the name of the shipped file
     write_atomic(folder / f"{name}.safetensors", weights)
     write_atomic(folder / f"{name}.json", f"{json.dumps(description, indent=2)}\n".encode())
     write_atomic(folder / f"{name}.md", classifier_card(description, len(weights)).encode())

@@ -28,7 +28,7 @@ from dcgan_lightning.core.files import check_is_new, fill_folder
 from dcgan_lightning.core.signals import end_on_signals
 from dcgan_lightning.runs.own_data import own_data
 
-if TYPE_CHECKING:  # PyTorch takes seconds to import, and a refusal needs none of it
+if TYPE_CHECKING:  # importing PyTorch takes seconds and must not delay an error message
     from dcgan_lightning.data import InMemoryDataModule
     from dcgan_lightning.inference.translators import TrainedTranslators
 
@@ -42,12 +42,12 @@ def translate(cfg: DictConfig) -> Path:
         cfg: The composed configuration.
 
     Returns:
-        The folder that holds what was made.
+        The output folder.
 
     Raises:
         ConfigError: A setting is wrong.
-        CheckpointError: There is no checkpoint, it is damaged, or of a system that does not translate images.
-        DataError: The inputs cannot be had or read, or are too few.
+        CheckpointError: The checkpoint is missing, damaged or of a system that does not translate images.
+        DataError: The inputs are unavailable, unreadable or too few.
         RunFolderError: The output folder exists already or cannot be written.
     """
     values = check_command(cfg, "translate")
@@ -100,14 +100,14 @@ def translate(cfg: DictConfig) -> Path:
 
 
 def _prepared(cfg: DictConfig) -> "InMemoryDataModule":
-    """Return the data set, with its files at hand."""
+    """Return the data set, with its files found and verified."""
     datamodule: InMemoryDataModule = build(cfg.data)
     datamodule.prepare_data()
     return datamodule
 
 
 def _default_folder(trained: "TrainedTranslators", values: Mapping[str, Any]) -> Path:
-    """Return translated/<direction>_<input> in the run's folder, or in outputs/ outside of one."""
+    """Return translated/<direction>_<input> in the run's folder, or in outputs/ if there is no run."""
     from dcgan_lightning.inference.trained import run_folder
 
     folder = run_folder(trained.path) or Path("outputs")

@@ -106,8 +106,8 @@ def test_what_this_generator_cannot_do_is_refused(make: Make, trained_run: Path,
         assert str(caught.value) == message
     for overrides, message in (
         (("class=bag",), "class=bag with mode=images needs a generator that was trained with classes"),
-        (("class=boot", "mode=atlas"), "class=boot is unknown to the search; it knows t_shirt, trouser, "),
-        (("class=[bag,coat]", "mode=atlas"), "mode=atlas searches for one class, by its name, as class=bag"),
+        (("class=boot", "mode=atlas"), "class=boot is unknown; mode=atlas can search for t_shirt, trouser, "),
+        (("class=[bag,coat]", "mode=atlas"), "mode=atlas searches for one class by name; use class=bag"),
     ):
         with pytest.raises(ConfigError, match=message):
             make(*overrides, ckpt_path=trained_run)
