@@ -183,7 +183,7 @@ def check_replaceable(folder: Path, files: set[str], beside: set[str], parts: Co
         others = sorted(present - files - beside if present & files else present)
     if others:
         raise RunFolderError(
-            f"output_dir={folder} holds {others[0]}, which is not part of such an export; choose another folder"
+            f"output_dir={folder} holds {others[0]}, which is not of such an export; choose another folder"
         )
     for part in parts:
         check_replaceable(folder / part, files, beside)

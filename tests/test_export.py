@@ -273,11 +273,11 @@ def test_a_folder_that_holds_something_else_is_left_alone(export_with, run: Path
     mine = tmp_path / "mine"
     mine.mkdir()
     (mine / "README.md").write_text("README.md")
-    with pytest.raises(RunFolderError, match=r"mine holds README.md, which is not part of such an export"):
+    with pytest.raises(RunFolderError, match=r"mine holds README.md, which is not of such an export"):
         export_with(f"ckpt_path={run}", f"output_dir={mine}")
     (mine / "thesis.txt").write_text("thesis.txt")
     (mine / "config.json").write_text("config.json")
-    with pytest.raises(RunFolderError, match=r"mine holds thesis.txt, which is not part of such an export"):
+    with pytest.raises(RunFolderError, match=r"mine holds thesis.txt, which is not of such an export"):
         export_with(f"ckpt_path={run}", f"output_dir={mine}")
     names = ("README.md", "thesis.txt", "config.json")
     assert {path.name: path.read_text() for path in mine.iterdir()} == {name: name for name in names}

@@ -166,7 +166,7 @@ def test_other_files_are_left_alone(compose_cfg: Compose, cyclegan_run: Path, tm
     for path in (mine / "a_to_b" / "thesis.txt", mine / "thesis.txt"):
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_text("thesis")
-        with pytest.raises(RunFolderError, match=r"holds thesis.txt, which is not part of such an export"):
+        with pytest.raises(RunFolderError, match=r"holds thesis.txt, which is not of such an export"):
             export(compose_cfg(*options, config_name="export"))
         assert files_below(mine) == {str(path.relative_to(mine))}
         path.unlink()
