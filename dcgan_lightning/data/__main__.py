@@ -17,16 +17,16 @@ EXAMPLES = 10
 
 
 def describe(cfg: DictConfig) -> Path:
-    """Print what the notebook prints of its data and draw the first ten images.
+    """Print the notebook's description of the data and draw the first ten images.
 
     Args:
-        cfg: The composed configuration; ``paths.output_dir`` is where the picture goes.
+        cfg: The composed configuration; ``paths.output_dir`` is the picture's folder.
 
     Returns:
         The picture's path.
 
     Raises:
-        DCGANError: A setting is wrong or the images cannot be had.
+        DCGANError: A setting is wrong, or the images are unavailable.
     """
     check_command(cfg, "describe")
     log.info("finding, checking and reading the images")

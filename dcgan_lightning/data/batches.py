@@ -1,4 +1,4 @@
-"""Batches from one tensor: no worker processes, no per-image work, and any position can be taken up again."""
+"""Batches from one tensor: no worker processes, no per-image work, resumable at any position."""
 
 from collections.abc import Callable, Iterator
 from typing import Any, NamedTuple
@@ -11,7 +11,7 @@ from dcgan_lightning.core.randomness import stream_generator
 
 
 class Position(NamedTuple):
-    """Where training stands: both counted from 0."""
+    """The next batch of a training; epoch and batch are counted from 0."""
 
     epoch: int
     batch: int
@@ -22,7 +22,7 @@ class Batch(NamedTuple):
 
     Attributes:
         images: float32 (N, C, H, W) in [-1, 1].
-        labels: int64 (N,), or None where the data set has no classes.
+        labels: int64 (N,), or None for a data set without classes.
     """
 
     images: Tensor
@@ -30,17 +30,17 @@ class Batch(NamedTuple):
 
 
 class ShuffledBatches:
-    """All images once an epoch, in an order that is a function of (seed, epoch).
+    """Each image once per epoch, in an order that is a function of (seed, epoch).
 
     Args:
-        images: uint8 (N, C, H, W); on the device that trains, or on the CPU if they do not fit there.
-        batch_size: Images a batch; the last one holds the remainder.
+        images: uint8 (N, C, H, W), on the training device, or on the CPU if they do not fit there.
+        batch_size: Images per batch, over all processes; the last batch of an epoch holds the remainder.
         seed: The run's seed.
-        position: Asked at the first ``next()`` of each epoch, when Lightning has restored its counters, so a
-            resumed run goes on with the very batch that follows its checkpoint.
-        share: (number of this process, number of processes): each gets an equal part of every batch.
+        position: Called at the first ``next()`` of each epoch, after Lightning has restored its counters, so
+            that a resumed run continues with the batch after its checkpoint.
+        share: (rank, number of processes): each process gets an equal part of every batch.
         labels: int64 (N,), on the images' device; None: no classes.
-        device: Where batches go; the images' own device if not given.
+        device: Device of the batches; the images' device if not given.
 
     Shape:
         Each `Batch` holds batch_size / processes images.
@@ -78,15 +78,14 @@ class ShuffledBatches:
             yield self.take(own)
 
     def take(self, rows: Tensor) -> Batch:
-        """Return a batch of the images in these rows, on `device`."""
+        """Return the images with these indices, int64 (M,), as a batch on `device`."""
         labels = None if self.labels is None else self.labels[rows].to(self.device)
         return Batch(normalize(self.images[rows].to(self.device)), labels)
 
-    # The position follows from Lightning's own counters; having these two methods tells it that the loader
-    # can be resumed.
+    # The position is a function of Lightning's counters; these two methods mark the loader as resumable.
     def state_dict(self) -> dict[str, Any]:
-        """Return nothing: there is no state besides Lightning's counters."""
+        """Return an empty state: the position is a function of Lightning's counters."""
         return {}
 
     def load_state_dict(self, state_dict: dict[str, Any]) -> None:
-        """Take nothing up (see `state_dict`)."""
+        """Do nothing (see `state_dict`)."""

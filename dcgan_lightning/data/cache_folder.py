@@ -1,4 +1,4 @@
-"""Where data that were fetched or prepared are kept."""
+"""The folder of the data cache, which holds fetched and prepared data."""
 
 import os
 from pathlib import Path
@@ -23,7 +23,7 @@ def default_cache_dir() -> Path:
 
 
 def unwritable(cache: Path, error: Exception) -> DataError:
-    """Return what to raise where the data cache cannot be written."""
+    """Return the error to raise if the data cache cannot be written."""
     return DataError(
         f"the data cache {cache} cannot be written ({error}); "
         f"choose a folder you can write with DCGAN_DATA_DIR=FOLDER or data.cache_dir=FOLDER"
@@ -31,5 +31,5 @@ def unwritable(cache: Path, error: Exception) -> DataError:
 
 
 def can_be_listed(folder: Path) -> bool:
-    """Tell whether this is a folder whose files may be seen."""
+    """Return whether a path is a folder with permission to list its files."""
     return os.path.isdir(folder) and os.access(folder, os.R_OK | os.X_OK)

@@ -1,4 +1,4 @@
-"""What Lightning gets its batches from."""
+"""Base class of the data modules."""
 
 import logging
 import re
@@ -20,18 +20,18 @@ log = logging.getLogger(__name__)
 
 
 class InMemoryDataModule(pl.LightningDataModule):
-    """Images held as one uint8 tensor, on the device that trains if they fit there.
+    """Images held as one uint8 tensor, on the training device if they fit there.
 
     Args:
-        batch_size: Images an iteration, >= 2, over all processes that train together.
-        seed: The run's seed; the order of each epoch follows from it.
+        batch_size: Images per iteration, >= 2, over all processes.
+        seed: The run's seed; the order of each epoch is a function of it.
 
     Attributes:
         image_size: Pixels a side, the same for all images.
-        memory_share: Share of a GPU's memory that the images may take up there.
-        images: uint8 (N, C, image_size, image_size), there after ``setup``.
-        labels: int64 (N,), or None where the data set has no classes; there after ``setup``.
-        batches: What `train_dataloader` returns.
+        memory_share: Largest share of a GPU's memory for the images, in (0, 1].
+        images: uint8 (N, C, image_size, image_size); set by ``setup``.
+        labels: int64 (N,), or None for a data set without classes; set by ``setup``.
+        batches: The class of the loader that `train_dataloader` returns.
     """
 
     batches: type[ShuffledBatches] = ShuffledBatches
@@ -50,10 +50,10 @@ class InMemoryDataModule(pl.LightningDataModule):
         """Return all images of a split as uint8 (N, C, image_size, image_size).
 
         Args:
-            split: "train", the images that networks are trained on, or "test".
+            split: "train" for the training images, or "test".
 
         Raises:
-            DataError: The data set has none.
+            DataError: The data set has no images of this split, or they are damaged.
         """
 
     @abstractmethod
@@ -68,13 +68,13 @@ class InMemoryDataModule(pl.LightningDataModule):
         """
 
     def load_labels(self, split: Split = "train") -> Tensor | None:
-        """Return the classes of a split as int64 (N,), or None where the data set has none."""
+        """Return the classes of a split as int64 (N,), or None for a data set without classes."""
         return self.load_split(split)[1]
 
     @property
     @abstractmethod
     def source(self) -> str:
-        """What the images are and where they come from, for messages."""
+        """Name and origin of the images, for messages."""
 
     @property
     @abstractmethod
@@ -83,14 +83,14 @@ class InMemoryDataModule(pl.LightningDataModule):
 
     @property
     def fingerprint(self) -> dict[str, Any]:
-        """What a run that goes on must share besides the settings, as plain values; there after ``setup``."""
+        """Plain values that a resumed run must have in common besides its settings; valid after ``setup``."""
         return {}
 
     def setup(self, stage: str | None = None) -> None:
-        """Load and check the images, once.
+        """Load and check the images at the first call.
 
         Raises:
-            DataError: The images cannot be trained on, or the batch size does not fit their number.
+            DataError: The images are invalid, or the batch size does not fit their number.
         """
         if hasattr(self, "images"):
             return
@@ -104,7 +104,7 @@ class InMemoryDataModule(pl.LightningDataModule):
         """Return this process' part of the batches, placed on the trainer's device.
 
         Raises:
-            DataError: The processes cannot share the batches equally.
+            DataError: The batches cannot be divided equally among the processes.
         """
         trainer = self.trainer
         assert trainer is not None
@@ -132,6 +132,6 @@ class InMemoryDataModule(pl.LightningDataModule):
 
 
 def name_of_folder(root: str | Path) -> str:
-    """Return a name for file names that tells which folder images come from."""
+    """Return a data set's name in file names, derived from its folder."""
     parts = [part for part in Path(root).expanduser().absolute().parts if part.lower() != "raw"]
     return re.sub(r"\W+", "_", parts[-1]).strip("_") or "images"

@@ -1,4 +1,4 @@
-"""Two kinds of images without pairs: two classes of a data set, or one class and a known change of it."""
+"""Two unpaired image domains: two classes of a data set, or a class and a known transformation of it."""
 
 import math
 from collections.abc import Callable, Iterator, Sequence
@@ -25,7 +25,7 @@ def _stripe(images: Tensor) -> Tensor:
     return striped
 
 
-# Each can be undone, so a translation there and back can be exact.
+# All are invertible, so a cycle of two translations can be exact.
 CHANGES: dict[str, Callable[[Tensor], Tensor]] = {
     "negative": lambda images: 255 - images,
     "quarter_turn": lambda images: images.rot90(1, (2, 3)).contiguous(),
@@ -34,10 +34,10 @@ CHANGES: dict[str, Callable[[Tensor], Tensor]] = {
 
 
 class DomainBatches(ShuffledBatches):
-    """As many images of either domain in each batch, those of domain A first.
+    """Batches with equal numbers of images of both domains, those of domain A first.
 
-    The orders of the domains are independent functions of (seed, epoch). Where one has fewer images, an epoch
-    holds its images several times, in another order each time. All batches are full.
+    The orders of the domains are independent functions of (seed, epoch). An epoch repeats the images of the
+    smaller domain, each time in a different order. All batches are full.
 
     Args:
         See `ShuffledBatches`; ``labels`` are 0 for domain A and 1 for domain B.
@@ -54,7 +54,7 @@ class DomainBatches(ShuffledBatches):
             yield self.take(rows)
 
     def _order(self, domain: int, epoch: int) -> Tensor:
-        """Return the rows of a domain's images in the order of an epoch."""
+        """Return the indices of a domain's images in the order of an epoch."""
         assert self.labels is not None
         rows = (self.labels == domain).nonzero().flatten()
         rounds = math.ceil(len(self) * self.batch_size / 2 / len(rows))
@@ -68,19 +68,19 @@ class DomainBatches(ShuffledBatches):
 class DomainsDataModule(InMemoryDataModule):
     """Two domains of the images of another data module.
 
-    Training images come domain by domain; test images take turns, so that the first ones are of both. Labels
-    are 0 for domain A and 1 for domain B. If domain B is a change of domain A, it is made of every other
-    training image of A's class, and A keeps the rest; among the test images it is made of all of A's, in
-    their order, so that the n-th images of the domains are a pair.
+    Training images are sorted by domain; test images alternate between the domains. Labels are 0 for domain A
+    and 1 for domain B. If domain B is a transformation of domain A, every other training image of A's class
+    is transformed and belongs to B, and A keeps the rest; of the test images all are in A and, transformed,
+    in B, so that the n-th images of the domains are a pair.
 
     Args:
-        whole: The other data module; batch size and seed are this one's.
-        class_names: Names of its classes, by their labels.
+        whole: The other data module, whose batch size and seed are used.
+        class_names: Names of its classes, by label.
         domains: Two classes, or a class and one of `CHANGES`, in any spelling.
 
     Attributes:
-        domains: The same, as `domain_name` writes them.
-        class_names: See above.
+        domains: The two domains in the spelling of `domain_name`.
+        class_names: Names of the other data module's classes, by label.
     """
 
     batches = DomainBatches
@@ -96,7 +96,7 @@ class DomainsDataModule(InMemoryDataModule):
 
     @property
     def source(self) -> str:
-        """What the images are and where they come from, for messages."""
+        """Name and origin of the images, for messages."""
         return f"{self.whole.source} ({' and '.join(self.domains)})"
 
     @property
@@ -106,7 +106,7 @@ class DomainsDataModule(InMemoryDataModule):
 
     @property
     def change(self) -> Callable[[Tensor], Tensor] | None:
-        """What makes an image of domain B out of one of domain A, where that is known; uint8 to uint8."""
+        """The transformation from domain A to domain B, uint8 to uint8, or None if it is unknown."""
         name = self.domains[1]
         return None if name in self.class_names else CHANGES.get(name)
 
@@ -114,21 +114,21 @@ class DomainsDataModule(InMemoryDataModule):
         """Find, fetch and verify the files, on one process only.
 
         Raises:
-            DataError: There are none, or the domains are none of this data.
+            DataError: The files are unavailable, or the data set does not have these domains.
         """
         if problem := domains_problem(self.domains, self.class_names):
             raise DataError(problem)
         self.whole.prepare_data()
 
     def load_images(self, split: Split = "train") -> Tensor:
-        """Return the images of both domains."""
+        """Return the images of both domains, uint8 (N, C, H, W)."""
         return self.load_split(split)[0]
 
     def load_split(self, split: Split) -> tuple[Tensor, Tensor]:
-        """Return the images of both domains, and 0 or 1 for each.
+        """Return the images of both domains, uint8 (N, C, H, W), and their labels 0 or 1, int64 (N,).
 
         Raises:
-            DataError: A domain is none of this data, or has no images.
+            DataError: A domain does not exist or has no images.
         """
         if problem := domains_problem(self.domains, self.class_names):
             raise DataError(problem)
@@ -139,7 +139,7 @@ class DomainsDataModule(InMemoryDataModule):
         images = torch.cat([first, second])
         labels = (torch.arange(len(images)) >= len(first)).long()
         if split == "train":
-            # An odd number could not be shared by the domains: one of the larger domain is left out.
+            # An odd number cannot be divided between the domains: one image of the larger domain is dropped.
             excess = len(images) % 2
             kept = slice(excess, None) if len(first) > len(second) else slice(len(images) - excess)
             return images[kept], labels[kept]
@@ -164,7 +164,7 @@ class DomainsDataModule(InMemoryDataModule):
         """Return this process' part of the batches (see `DomainBatches`).
 
         Raises:
-            DataError: The domains and the processes cannot share the batches equally.
+            DataError: The batches cannot be divided equally among the domains and the processes.
         """
         assert self.trainer is not None
         processes = self.trainer.world_size
@@ -181,9 +181,8 @@ class FashionMNISTDomains(DomainsDataModule):
     """Two domains of Fashion-MNIST, or of another set of IDX files.
 
     Args:
-        domains: Two classes, or a class and one of `CHANGES`. Classes of a set that is not verified are
-            numbers.
-        batch_size: Images an iteration, half of them of each domain, over all processes that train together.
+        domains: Two classes, or a class and one of `CHANGES`. With ``verify=False`` classes are numbers.
+        batch_size: Images per iteration over all processes, half of them of each domain.
         seed, root, verify, cache_dir: See `FashionMNISTDataModule`.
     """
 
@@ -202,12 +201,12 @@ class FashionMNISTDomains(DomainsDataModule):
 
 
 class SyntheticDomains(DomainsDataModule):
-    """Two domains of the made-up shapes.
+    """Two domains of the synthetic shapes.
 
     Args:
-        domains: "ellipse" or "rectangle" and the other, or one of `CHANGES`.
-        batch_size: Images an iteration, half of them of each domain.
-        seed, count, image_channels: See `SyntheticDataModule`; ``count`` is that of both shapes together.
+        domains: "ellipse" and "rectangle" in either order, or one of them and one of `CHANGES`.
+        batch_size: Images per iteration, half of them of each domain.
+        seed, count, image_channels: See `SyntheticDataModule`; ``count`` includes both shapes.
     """
 
     def __init__(

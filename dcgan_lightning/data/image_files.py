@@ -1,4 +1,4 @@
-"""Image files of any common kind, made into images of one size and number of channels, through Pillow."""
+"""Decodes image files of all common formats to images of a given size and number of channels, with Pillow."""
 
 import io
 import warnings
@@ -19,27 +19,27 @@ from dcgan_lightning.core.regular_files import read_file
 
 FORMATS = ("PNG", "JPEG", "WEBP", "BMP", "TIFF", "GIF")
 SUFFIXES = frozenset((".png", ".jpg", ".jpeg", ".jfif", ".webp", ".bmp", ".tif", ".tiff", ".gif"))
-MAXIMUM_PIXELS = 100_000_000  # of a file; a small file can claim to hold far more (a decompression bomb)
+MAXIMUM_PIXELS = 100_000_000  # per file, against decompression bombs: small files that declare huge images
 MINIMUM_SIDE = 8  # pixels
 _REDUCING_GAP = (
-    3.0  # large images are first reduced to this multiple in a quicker way; the eye sees no difference
+    3.0  # large images are first reduced to this multiple by a faster method, without visible differences
 )
 
 Fit = Literal["crop", "pad", "stretch", "keep"]
-"""What becomes of an image that is not square: its middle is kept, it gets margins, it is distorted, or it
-keeps its shape, and only its longer side is the size."""
+"""Treatment of images that are not square: crop to the centre, add margins, distort, or keep the aspect ratio
+with the longer side at the given size."""
 Background = Literal["black", "white"]
 
 
 @dataclass(frozen=True)
 class ImageForm:
-    """What images are made into.
+    """The target format of images.
 
     Attributes:
         size: Pixels a side.
-        channels: 1 for grey, 3 for colour.
-        fit: What becomes of an image that is not square.
-        background: Seen through transparent pixels, and the colour of the margins.
+        channels: 1 for greyscale, 3 for colour.
+        fit: Treatment of images that are not square.
+        background: Colour behind transparent pixels and of the margins.
     """
 
     size: int
@@ -49,18 +49,19 @@ class ImageForm:
 
 
 def read_image(path: Path | str, form: ImageForm) -> Tensor:
-    """Read an image file: the first frame, turned as its EXIF data say, resized with antialiasing.
+    """Read an image file: its first frame, rotated according to EXIF, resized with antialiasing.
 
     Args:
-        path: A file in one of `FORMATS`, whatever its name; grey, colour, palette, 16-bit, with alpha or not.
-        form: What the image is made into.
+        path: A file in one of `FORMATS`, with any name: greyscale, colour, palette, 16-bit, with or without
+            alpha.
+        form: The target format.
 
     Returns:
-        uint8 (channels, size, size), or with fit="keep" one side of at most that size.
+        uint8 (channels, size, size); with fit="keep" the shorter side may be smaller.
 
     Raises:
-        DataError: The file cannot be read, is damaged, or holds too few or too many pixels; the message is
-            one line with the path.
+        DataError: The file is unreadable or damaged, or has too few or too many pixels; the message is one
+            line with the path.
     """
     try:
         with silenced():
@@ -73,23 +74,23 @@ def read_image(path: Path | str, form: ImageForm) -> Tensor:
 def decode_image(data: bytes, form: ImageForm) -> NDArray[np.uint8]:
     """Decode the content of an image file (see `read_image`).
 
-    Pillow warns of what is refused here anyway: call this within `silenced`.
+    Call this within `silenced`, because Pillow warns about files that are refused here anyway.
 
     Args:
-        data: The whole content.
-        form: What the image is made into.
+        data: Content of the file.
+        form: The target format.
 
     Returns:
-        (channels, size, size).
+        (channels, size, size), as for `read_image`.
 
     Raises:
-        DataError: Says in a few words what is wrong with the content.
+        DataError: The content is invalid; the message is the reason in a few words.
     """
     if not data:
         raise DataError("the file is empty")
     try:
         image = _open(data)
-        if image.format == "PNG":  # the only format with checksums, and loading does not look at all of them
+        if image.format == "PNG":  # the only format with checksums; loading does not check all of them
             image.verify()
             image = _open(data)
         image.draft(None, (2 * form.size, 2 * form.size))  # JPEG: decoded at a fraction of its size
@@ -101,21 +102,21 @@ def decode_image(data: bytes, form: ImageForm) -> NDArray[np.uint8]:
         raise DataError(f"not an image in one of the formats {', '.join(FORMATS)}") from error
     except (Image.DecompressionBombError, Image.DecompressionBombWarning) as error:
         raise DataError(f"more than {MAXIMUM_PIXELS:,} pixels") from error
-    except Exception as error:  # what damaged files raise is not a closed list
+    except Exception as error:  # damaged files raise errors of many kinds
         reason = " ".join(str(error).split())[:100]
         raise DataError(f"damaged ({reason or type(error).__name__})") from error
 
 
 @contextmanager
 def silenced() -> Iterator[None]:
-    """Ignore Pillow's warnings of odd files, which are decoded or refused; not to be entered by a thread."""
+    """Ignore Pillow's warnings about unusual files; not thread-safe, so enter it in the main thread."""
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         yield
 
 
 def _open(data: bytes) -> Image.Image:
-    """Return an image of which only the header has been read."""
+    """Open an image and check its size, reading only the header."""
     image: Image.Image = Image.open(io.BytesIO(data), formats=FORMATS)
     width, height = image.size
     if width * height > MAXIMUM_PIXELS:
@@ -126,7 +127,7 @@ def _open(data: bytes) -> Image.Image:
 
 
 def _flatten(image: Image.Image, form: ImageForm) -> Image.Image:
-    """Return an image of 8 bits a channel without transparency, in the mode "L" or "RGB"."""
+    """Return an image with 8 bits per channel and without transparency, in mode "L" or "RGB"."""
     if image.mode.startswith("I;16"):  # Pillow would clip the values above 255
         values = np.asarray(image).astype(np.uint32)
         image = Image.fromarray(((values + 128) // 257).astype(np.uint8))
@@ -165,5 +166,5 @@ def _fit(image: Image.Image, form: ImageForm) -> NDArray[np.uint8]:
 def _resize(
     image: Image.Image, size: tuple[int, int], box: tuple[float, float, float, float] | None = None
 ) -> Image.Image:
-    """Return a part of an image at another size, antialiased; at its own size its pixels stay as they are."""
+    """Resize a part of an image with antialiasing; an unchanged size leaves the pixels unchanged."""
     return image.resize(size, Image.Resampling.LANCZOS, box, _REDUCING_GAP)

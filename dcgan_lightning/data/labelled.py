@@ -1,4 +1,4 @@
-"""Images with their classes: batches to train a classifier on."""
+"""Batches of images and classes for the training of classifiers."""
 
 from collections.abc import Callable, Iterator
 
@@ -10,18 +10,18 @@ from dcgan_lightning.core.randomness import stream_generator
 
 
 class LabelledBatches:
-    """All images with their labels once an epoch, each image moved a little.
+    """Each image and its label once per epoch, with small random shifts of the images.
 
-    The order is a function of (seed, epoch), the moves of (seed, epoch, batch). Images are not mirrored: in
-    Fashion-MNIST all shoes point to the left.
+    The order is a function of (seed, epoch), the shifts are functions of (seed, epoch, batch). Images are not
+    mirrored: in Fashion-MNIST all shoes point to the left.
 
     Args:
         images: uint8 (N, C, H, W).
         labels: int64 (N,).
-        batch_size: Images a batch; the last one holds the remainder.
-        seed: Order and moves follow from it.
-        epoch: Asked at the start of each epoch; counted from 0.
-        shift: Pixels that an image is moved by at most, in each direction; what comes in is black.
+        batch_size: Images per batch; the last batch holds the remainder.
+        seed: Seed of the order and the shifts.
+        epoch: Returns the epoch, from 0; called at the start of each epoch.
+        shift: Largest shift in pixels, in each direction; the border is filled with black.
 
     Shape:
         Each batch: images float32 (batch_size, C, H, W) in [-1, 1], labels int64 (batch_size,).
@@ -56,12 +56,15 @@ class LabelledBatches:
 
 
 def move_randomly(images: Tensor, shift: int, generator: torch.Generator) -> Tensor:
-    """Move each image by -shift to shift pixels, down and to the right; what comes in is 0.
+    """Shift each image by -shift to shift pixels, vertically and horizontally, and fill the border with 0.
 
     Args:
         images: uint8 (N, C, H, W).
-        shift: At least 0.
+        shift: Largest shift in pixels, >= 0.
         generator: Source of the random numbers.
+
+    Returns:
+        uint8 (N, C, H, W).
     """
     if shift == 0:
         return images

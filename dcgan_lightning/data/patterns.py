@@ -1,4 +1,4 @@
-"""Built-in style images: regular patterns of a textile, drawn at any size."""
+"""Built-in style images: regular textile patterns, drawn at any size."""
 
 from collections.abc import Callable
 
@@ -11,18 +11,18 @@ _INK, _CLOTH, _ACCENT = (20, 36, 92), (238, 232, 216), (200, 40, 44)  # dark blu
 
 
 def draw_pattern(name: str, height: int, width: int, period: float = 14.0) -> NDArray[np.uint8]:
-    """Draw a pattern in two colours or three, without jagged edges.
+    """Draw a pattern in two or three colours, antialiased.
 
     Args:
         name: One of `PATTERNS`.
-        height: Rows.
-        width: Columns.
-        period: Pixels from one repetition to the next.
+        height: Height in pixels.
+        width: Width in pixels.
+        period: Period of the pattern in pixels.
 
     Returns:
-        (height, width, 3), RGB.
+        uint8 (height, width, 3), RGB.
     """
-    finer = 4  # samples a pixel and side, averaged
+    finer = 4  # samples per pixel along each side, which are averaged
     rows = (np.arange(height * finer) + 0.5) / (finer * period)
     columns = (np.arange(width * finer) + 0.5) / (finer * period)
     y, x = np.meshgrid(rows, columns, indexing="ij")
@@ -32,19 +32,19 @@ def draw_pattern(name: str, height: int, width: int, period: float = 14.0) -> ND
 
 
 def _stripes(y: Coordinates, x: Coordinates) -> Coordinates:
-    """Return broad dark stripes at an angle of 45 degrees, with a thin red one between two."""
+    """Return broad dark stripes at an angle of 45 degrees, with thin red stripes between them."""
     place = (x + y) * np.sqrt(0.5) % 1
     return _coloured(place < 0.45, (place > 0.65) & (place < 0.78))
 
 
 def _checks(y: Coordinates, x: Coordinates) -> Coordinates:
-    """Return a chequerboard with two squares a period and side, crossed by thin red lines."""
+    """Return a chequerboard with two squares per period along each side, crossed by thin red lines."""
     dark = (np.floor(2 * y) + np.floor(2 * x)) % 2 == 0
     return _coloured(dark, np.minimum(abs(y % 1 - 0.5), abs(x % 1 - 0.5)) < 0.05)
 
 
 def _dots(y: Coordinates, x: Coordinates) -> Coordinates:
-    """Return dots in rows that are shifted by half a period, dark and red ones in turns."""
+    """Return rows of dots, alternately dark and red, each row shifted by half a period."""
     row = np.floor(2 * y)
     column = x + row / 2 % 1
     dot = np.hypot((2 * y % 1 - 0.5) / 2, column % 1 - 0.5) < 0.23

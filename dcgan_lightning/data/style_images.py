@@ -1,4 +1,4 @@
-"""Images for style transfer: built-in patterns, image files, images of a data set, and mosaics of those."""
+"""Images for style transfer: built-in patterns, image files, images of a data set, and mosaics of these."""
 
 import math
 from collections.abc import Callable
@@ -21,9 +21,8 @@ class Picture:
     """An image for style transfer.
 
     Attributes:
-        image: (C, H, W) in [-1, 1], in colour if any of its pixels is coloured.
-        factor: How often each pixel of its original stands there, for images of the data set; None for files
-            and patterns.
+        image: (C, H, W) in [-1, 1]; C is 3 if any pixel is coloured, otherwise 1.
+        factor: Factor by which an image of the data set was enlarged; None for files and patterns.
     """
 
     image: Tensor
@@ -33,20 +32,20 @@ class Picture:
 def read_picture(
     wanted: str, key: str, size: int, find_data: Callable[[], InMemoryDataModule], period: float = 14.0
 ) -> Picture:
-    """Return the image that a setting asks for.
+    """Return the image named by a setting.
 
     Args:
-        wanted: The name of a pattern, "fashion_mnist:17" for a test image, "fashion_mnist:0-8" for a mosaic,
-            or else a path.
+        wanted: The name of a pattern, "fashion_mnist:17" for a test image, "fashion_mnist:0-8" for a mosaic
+            of test images, or a path.
         key: The setting's name, for messages.
-        size: Pixels of the longer side. Images of the data set are enlarged by a whole factor, so that they
-            may be a little smaller.
-        find_data: Returns the data set; called only where it is needed.
-        period: Pixels from one repetition of a pattern to the next.
+        size: Pixels of the longer side. Images of the data set are enlarged by an integer factor and may
+            therefore be slightly smaller.
+        find_data: Returns the data set; called only if it is needed.
+        period: Period of a pattern in pixels.
 
     Raises:
         ConfigError: There is no such image in the data set.
-        DataError: The file is missing, damaged or no image.
+        DataError: The file is missing or damaged, or not an image.
     """
     if wanted in PATTERN_NAMES:
         drawn = torch.from_numpy(draw_pattern(wanted, size, size, period))
@@ -87,21 +86,21 @@ def _from_data(
 
 
 def read_style(wanted: str, key: str, size: int, channels: int, period: float = 14.0) -> Tensor:
-    """Return a style that needs no data set: a pattern or an image file.
+    """Return a style image that does not need a data set: a pattern or an image file.
 
     Args:
         wanted: The name of a pattern, or a path.
         key: The setting's name, for messages.
         size: Pixels of the longer side.
-        channels: 1: in grey; 3: in colour.
+        channels: 1 for greyscale, 3 for colour.
         period: See `read_picture`.
 
     Returns:
         (channels, H, W) in [-1, 1].
 
     Raises:
-        ConfigError: It is an image of a data set.
-        DataError: The file is missing, damaged or no image.
+        ConfigError: The style is an image of a data set.
+        DataError: The file is missing or damaged, or not an image.
     """
 
     def refuse() -> InMemoryDataModule:

@@ -10,11 +10,11 @@ from dcgan_lightning.data.images import IMAGE_SIZE
 
 
 class SyntheticDataModule(InMemoryDataModule):
-    """Made-up images for tests and smoke runs: one bright rectangle or ellipse each, on black.
+    """Synthetic images for tests and smoke runs: one bright rectangle or ellipse each, on black.
 
     Args:
-        batch_size: Images an iteration, >= 2.
-        seed: The run's seed; the images follow from it too.
+        batch_size: Images per iteration, >= 2.
+        seed: The run's seed, which also determines the images.
         count: Number of images, >= 2.
         image_channels: Channels of the images.
     """
@@ -30,11 +30,11 @@ class SyntheticDataModule(InMemoryDataModule):
         self.image_channels = image_channels
 
     def load_images(self, split: Split = "train") -> Tensor:
-        """Return the made-up images as uint8 (count, image_channels, 28, 28); the splits differ."""
+        """Return the images as uint8 (count, image_channels, 28, 28); the splits differ."""
         return self.load_split(split)[0]
 
     def load_split(self, split: Split) -> tuple[Tensor, Tensor]:
-        """Return made-up images, and 0 for each ellipse and 1 for each rectangle; the splits differ."""
+        """Return the images and their classes, 0 for ellipses and 1 for rectangles; the splits differ."""
         generator = stream_generator(self.seed, "synthetic_data", index=("train", "test").index(split))
 
         def uniform(low: float, high: float, channels: int = 1) -> Tensor:
