@@ -2,6 +2,7 @@
 
 import logging
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import hydra
 from omegaconf import DictConfig
@@ -10,6 +11,10 @@ from dcgan_lightning.cli import refuse, run_command, work_where_typed
 from dcgan_lightning.config.build import CONF_DIR
 from dcgan_lightning.config.validate import check_command
 from dcgan_lightning.core.errors import DCGANError
+from dcgan_lightning.core.locks import is_abandoned, is_locked
+
+if TYPE_CHECKING:
+    from dcgan_lightning.reports import State
 
 log = logging.getLogger("dcgan_lightning.report")  # __name__ is "__main__" when run as a command
 
@@ -31,7 +36,8 @@ def report(cfg: DictConfig) -> Path:
 
     from dcgan_lightning.reports import write_report
 
-    path = write_report(folder)
+    state: State = "running" if is_locked(folder) else "interrupted" if is_abandoned(folder) else "ended"
+    path = write_report(folder, state)
     log.info("%s (%.1f MB)", path, path.stat().st_size / 1e6)
     return path
 

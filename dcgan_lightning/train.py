@@ -150,17 +150,25 @@ def _train(cfg: DictConfig, folder: Path, ckpt_path: Path | None) -> RunResult:
 
 @contextlib.contextmanager
 def _reporting(cfg: DictConfig, folder: Path, stop: "GracefulStop") -> Iterator[None]:
-    """Write the report after the block, also after a graceful stop, a collapse or a divergence."""
+    """Write the report after the block, also after a graceful stop, a collapse or a divergence.
+
+    A page that says that the training goes on is always replaced.
+    """
     try:
         yield
-    except (KeyboardInterrupt, SystemExit):
-        if stop.is_graceful:
+    except BaseException as error:
+        # A run that collapsed or diverged in particular is worth inspecting.
+        if stop.is_graceful or isinstance(error, CollapsedError | DivergedError) or _is_live(folder):
             _try_to_report(cfg, folder)
         raise
-    except (CollapsedError, DivergedError):
-        _try_to_report(cfg, folder)  # such a run in particular is worth inspecting
-        raise
     _try_to_report(cfg, folder)
+
+
+def _is_live(folder: Path) -> bool:
+    """Return whether the run's report says that the training goes on."""
+    from dcgan_lightning.reports import REPORT_FILE, is_running_page
+
+    return is_running_page(folder / REPORT_FILE)
 
 
 def _try_to_report(cfg: DictConfig, folder: Path) -> None:

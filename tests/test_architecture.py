@@ -24,7 +24,7 @@ ROOMS: dict[str, str] = {
     "evaluation": "config core data losses networks",
     "systems": "core data evaluation kernels losses networks",
     "inference": "config core data evaluation losses networks pictures runs",
-    "callbacks": "config core data evaluation networks pictures runs systems",
+    "callbacks": "config core data evaluation networks pictures reports runs systems",
     "training": "callbacks config core networks runs systems",
     "sweeps": "config core pictures runs training",
 }

@@ -6,9 +6,10 @@ import pytest
 import torch
 from conftest import Compose
 
-from dcgan_lightning.callbacks import TrackedFiles
-from dcgan_lightning.core.errors import CollapsedError
+from dcgan_lightning.callbacks import LiveReport, TrackedFiles
+from dcgan_lightning.core.errors import CollapsedError, RunFolderError
 from dcgan_lightning.pictures import decode_png
+from dcgan_lightning.reports import is_running_page
 from dcgan_lightning.systems import DCGAN
 from dcgan_lightning.train import train
 from dcgan_lightning.training.closing import describe_end
@@ -60,6 +61,26 @@ def test_a_report_that_cannot_be_written_costs_a_line_and_no_training(
     assert result.epochs == 1
     warnings = [record.message for record in caplog.records if record.levelname == "WARNING"]
     assert warnings == ["could not write the report: two lines"]
+
+
+def test_no_page_says_that_an_ended_training_goes_on(
+    compose_cfg: Compose, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    seen = []
+
+    def fail_at_the_third(folder: Path) -> None:
+        seen.append(is_running_page(tmp_path / "run" / "report.html"))
+        if len(seen) == 3:
+            raise RunFolderError("lost")
+
+    monkeypatch.setattr(LiveReport.__init__, "__defaults__", (0.0, 1e9))
+    monkeypatch.setattr("dcgan_lightning.callbacks.stop.check_ownership", fail_at_the_third)
+    with pytest.raises(RunFolderError, match="lost"):
+        train(compose_cfg("experiment=smoke", "callbacks=history", "logger=none"))
+    assert seen == [True] * 3
+    page = (tmp_path / "run" / "report.html").read_text()
+    assert "data-state" not in page
+    assert "Epoch 1 of 2" in page
 
 
 def test_a_run_that_collapsed_leaves_a_report_too(compose_cfg: Compose, tmp_path: Path) -> None:

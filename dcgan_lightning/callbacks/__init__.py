@@ -5,6 +5,7 @@ from dcgan_lightning.callbacks.checkpoints import Checkpoints
 from dcgan_lightning.callbacks.collapse import Collapse
 from dcgan_lightning.callbacks.film import Film
 from dcgan_lightning.callbacks.history import History
+from dcgan_lightning.callbacks.live_report import LiveReport
 from dcgan_lightning.callbacks.progress import Progress
 from dcgan_lightning.callbacks.sample_grid import SampleGrid
 from dcgan_lightning.callbacks.scores import Scores
@@ -18,6 +19,7 @@ __all__ = [
     "Film",
     "GracefulStop",
     "History",
+    "LiveReport",
     "Progress",
     "SampleGrid",
     "Scores",

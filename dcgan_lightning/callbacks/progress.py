@@ -68,6 +68,9 @@ class Progress(Callback):
         refresh_seconds: The bar is redrawn at most this often. Only then are the figures fetched from the
             training device.
         line_seconds: Without a terminal, the longest time without a line.
+
+    Attributes:
+        contention: What was logged about a busy machine, if anything was.
     """
 
     def __init__(self, refresh_seconds: float = 0.5, line_seconds: float = LINE_SECONDS) -> None:
@@ -83,6 +86,7 @@ class Progress(Callback):
         self._standing: Standing | None = None
         self._last_iteration = ("", 0.0)  # name and time
         self._computing: ComputingTime | None = None
+        self.contention: str | None = None
 
     def on_train_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
         """Start the clock and, on a terminal, the bar."""
@@ -149,6 +153,7 @@ class Progress(Callback):
             self._print_line(place)
         if self._computing and (line := self._computing.find_contention(torch.get_num_threads())):
             self._computing = None  # said once
+            self.contention = line
             log.warning("%s", line)
 
     def on_train_epoch_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:

@@ -159,6 +159,11 @@ def is_locked(folder: Path) -> bool:
     return False
 
 
+def is_abandoned(folder: Path) -> bool:
+    """Return whether the process that owned a folder was killed; never where there are no such locks."""
+    return fcntl is not None and lock_owner(folder) is not None and not is_locked(folder)
+
+
 def lock_owner(folder: Path) -> int | None:
     """Return the number of the process that owns a folder, from its lock file."""
     try:

@@ -19,6 +19,7 @@ from dcgan_lightning.core.measured import Figure
 from dcgan_lightning.core.temporaries import is_temporary
 from dcgan_lightning.pictures import decode_gif, decode_png, encode_gif, encode_png, shrink, square_side
 from dcgan_lightning.reports.embedded import Picture, png_size
+from dcgan_lightning.reports.live import Live, State
 from dcgan_lightning.reports.scores import Scores, read_scores
 from dcgan_lightning.runs.checkpoints import read_checkpoint
 from dcgan_lightning.runs.folder import sample_grids
@@ -31,6 +32,7 @@ log = logging.getLogger(__name__)
 
 REPORT_FILE = "report.html"
 FRAME_LIMIT = 60
+LIVE_FRAME_LIMIT = 12  # while the run trains: each costs time
 
 
 @dataclass(frozen=True)
@@ -67,6 +69,8 @@ class Material:
         nearest: Generated images beside their nearest training images, for the first of the scores.
         atlas: Generated images by class.
         files: (name, number of files, bytes) of what lies in the folder.
+        state: Of the training.
+        live: How it stands, on a page that it writes itself.
     """
 
     name: str
@@ -89,10 +93,17 @@ class Material:
     nearest: list[Picture]
     atlas: list[Picture]
     files: list[tuple[str, int, int]]
+    state: State = "ended"
+    live: Live | None = None
 
 
-def gather(folder: Path) -> Material:
+def gather(folder: Path, state: State = "ended", live: Live | None = None) -> Material:
     """Read a run's folder.
+
+    Args:
+        folder: The run's.
+        state: Of the training.
+        live: How it stands, if it writes the page itself: what takes long to read is left out then.
 
     Raises:
         RunFolderError: It is not there or holds no run.
@@ -117,22 +128,26 @@ def gather(folder: Path) -> Material:
         networks=_text(folder / "networks.txt"),
         system=_system(folder, settings),
         figures=figures,
-        history=_table(folder / "history" / "history.csv", POSITION, [figure.name for figure in figures]),
+        history=live.history or None
+        if live
+        else _table(folder / "history" / "history.csv", POSITION, [figure.name for figure in figures]),
         frames=[
             Frame(epoch, iteration, png)
-            for epoch, iteration, path in choose_frames(grids)
+            for epoch, iteration, path in choose_frames(grids, LIVE_FRAME_LIMIT if live else FRAME_LIMIT)
             if (png := _picture(path))
         ],
         drawn=datetime.fromtimestamp(grids[-1].path.stat().st_mtime) if grids else None,
         untrained=_picture(folder / "samples" / "untrained.png"),
         real=_picture(folder / "samples" / "real.png"),
-        film=_film(folder, settings),
-        environment=_environment(folder / "checkpoints" / "last.ckpt"),
+        film=None if live else _film(folder, settings),
+        environment={} if live else _environment(folder / "checkpoints" / "last.ckpt"),
         scores=scores,
         course=_table(folder / "history" / "scores.csv", ("epoch",)),
         nearest=_pictures([folder / "scores" / f"{file.title}_nearest.png" for file in scores[:1]]),
         atlas=_pictures(_atlas(folder / "generated")),
         files=_files(folder),
+        state=state,
+        live=live,
     )
 
 

@@ -6,12 +6,21 @@ import dcgan_lightning
 from dcgan_lightning.core.files import write_atomic
 from dcgan_lightning.reports import contents, rendering
 from dcgan_lightning.reports.head import describe_training, key_facts, subject
+from dcgan_lightning.reports.live import Live, State
 from dcgan_lightning.reports.material import REPORT_FILE, Material, gather
 from dcgan_lightning.reports.score_table import draw_scores, name_scores
 
+_RUNNING = 'data-state="running"'
+_START = 200  # bytes, among which it stands
 
-def write_report(folder: Path) -> Path:
+
+def write_report(folder: Path, state: State = "ended", live: Live | None = None) -> Path:
     """Write ``report.html`` into a run's folder; the same folder makes the same bytes.
+
+    Args:
+        folder: The run's.
+        state: Of the training.
+        live: How it stands, if it writes the page itself.
 
     Returns:
         The file.
@@ -20,8 +29,17 @@ def write_report(folder: Path) -> Path:
         RunFolderError: The folder holds no run, or cannot be written.
     """
     path = folder / REPORT_FILE
-    write_atomic(path, render(gather(folder)).encode())
+    write_atomic(path, render(gather(folder, state, live)).encode())
     return path
+
+
+def is_running_page(path: Path) -> bool:
+    """Return whether a file is the page of a training that went on when it was written."""
+    try:
+        with path.open("rb") as stream:
+            return _RUNNING.encode() in stream.read(_START)
+    except OSError:
+        return False
 
 
 def render(material: Material) -> str:

@@ -11,7 +11,7 @@ from omegaconf import DictConfig
 from pytorch_lightning.callbacks import Checkpoint
 from pytorch_lightning.utilities.exceptions import SIGTERMException
 
-from dcgan_lightning.callbacks import AveragedGenerator, GracefulStop, TrackedFiles
+from dcgan_lightning.callbacks import AveragedGenerator, GracefulStop, LiveReport, TrackedFiles
 from dcgan_lightning.callbacks.logs import continued_version
 from dcgan_lightning.callbacks.tracking import (
     close_trackers,
@@ -73,7 +73,7 @@ def build_trainer(
         accelerator=accelerator,
         devices=cfg.trainer.devices if card is None else [card],
         strategy=ManualDDPStrategy() if processes > 1 else "auto",
-        callbacks=[*callbacks, TrackedFiles(), stop],
+        callbacks=[*callbacks, TrackedFiles(), *([LiveReport()] if cfg.report else []), stop],
         logger=loggers if log_figures else [],
         plugins=[checkpoint_io],
         enable_checkpointing=any(isinstance(callback, Checkpoint) for callback in callbacks),

@@ -2,11 +2,13 @@
 
 import time
 from collections.abc import Iterator
+from datetime import datetime, timedelta
 from pathlib import Path
 
 import pytest
 from headless_browser import CONTRASTS, LEAST_CONTRAST, Browser, missing_browser, wait_until
 from report_runs import make_bare_run, make_run
+from test_live_page import live
 
 from dcgan_lightning.reports import write_report
 
@@ -182,6 +184,44 @@ def test_every_text_can_be_read(browser: Browser, page: Path, scheme: str) -> No
     assert [(text, ratio) for text, ratio in contrasts if ratio < LEAST_CONTRAST] == []
     paper = browser.ask("getComputedStyle(document.body).backgroundColor")
     assert paper == {"light": "rgb(251, 250, 247)", "dark": "rgb(22, 21, 19)"}[scheme]
+
+
+def test_the_open_page_follows_a_training_to_its_end(browser: Browser, tmp_path: Path) -> None:
+    run = make_run(tmp_path / "run")
+    path = write_report(run, "running", live(again=1.0, written=datetime.now()))
+    browser.open(path, *WIDE)
+    share = "(document.querySelector('.standing b') || {}).textContent"
+    assert browser.ask(share) == "40%"
+    browser.driver.execute_script("scrollTo(0, 900); document.querySelector('details').open = true")
+    write_report(run, "running", live(again=1.0, iteration=4, written=datetime.now()))
+    assert wait_until(lambda: browser.ask(share) == "45%")
+    assert browser.ask("scrollY") == 900
+    assert browser.ask("document.querySelector('details').open")
+    browser.driver.execute_script("document.getElementById('previous').click()")
+    write_report(run)
+    time.sleep(2.5)
+    assert browser.ask(share) == "45%"  # somebody looks at an earlier moment
+    assert "waits while you look" in browser.ask("document.getElementById('follow').textContent")
+    browser.driver.execute_script("document.getElementById('next').click()")
+    assert wait_until(lambda: browser.ask("document.getElementById('live')") is None)
+    assert browser.ask("document.querySelectorAll('picture').length") == 1  # the film is back
+    assert browser.driver.get_log("browser") == []
+    old = datetime.now() - timedelta(minutes=10)
+    browser.open(write_report(run, "running", live(again=1.0, written=old)), *WIDE)
+    assert browser.ask("document.getElementById('silence').hidden") is False
+
+
+@pytest.mark.parametrize("size", [WIDE, PHONE], ids=["wide", "phone"])
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_a_running_page_fits_and_can_be_read(
+    browser: Browser, tmp_path: Path, size: tuple[int, int], scheme: str
+) -> None:
+    run = make_run(tmp_path / "run")
+    state = live(warnings=("The generator collapses.",), written=datetime.now())
+    browser.open(write_report(run, "running", state), *size, scheme=scheme)
+    assert browser.ask("document.documentElement.scrollWidth") <= size[0]
+    assert [(text, ratio) for text, ratio in browser.ask(CONTRASTS) if ratio < LEAST_CONTRAST] == []
+    assert browser.requests() == []
 
 
 @pytest.mark.parametrize(("motion", "kind"), [("no-preference", "gif"), ("reduce", "png")])
