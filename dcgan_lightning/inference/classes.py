@@ -1,4 +1,4 @@
-"""Which classes a generator knows, and which of them are wanted."""
+"""Names of a generator's classes, and the choice among them."""
 
 from collections.abc import Sequence
 
@@ -8,7 +8,7 @@ from dcgan_lightning.inference.pretrained import TrainedGenerator
 
 
 def class_names(trained: TrainedGenerator) -> tuple[str, ...]:
-    """Return the names of the classes a generator knows: those of its data set, or numbers without any."""
+    """Return the names of a generator's classes: those of its data set, or numbers if it has no names."""
     classes = trained.generator.classes
     if classes == len(CLASS_NAMES) and trained.fingerprint.get("data.verify"):
         return CLASS_NAMES
@@ -17,10 +17,14 @@ def class_names(trained: TrainedGenerator) -> tuple[str, ...]:
 
 
 def choose_classes(wanted: str | int | Sequence[str | int] | None, trained: TrainedGenerator) -> list[int]:
-    """Return the numbers of the wanted classes, all of them where none is named.
+    """Return the indices of the requested classes, or of all classes if none is requested.
+
+    Args:
+        wanted: A name or index, several of them, or None.
+        trained: The generator.
 
     Raises:
-        ConfigError: The generator does not know a class.
+        ConfigError: The generator does not have a class.
     """
     names = class_names(trained)
     if wanted is None:

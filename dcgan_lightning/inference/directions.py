@@ -1,4 +1,4 @@
-"""Directions of the latent space in which images change most, with names where one can say what changes."""
+"""Directions of the latent space in which images change most, named after what changes if that is clear."""
 
 from dataclasses import dataclass
 
@@ -9,8 +9,8 @@ from dcgan_lightning.networks import NoiseGenerator
 from dcgan_lightning.networks.modes import inference
 from dcgan_lightning.networks.sampling import sample_labels, sample_noise
 
-TRIED = 100  # images that a direction is tried on
-STEP = 2.0  # how far, in standard deviations of the noise, to both sides
+TRIED = 100  # images for the test of a direction
+STEP = 2.0  # step to both sides, in standard deviations of the noise
 SURE = (
     0.85  # share of the images in which a property must change the same way, to give the direction its name
 )
@@ -30,9 +30,9 @@ class Direction:
     """A direction of the latent space.
 
     Attributes:
-        low: What images become against it; "" if no property changes clearly.
-        high: What they become along it.
-        vector: (latent_dim,), of length 1.
+        low: Name of the change against the direction; "" if no property changes clearly.
+        high: Name of the change along the direction.
+        vector: Unit vector, (latent_dim,).
     """
 
     low: str
@@ -41,13 +41,13 @@ class Direction:
 
 
 def find_directions(generator: NoiseGenerator, count: int = 6) -> list[Direction]:
-    """Return the principal directions of a generator's first layer, those that it amplifies most first.
+    """Return the principal directions of a generator's first layer, the most amplified first.
 
-    Each property gives its name to one direction at most: to the one that changes it most.
+    Each property names at most one direction: the one that changes it most.
 
     Args:
-        generator: In inference mode; its first linear layer takes the noise before anything else.
-        count: How many at most.
+        generator: A generator in inference mode whose first layer is linear in the noise.
+        count: Largest number of directions.
 
     Source:
         Shen and Zhou 2021, https://arxiv.org/abs/2007.06600.
@@ -56,7 +56,7 @@ def find_directions(generator: NoiseGenerator, count: int = 6) -> list[Direction
     if not layers or layers[0].in_features < generator.latent_dim:
         return []
     weight = layers[0].weight.detach()[:, : generator.latent_dim].double().cpu()
-    _, vectors = torch.linalg.eigh(weight.T @ weight)  # in the order of growing eigenvalues
+    _, vectors = torch.linalg.eigh(weight.T @ weight)  # in ascending order of the eigenvalues
     vectors = vectors.flip(1).T[:count].float()
     changes = _changes(generator, vectors)
     names = [("", "")] * len(vectors)
@@ -70,9 +70,9 @@ def find_directions(generator: NoiseGenerator, count: int = 6) -> list[Direction
 
 
 def _changes(generator: NoiseGenerator, vectors: Tensor) -> Tensor:
-    """Return by how much each property changes along each direction: (directions, properties).
+    """Return the change of each property along each direction, (directions, properties).
 
-    A property that does not change clearly has 0.
+    The change of a property is 0 if it is not clear.
     """
     noise = sample_noise(generator.latent_dim, TRIED)
     labels = sample_labels(generator.classes, TRIED)
@@ -92,7 +92,7 @@ def _changes(generator: NoiseGenerator, vectors: Tensor) -> Tensor:
 
 
 def _properties(images: Tensor) -> Tensor:
-    """Return brightness, size, width, height and pattern of the things on images: (5, N)."""
+    """Return brightness, size, width, height and pattern of the objects in images: (5, N)."""
     grey = (images.mean(1) + 1) / 2
     visible = (grey > _VISIBLE).float()
     area = visible.sum((1, 2)) + 1

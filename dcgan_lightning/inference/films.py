@@ -1,4 +1,4 @@
-"""What ``generate`` makes of ways through the latent space: films, and the pictures that go with them."""
+"""Films and pictures of paths through the latent space, for ``generate``."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -17,16 +17,16 @@ from dcgan_lightning.networks import NoiseGenerator
 from dcgan_lightning.networks.sampling import generate_images
 from dcgan_lightning.pictures import draw_labelled_grid, encode_gif, encode_mp4, make_grid
 
-STRIP_COLUMNS = 16  # steps of a strip's row; a film shows all
+STRIP_COLUMNS = 16  # steps in a row of the strip; the film shows all
 
 
 @dataclass(frozen=True)
 class FilmSettings:
-    """How a film is shown and kept.
+    """Settings of a film.
 
     Attributes:
-        frame_ms: How long a frame is shown, in milliseconds, a multiple of 10.
-        kind: Its format.
+        frame_ms: Duration of a frame in milliseconds, a multiple of 10.
+        kind: File format.
     """
 
     frame_ms: int = 60
@@ -43,16 +43,17 @@ def write_interpolation(
     film: FilmSettings,
     first: int = 0,
 ) -> None:
-    """Write the way from point to point as ``strip.png``, a row for each pair, and as a film.
+    """Write the path from point to point as ``strip.png``, with a row per pair of points, and as a film.
 
     Args:
-        folder: Where to.
-        generator: Makes the images.
-        points: Noise vectors (P, latent_dim) with P at least 2.
-        labels: Their classes (P,), between which images are mixtures; None for a generator without classes.
+        folder: Output folder.
+        generator: The generator.
+        points: Noise vectors (P, latent_dim), P >= 2.
+        labels: Classes of the points, (P,), which are mixed between them; None for an unconditional
+            generator.
         steps: Frames from one point to the next.
-        scale: Side of the square that each pixel of the strip becomes; in the film it is twice that.
-        film: How the film is kept.
+        scale: Magnification of the strip; the film has twice this magnification.
+        film: Settings of the film.
         first: Number of the first point's image, for the captions below the ends.
     """
     mixtures = None if labels is None else path(_one_hot(labels, generator), steps, way=mix)
@@ -81,16 +82,16 @@ def write_walk(
     scale: int,
     film: FilmSettings,
 ) -> None:
-    """Write endless tours, side by side in one film, and their points as ``points.png``, a row for each tour.
+    """Write looping tours side by side as a film, and their points as ``points.png`` with a row per tour.
 
     Args:
-        folder: Where to.
-        generator: Makes the images.
-        points: Noise vectors (tours, P, latent_dim) with P at least 2.
-        labels: The class of each tour (tours,); None for a generator without classes.
+        folder: Output folder.
+        generator: The generator.
+        points: Noise vectors (tours, P, latent_dim), P >= 2.
+        labels: Class of each tour, (tours,); None for an unconditional generator.
         steps: Frames from one point to the next.
-        scale: Side of the square that each pixel becomes.
-        film: How the film is kept.
+        scale: Magnification of the pictures.
+        film: Settings of the film.
     """
     tours = []
     for number, tour in enumerate(points):

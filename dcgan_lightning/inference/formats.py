@@ -1,4 +1,4 @@
-"""The files a trained network is handed on as: how each is written, and how it is read back."""
+"""File formats for the export of a trained network: writing, and reading back."""
 
 import io
 from collections.abc import Callable, Sequence
@@ -13,7 +13,7 @@ from dcgan_lightning.core.files import write_atomic
 from dcgan_lightning.networks import PortableNetwork
 
 ONNX_OPSET = 18
-_EXAMPLES = 2  # images of the batch that is traced; any number of at least 1 can be made afterwards
+_EXAMPLES = 2  # batch size for tracing; the exported network accepts any batch size
 # By the input's name, as code.
 _TORCH_INPUTS = {
     "z": "torch.randn({shape})",
@@ -32,13 +32,13 @@ MakeImages = Callable[..., Tensor]
 
 @dataclass(frozen=True)
 class Format:
-    """A way to store a network.
+    """A file format.
 
     Attributes:
-        files: What it is made of; the first one holds the weights.
-        needs: Packages that using it needs; "dcgan_lightning" is this project, without what it depends on.
-        write: Writes the files of a network in inference mode into a folder.
-        read: Returns a function that makes images as the files say.
+        files: File names; the first file holds the weights.
+        needs: Packages needed to use the files; "dcgan_lightning" is this project without its dependencies.
+        write: Writes a network in inference mode into a folder.
+        read: Reads a folder and returns the network as a function.
         example: Python code that makes 16 images, run in the folder (see `example_code`).
     """
 
@@ -50,7 +50,7 @@ class Format:
 
 
 def install_commands(needs: Sequence[str]) -> str:
-    """Return the shell commands that install what a format needs, and nothing else.
+    """Return the shell commands that install the packages of a format, and no others.
 
     Args:
         needs: See `Format`.
@@ -79,19 +79,19 @@ def example_code(name: str, network: PortableNetwork) -> str:
 
 
 def largest_deviation(original: PortableNetwork, copy: MakeImages, *inputs: Tensor) -> float:
-    """Return how far the pixels of two networks lie apart at most, in units of their range [-1, 1].
+    """Return the largest difference between the pixels of two networks' outputs, which are in [-1, 1].
 
     Args:
-        original: In inference mode.
-        copy: Compared with it.
-        *inputs: What both take.
+        original: The original network, in inference mode.
+        copy: The network read back.
+        *inputs: Arguments of both.
     """
     with torch.no_grad():
         return float((copy(*inputs) - original(*inputs)).abs().max())
 
 
 def _tracing(network: PortableNetwork) -> dict[str, Any]:
-    """Return what both exporters take: an example, and that any number of images may come."""
+    """Return the arguments of both exporters: example inputs, and the dynamic batch size."""
     batch = torch.export.Dim("batch", min=1)
     return {
         "args": network.example_inputs(_EXAMPLES),
@@ -104,7 +104,7 @@ def _write_program(network: PortableNetwork, folder: Path) -> None:
     for module in program.graph_module.modules():
         if isinstance(module, torch.fx.GraphModule):
             for node in module.graph.nodes:
-                node.meta.pop("stack_trace", None)  # holds paths of this machine
+                node.meta.pop("stack_trace", None)  # contains paths of this machine
     buffer = io.BytesIO()
     torch.export.save(program, buffer)
     write_atomic(folder / "generator.pt2", buffer.getbuffer())
@@ -131,7 +131,7 @@ def _write_onnx(network: PortableNetwork, folder: Path) -> None:
     assert program is not None
     model = program.model_proto
     graph = model.graph
-    # How PyTorch came to each operation: of no use without its sources.
+    # PyTorch's stack trace of each operation, useless without its sources.
     parts: list[Any] = [*graph.node, *graph.input, *graph.output, *graph.value_info, *graph.initializer]
     for part in [model, graph, *parts]:
         del part.metadata_props[:]

@@ -1,4 +1,4 @@
-"""What ``generate`` leaves in its folder: grids, single images, films, tables. One function for each kind."""
+"""Writes the output files of ``generate``: grids, single images, archives and tables."""
 
 import contextlib
 import csv
@@ -21,7 +21,7 @@ from dcgan_lightning.pictures import (
 )
 
 GRID_LIMIT = 400  # images of a grid; the rest would be too small to see
-LABELLED_LIMIT = 100  # the same where each has a caption
+LABELLED_LIMIT = 100  # images of a grid with captions
 
 
 def write_images(
@@ -37,13 +37,13 @@ def write_images(
     """Write ``grid.png`` with the first images, and each as ``image_000000.png`` or all as ``images.npz``.
 
     Args:
-        folder: Where to.
-        blocks: The images, uint8 (n, C, 28, 28) each; only one is held at a time, and the grid's.
-        count: Images in all blocks.
-        first: Number of the first one.
-        columns: Of the grid; as many as rows if not given.
-        scale: Side of the square that each pixel of the grid becomes.
-        png: Write single images, in their own size.
+        folder: Output folder.
+        blocks: Blocks of images, uint8 (n, C, 28, 28); only one block and the grid are in memory at a time.
+        count: Number of images in all blocks.
+        first: Number of the first image.
+        columns: Columns of the grid; as many as rows if not given.
+        scale: Magnification of the grid.
+        png: Write single images, without magnification.
         npz: Write ``images.npz``: ``images``, uint8 (count, C, 28, 28).
     """
     shown: list[Tensor] = []
@@ -71,19 +71,19 @@ def write_neighbours(
     distances: Tensor,
     scale: int,
 ) -> None:
-    """Write each image beside the training images most like it, as ``neighbours.png`` and ``.csv``.
+    """Write each image beside its nearest training images, as ``neighbours.png`` and ``.csv``.
 
-    Below each training image stands how far its features are, by which they are ranked. The table also has
-    how far its pixels are: the root of the mean squared difference, in grey values from 0 to 255.
+    The caption of a training image is the distance of its features, by which training images are ranked. The
+    table also has the distance of the pixels: the root mean square difference, in grey levels from 0 to 255.
 
     Args:
-        folder: Where to.
+        folder: Output folder.
         images: uint8 (N, 1, 28, 28).
-        numbers: N numbers to make them again.
+        numbers: The N numbers of the images.
         train: Training images, uint8 (M, 1, 28, 28).
-        indices: int64 (N, k), the nearest training images of each, the nearest first.
-        distances: (N, k), how far their features are.
-        scale: Side of the square that each pixel becomes.
+        indices: Indices of the nearest training images of each image, int64 (N, k), in ascending distance.
+        distances: Distances of their features, (N, k).
+        scale: Magnification of the picture.
     """
     found = train[indices]  # (N, k, 1, 28, 28)
     pixels = (images[:, None].float() - found.float()).square().mean(dim=(2, 3, 4)).sqrt()
@@ -121,11 +121,11 @@ def write_atlas(
     """Write garments sorted by class with the classifier's confidence, as ``atlas.png`` and ``.csv``.
 
     Args:
-        folder: Where to.
-        groups: A row for each class, in the order of ``CLASS_NAMES``.
-        scale: Side of the square that each pixel becomes.
-        png: Also write each image by itself.
-        searched: Among how many images they were found.
+        folder: Output folder.
+        groups: A row per class, in the order of ``CLASS_NAMES``.
+        scale: Magnification of the picture.
+        png: Also write each image to its own file.
+        searched: Number of images that were searched.
     """
     most = max(map(len, groups))
     among = "" if searched is None else f" in {searched:,}"
@@ -147,15 +147,15 @@ def write_atlas(
 def write_classes(
     folder: Path, images: Tensor, names: Sequence[str], first: int, scale: int, png: bool = True
 ) -> None:
-    """Write images of each class, made of the same noise, as ``atlas.png`` and ``atlas.csv``.
+    """Write images of each class from the same noise, as ``atlas.png`` and ``atlas.csv``.
 
     Args:
-        folder: Where to.
-        images: uint8 (classes, N, C, 28, 28); those of one column are made of one noise vector.
-        names: Of the classes.
+        folder: Output folder.
+        images: uint8 (classes, N, C, 28, 28); the images of a column have the same noise vector.
+        names: Names of the classes.
         first: Number of the first noise vector.
-        scale: Side of the square that each pixel becomes.
-        png: Also write each image by itself, as ``<class>_000000.png``.
+        scale: Magnification of the picture.
+        png: Also write each image to its own file, ``<class>_000000.png``.
     """
     numbers = range(first, first + images.shape[1])
     picture = draw_labelled_grid(
@@ -174,7 +174,7 @@ def write_classes(
 
 
 def _file_name(name: str) -> str:
-    """Return the name of a class as the beginning of a file name in one folder."""
+    """Return the name of a class as a valid beginning of a file name."""
     plain = "".join("_" if letter in "/\\" or not letter.isprintable() else letter for letter in name)
     return f"_{plain[1:]}" if plain.startswith(".") else plain
 
@@ -183,11 +183,11 @@ def write_class(folder: Path, garments: Garments, columns: int | None, scale: in
     """Write garments of one class with numbers and confidences, as ``<class>.png`` and ``<class>.csv``.
 
     Args:
-        folder: Where to.
+        folder: Output folder.
         garments: At least one; the picture shows the first 100.
-        columns: Of the picture; as many as rows if not given.
-        scale: Side of the square that each pixel becomes.
-        png: Also write each image by itself.
+        columns: Columns of the picture; as many as rows if not given.
+        scale: Magnification of the picture.
+        png: Also write each image to its own file.
     """
     name = CLASS_NAMES[int(garments.classes[0])]
     shown = garments.take(torch.arange(min(len(garments), LABELLED_LIMIT)))
@@ -208,7 +208,7 @@ def write_class(folder: Path, garments: Garments, columns: int | None, scale: in
 
 
 def grid_columns(count: int) -> int:
-    """Return how many columns make a grid about square."""
+    """Return the number of columns of a nearly square grid."""
     return math.isqrt(count - 1) + 1
 
 
@@ -223,7 +223,7 @@ def _percentages(garments: Garments) -> list[str]:
 
 
 def write_grid(file: Path, images: Tensor, columns: int | None, scale: int) -> None:
-    """Write uint8 images (N, C, H, W) side by side; without ``columns`` as many as rows."""
+    """Write uint8 images (N, C, H, W) as a grid, with about as many columns as rows if None is given."""
     file.write_bytes(encode_png(make_grid(images, columns or grid_columns(len(images)), scale)))
 
 
@@ -250,9 +250,9 @@ def _write_table(file: Path, header: Sequence[str], rows: Iterable[Sequence[obje
 
 @contextlib.contextmanager
 def _npz_writer(file: Path, count: int) -> Iterator[Callable[[Tensor], None]]:
-    """Give a function that appends uint8 images to the array ``images`` of an .npz file.
+    """Yield a function that appends uint8 images to the array ``images`` of an .npz file.
 
-    NumPy's own ``savez`` would need all of them in memory.
+    NumPy's ``savez`` would need all images in memory.
     """
     has_header = False
     entry = zipfile.ZipInfo("images.npy")  # with a fixed date: same images, same bytes

@@ -24,7 +24,7 @@ Fill = Callable[[Path], None]  # writes its files into a folder
 
 
 def from_noise(values: Mapping[str, Any], trained: TrainedGenerator, choice: Choice) -> Fill:
-    """Return what fills a folder in the modes that need nothing but the generator."""
+    """Return the writer of the modes that need only the generator: images, interpolate and walk."""
     generator, labels = trained.generator, choice.label
     n, seed, first, steps, scale = (values[key] for key in ("n", "seed", "first", "steps", "scale"))
     film = films.FilmSettings(values["frame_ms"], values["format"])
@@ -59,7 +59,7 @@ def from_noise(values: Mapping[str, Any], trained: TrainedGenerator, choice: Cho
 def of_each_class(
     values: Mapping[str, Any], generator: NoiseGenerator, labels: list[int], names: Sequence[str]
 ) -> Fill:
-    """Return what fills a folder with images of the same noise in each class."""
+    """Return the writer of mode=atlas for a conditional generator: the same noise for each class."""
 
     def fill(folder: Path) -> None:
         noise = sample_noise(generator.latent_dim, values["n"], values["seed"], values["first"])
@@ -80,11 +80,11 @@ def beside_neighbours(
     network: FashionClassifier,
     train: torch.Tensor,
 ) -> Fill:
-    """Return what fills a folder with images beside the training images (uint8) that are most like them."""
+    """Return the writer of mode=neighbours: images beside their nearest training images (uint8)."""
 
     def features(images: torch.Tensor) -> torch.Tensor:
         size = network.features(normalize(images[:1].to(values["device"]))).shape[1]
-        found = torch.empty(len(images), size)  # at once: small pieces kept in turn cost 1.4 GB of gaps
+        found = torch.empty(len(images), size)  # allocated once: many small pieces would fragment 1.4 GB
         done = 0
         for part in with_progress(images.split(256), len(images), f"looking at {len(images):,} images"):
             found[done : done + len(part)] = network.features(normalize(part.to(values["device"])))
@@ -103,5 +103,5 @@ def beside_neighbours(
 
 
 def classifier_on(device: str, classifier: FashionClassifier | None) -> FashionClassifier:
-    """Return a classifier on a device; the shipped one if none is given."""
+    """Move a classifier to a device; the shipped one if none is given."""
     return (classifier or load_classifier()).to(device)

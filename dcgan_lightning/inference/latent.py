@@ -1,4 +1,4 @@
-"""Ways through the latent space: from noise vector to noise vector."""
+"""Paths through the latent space."""
 
 from collections.abc import Callable
 
@@ -7,19 +7,19 @@ from torch import Tensor
 
 
 def slerp(start: Tensor, end: Tensor, shares: Tensor) -> Tensor:
-    """Turn one vector into another: its direction along the arc between them, its length in proportion.
+    """Interpolate spherically: the direction along the arc between two vectors, the length linearly.
 
     Noise vectors of many dimensions nearly all have the same length. A straight line between two of them
-    comes closer to the origin than any noise the generator was trained on; the arc does not.
+    passes closer to the origin than the noise that the generator was trained on; the arc does not.
 
     Args:
-        start: (D,), any length.
-        end: (D,). If it points exactly away from ``start``, no arc is shorter than the others; it is then
-            the one through the coordinate axis that is furthest from both.
-        shares: (S,), the way gone, from 0 to 1.
+        start: (D,), of any length.
+        end: (D,). If it is opposite to ``start``, the shortest arc is not unique; the one through the
+            coordinate axis furthest from both is used.
+        shares: Positions on the path, (S,), from 0 to 1.
 
     Returns:
-        (S, D), of ``start``'s type; computed in float64.
+        (S, D) in the type of ``start``; computed in float64.
 
     Source:
         White 2016, https://arxiv.org/abs/1609.04468.
@@ -39,15 +39,15 @@ def slerp(start: Tensor, end: Tensor, shares: Tensor) -> Tensor:
 
 
 def mix(start: Tensor, end: Tensor, shares: Tensor) -> Tensor:
-    """Go straight from one point to another, as between mixtures of classes.
+    """Interpolate linearly, for example between mixtures of classes.
 
     Args:
         start: (D,).
         end: (D,).
-        shares: (S,), the way gone, from 0 to 1.
+        shares: Positions on the path, (S,), from 0 to 1.
 
     Returns:
-        (S, D), of ``start``'s type.
+        (S, D) in the type of ``start``.
     """
     return torch.lerp(start.double(), end.double(), shares.double()[:, None]).to(start.dtype)
 
@@ -59,18 +59,18 @@ def path(
     rests: bool = False,
     way: Callable[[Tensor, Tensor, Tensor], Tensor] = slerp,
 ) -> Tensor:
-    """Go from point to point.
+    """Return a path through a sequence of points.
 
     Args:
-        points: (P, D) with P at least 2.
+        points: (P, D), P >= 2.
         steps: Steps from one point to the next, >= 1.
-        is_closed: Go on from the last point to the first; the path then ends one step before it, so that it
-            can be repeated without a jerk.
+        is_closed: Continue from the last point to the first; the path then ends one step before it, so that
+            it can be looped.
         rests: Slow down before each point and speed up after it, instead of turning sharply.
-        way: How to go from one point to the next: `slerp` or `mix`.
+        way: Interpolation between two points: `slerp` or `mix`.
 
     Returns:
-        ((P - 1) * steps + 1, D), or (P * steps, D) if closed; every ``steps``-th is a point itself.
+        ((P - 1) * steps + 1, D), or (P * steps, D) if closed; every ``steps``-th row is one of the points.
     """
     shares = torch.arange(steps, dtype=torch.float64) / steps
     if rests:

@@ -1,4 +1,4 @@
-"""What stands in ``made_with.json``, beside everything that a command has made."""
+"""Contents of ``made_with.json``, which records how the output of a command was made."""
 
 import json
 from collections.abc import Collection, Mapping
@@ -11,12 +11,12 @@ from dcgan_lightning.inference.trained import Training
 
 
 def made_with(values: Mapping[str, Any], left_out: Collection[str], facts: Mapping[str, Any]) -> str:
-    """Return, as JSON, what it takes to make the same again.
+    """Return a description from which the output can be reproduced, as JSON.
 
     Args:
-        values: Those of the command's configuration.
-        left_out: Keys of values that change nothing.
-        facts: What else is known; they take the place of values of the same name.
+        values: Values of the command's configuration.
+        left_out: Keys to omit, because they do not affect the output.
+        facts: Further entries, which replace values of the same name.
     """
     description = {
         **facts,
@@ -27,7 +27,7 @@ def made_with(values: Mapping[str, Any], left_out: Collection[str], facts: Mappi
 
 
 def facts_of(training: Training) -> dict[str, Any]:
-    """Return the facts about a training that belong into the description."""
+    """Return the entries of the description that identify the training."""
     return {
         "checkpoint": str(training.path),
         "epochs": training.epochs,

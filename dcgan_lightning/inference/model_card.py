@@ -26,7 +26,7 @@ CARD_FILE = "README.md"
 PICTURE_FILE = "samples.png"
 _TEMPLATES = templates_of("dcgan_lightning.inference", is_html=False)
 _VERSIONS = ("torch", "safetensors", "onnx", "onnxruntime")
-_SHOWN = ("count", "reference", "features.name")  # of a report on scores
+_SHOWN = ("count", "reference", "features.name")  # entries of a score report
 _FINGERPRINT = ("data.verify", "data.count", "trainer.precision", "processes")  # what the settings lack
 
 
@@ -35,7 +35,7 @@ def model_card(part: Part, deviations: Mapping[str, float], scores: Mapping[str,
 
     Args:
         part: What is exported.
-        deviations: The largest deviation of each format that is there (see `largest_deviation`).
+        deviations: The largest deviation by exported format (see `largest_deviation`).
         scores: From `read_scores`.
     """
     training, network = part.training, part.network
@@ -65,9 +65,10 @@ def model_card(part: Part, deviations: Mapping[str, float], scores: Mapping[str,
 
 
 def read_scores(trained: Training) -> Mapping[str, Any] | None:
-    """Return the report that ``evaluate`` left in the run's folder on these very networks, if it did.
+    """Return the report that ``evaluate`` wrote for these networks, or None.
 
-    A report on the other ones, averaged or not, or on an earlier ``last.ckpt`` is left out.
+    Reports for an earlier ``last.ckpt`` are ignored, and so are those for averaged weights if the training's
+    are not averaged, and vice versa.
     """
     run = run_folder(trained.path)
     if run is None:
@@ -111,7 +112,7 @@ def score_table(report: Mapping[str, Any]) -> str:
 
 
 def _describe_file(name: str, deviation: float, network: PortableNetwork) -> dict[str, Any]:
-    """Return what the card shows of a format."""
+    """Return the card's entries for a format."""
     form = FORMATS[name]
     return {
         "names": form.files,

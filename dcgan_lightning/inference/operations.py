@@ -1,7 +1,8 @@
 """A network as a list of plain operations, for interpreters outside PyTorch, such as the play page's.
 
-``torch.export`` traces the network; each operation of PyTorch becomes layers of a small set, which is all an
-interpreter has to know. Operations name their inputs: skip connections and residual sums need nothing more.
+``torch.export`` traces the network; each PyTorch operation is translated to layers of a small set, the only
+ones that an interpreter must implement. Operations refer to their inputs by name, which covers skip
+connections and residual sums.
 """
 
 import logging
@@ -51,15 +52,15 @@ class NetworkDescription:
 def describe_network(
     network: nn.Module, inputs: Mapping[str, Tensor], precision: Precision = "float16"
 ) -> NetworkDescription:
-    """Return what a network computes in inference mode.
+    """Describe what a network computes in inference mode.
 
     Args:
-        network: Stays in its mode.
-        inputs: An example of each argument, by its name, (1, ...).
-        precision: Of the weights; vectors, such as biases and statistics, always have 32 bits.
+        network: The network; its own mode is restored.
+        inputs: An example of each argument by name, (1, ...).
+        precision: Precision of the weights; vectors such as biases and statistics always have 32 bits.
 
     Raises:
-        ExportError: The network computes something that is no layer of the set.
+        ExportError: The network has an operation that is not in the set.
     """
     with inference(network):
         program = torch.export.export(network, tuple(inputs.values()), strict=False)
@@ -80,7 +81,7 @@ def describe_network(
 
 
 def rounded(network: nn.Module, precision: Precision) -> dict[str, Tensor]:
-    """Return a network's weights as a description of that precision keeps them, for ``functional_call``."""
+    """Return a network's weights rounded as in a description of that precision, for ``functional_call``."""
     return {
         name: value.to(_TYPES[precision]).to(value.dtype)
         if value.ndim > 1 and value.is_floating_point()
@@ -90,12 +91,12 @@ def rounded(network: nn.Module, precision: Precision) -> dict[str, Tensor]:
 
 
 def describe_compactly(network: nn.Module, inputs: Mapping[str, Tensor]) -> NetworkDescription:
-    """Return what a network computes, with weights of 16 bits where they make the same images.
+    """Describe what a network computes, with 16-bit weights if they give the same images.
 
     Args:
-        network: Makes images in [-1, 1]; stays in its mode.
-        inputs: Many examples of each argument, by its name, (N, ...): the images of no one of them may have a
-            pixel that is more than one grey level off.
+        network: A network that makes images in [-1, 1]; its own mode is restored.
+        inputs: Many examples of each argument by name, (N, ...). 16-bit weights are used only if no pixel of
+            any example's image deviates by more than one grey level.
 
     Raises:
         ExportError: See `describe_network`.
@@ -113,15 +114,15 @@ def describe_compactly(network: nn.Module, inputs: Mapping[str, Tensor]) -> Netw
 
 
 class _Builder:
-    """Translates one operation of PyTorch after the other.
+    """Translates PyTorch operations one by one.
 
     Args:
         inputs: See `describe_network`.
         precision: See `describe_network`.
 
     Attributes:
-        description: Made so far.
-        values: What each node of the graph is: a constant, or the name of an input or operation.
+        description: The description so far.
+        values: The value of each node of the graph: a constant, or the name of an input or operation.
     """
 
     def __init__(self, inputs: Mapping[str, Tensor], precision: Precision) -> None:
@@ -131,10 +132,10 @@ class _Builder:
         self.precision = precision
 
     def add(self, node: fx.Node) -> None:
-        """Translate a node, or compute it at once where it depends on no input.
+        """Translate a node, or evaluate it if it does not depend on an input.
 
         Raises:
-            ExportError: It is no layer of the set.
+            ExportError: The operation is not in the set.
         """
         name = operation_of(node)
         if name in _CHECKS:
@@ -177,7 +178,7 @@ class _Builder:
         return name
 
     def _keep(self, tensor: Tensor) -> int:
-        """Store a tensor and return its place."""
+        """Store a tensor and return its index."""
         precision = self.precision if tensor.ndim > 1 else "float32"
         data = tensor.detach().cpu().contiguous().to(_TYPES[precision]).numpy()
         kept = {"type": precision, "start": len(self.description.weights), "count": tensor.numel()}

@@ -1,4 +1,4 @@
-"""Trained generators: found in a run's folder or a checkpoint, ready to make images."""
+"""Loads trained generators from a run's folder, a checkpoint or an export."""
 
 import logging
 from collections.abc import Mapping
@@ -27,11 +27,11 @@ SHIPPED = Path(__file__).with_name("fashion_mnist_sngan")  # a generator that co
 
 @dataclass(frozen=True)
 class TrainedGenerator(Training):
-    """A generator and where it comes from.
+    """A trained generator of images from noise.
 
     Attributes:
-        generator: In inference mode, without gradients, on the CPU.
-        discriminator: The network that the generator was trained with, likewise; None: it is not kept.
+        generator: The generator, in inference mode, without gradients, on the CPU.
+        discriminator: The discriminator that it was trained with, likewise; None if it was not saved.
     """
 
     generator: NoiseGenerator
@@ -39,17 +39,16 @@ class TrainedGenerator(Training):
 
 
 def load_trained(path: Path | str, averaged: bool | None = None) -> TrainedGenerator:
-    """Read a trained generator.
+    """Load a trained generator.
 
     Args:
         path: A checkpoint file, a run's folder (see `find_trained`), the folder of an export, or "pretrained"
             for the generator that comes with the package.
-        averaged: True: the average over the training, False: the trained weights themselves, None: the
-            average if the run kept one.
+        averaged: True: the averaged weights, False: the trained weights, None: the averaged weights if the
+            run has them.
 
     Raises:
-        CheckpointError: There is no checkpoint, it is damaged, or it has no average although one was asked
-            for.
+        CheckpointError: The checkpoint is missing or damaged, or lacks the requested averaged weights.
     """
     folder = SHIPPED if str(path) == "pretrained" else Path(path)
     if (folder / WEIGHTS_FILE).is_file():
@@ -70,7 +69,7 @@ def _load_exported(folder: Path) -> TrainedGenerator:
     """Return an exported generator.
 
     Raises:
-        CheckpointError: It is damaged, or a network that translates images.
+        CheckpointError: The export is damaged, or its network translates images.
     """
     if exported_direction(folder):
         raise CheckpointError(f"{folder} translates images; use python -m dcgan_lightning.translate")
@@ -81,16 +80,16 @@ def _load_exported(folder: Path) -> TrainedGenerator:
 
 
 def warn_of_other_images(trained: TrainedGenerator, data: Mapping[str, Any]) -> None:
-    """Say so where a generator is to be compared with images that it was not trained on.
+    """Log a warning if a generator is compared with images that it was not trained on.
 
     Args:
         trained: The generator.
-        data: The configuration's group of this name; its ``root`` cannot be compared.
+        data: The configuration's group ``data``; its ``root`` is not checked.
     """
     known = trained.fingerprint
     keys = ["data.verify", "data.count"]
     if "data.count" in known:
-        keys.append("data.seed")  # made-up images follow from it
+        keys.append("data.seed")  # determines the synthetic images
     differences = [
         f"{key}={known.get(key)} (now {data.get(key[5:])})"
         for key in keys
@@ -105,5 +104,5 @@ def warn_of_other_images(trained: TrainedGenerator, data: Mapping[str, Any]) -> 
 
 
 def load_generator(path: Path | str, averaged: bool | None = None) -> NoiseGenerator:
-    """Return just the generator of `load_trained`."""
+    """Return only the generator of `load_trained`."""
     return load_trained(path, averaged).generator

@@ -1,4 +1,4 @@
-"""Garments of a class from a generator that knows no classes: found among many images by a classifier."""
+"""Finds garments of a class among many images of an unconditional generator, with a classifier."""
 
 import logging
 from collections.abc import Callable, Mapping
@@ -20,18 +20,18 @@ from dcgan_lightning.networks.sampling import sample_blocks
 
 log = logging.getLogger(__name__)
 
-POOL = {"atlas": 5_120, "class": 51_200}  # images looked through, if not set
+POOL = {"atlas": 5_120, "class": 51_200}  # default number of images to search
 
 
 def search(
     values: Mapping[str, Any], generator: NoiseGenerator, classifier: FashionClassifier
 ) -> Callable[[Path], None]:
-    """Return what fills a folder with garments sorted by class, or with those of one class.
+    """Return the writer of mode=atlas for an unconditional generator: garments of all classes, or of one.
 
     Args:
-        values: Of the command ``generate``.
-        generator: Makes the images.
-        classifier: Sorts them; in inference mode, on any device.
+        values: Values of the configuration of ``generate``.
+        generator: The generator.
+        classifier: The classifier that sorts the images, in inference mode, on any device.
     """
     name, n, first = values["class"], values["n"], values["first"]
     pool = values["pool"] or POOL["class" if name else "atlas"]
@@ -75,7 +75,7 @@ def search(
 
 
 def _tell_few(name: str, found: int, wanted: int, looked: int, end: str = "") -> None:
-    """Log a class of which fewer images were found than wanted."""
+    """Log that fewer images of a class were found than requested."""
     if found < wanted:
         number = f"only {found} of {wanted} found" if found else "none"
         log.info("%s: %s among %s images%s", name, number, f"{looked:,}", end)

@@ -1,7 +1,7 @@
-"""The images that a generator's own discriminator rates best: fewer torn ones, less variety.
+"""Selection of the images that a generator's discriminator rates best: better quality, less variety.
 
-Image k of a seed is always the same, as in `dcgan_lightning.networks.sampling`. Each class has a sequence of
-its own, and of each block of candidates the best are kept.
+Image k of a seed is always the same, as in `dcgan_lightning.networks.sampling`. Each class has a separate
+sequence, and the best candidates of each block are kept.
 
 Source:
     Azadi et al. 2019, https://arxiv.org/abs/1810.06758, where candidates are rejected with a probability.
@@ -22,12 +22,12 @@ from dcgan_lightning.networks.sampling import BLOCK_SIZE, generate_images, sampl
 
 @dataclass(frozen=True)
 class Choice:
-    """Which images a generator is asked for.
+    """A choice of images.
 
     Attributes:
-        label: One class, or several that take turns; None: all, or a generator without classes.
-        truncation: Factor of the noise (see `sample_blocks`).
-        keep: Share of the images that is kept, those that the discriminator rates best; 1: all.
+        label: One class, or several that the images cycle through; None: all, or an unconditional generator.
+        truncation: Factor that scales the noise (see `sample_blocks`).
+        keep: Share of the images to keep, in (0, 1]: those that the discriminator rates best; 1: all.
     """
 
     label: int | Sequence[int] | None = None
@@ -38,17 +38,17 @@ class Choice:
 def draw_blocks(
     trained: TrainedGenerator, choice: Choice, count: int, seed: int = 0, first: int = 0
 ) -> Iterator[Tensor]:
-    """Yield the images ``first`` to ``first + count - 1`` of a seed in pieces.
+    """Yield the images ``first`` to ``first + count - 1`` of a seed in blocks.
 
     Args:
-        trained: Makes them.
-        choice: Which of all it can make.
-        count: How many, >= 1.
-        seed: Of the noise.
-        first: Number of the first one, from 0.
+        trained: The generator, with its discriminator if images are selected.
+        choice: The choice of images.
+        count: Number of images, >= 1.
+        seed: Sampling seed.
+        first: Number of the first image, from 0.
 
     Raises:
-        ConfigError: Images shall be selected and there is no discriminator.
+        ConfigError: ``choice.keep`` is below 1, but the discriminator was not saved.
     """
     if choice.keep == 1:
         return sample_blocks(trained.generator, count, seed, first, choice.label, choice.truncation)
@@ -68,15 +68,15 @@ def select_blocks(
     seed: int = 0,
     first: int = 0,
 ) -> Iterator[Tensor]:
-    """Yield the images ``first`` to ``first + count - 1`` in pieces; the wanted classes take turns.
+    """Yield the images ``first`` to ``first + count - 1`` in blocks; they cycle through the chosen classes.
 
     Args:
-        generator: Makes candidates.
-        discriminator: Rates them; on the generator's device.
-        choice: Which images; of each class its share is kept.
-        count: How many, >= 1.
-        seed: Of the noise.
-        first: Number of the first one, from 0.
+        generator: The generator of the candidates.
+        discriminator: The discriminator that rates them, on the generator's device.
+        choice: The choice of images; the share to keep applies to each class.
+        count: Number of images, >= 1.
+        seed: Sampling seed.
+        first: Number of the first image, from 0.
 
     Shape:
         Each uint8 (up to BLOCK_SIZE * keep * classes, C, 28, 28), on the CPU.
@@ -85,13 +85,13 @@ def select_blocks(
     if generator.classes:
         wanted = range(generator.classes) if choice.label is None else choice.label
         classes = torch.as_tensor(wanted).reshape(-1).tolist()
-    kept = max(1, round(BLOCK_SIZE * choice.keep))  # of a block, in each class
+    kept = max(1, round(BLOCK_SIZE * choice.keep))  # images kept per block and class
     position, end = first, first + count
     while position < end:
         block = position // (kept * len(classes))
         noise = choice.truncation * sample_noise(generator.latent_dim, BLOCK_SIZE, seed, block * BLOCK_SIZE)
         best = [_best(generator, discriminator, noise, label, kept) for label in classes]
-        images = torch.stack(best, dim=1).flatten(0, 1)  # the classes take turns
+        images = torch.stack(best, dim=1).flatten(0, 1)  # cycles through the classes
         start = position - block * len(images)
         yield images[start : start + end - position]
         position += min(len(images) - start, end - position)
@@ -100,7 +100,7 @@ def select_blocks(
 def _best(
     generator: NoiseGenerator, discriminator: nn.Module, noise: Tensor, label: int | None, kept: int
 ) -> Tensor:
-    """Return the images that are rated best, in the order of their noise."""
+    """Return the images with the best ratings, in the order of their noise."""
     labels = None if label is None else torch.full((len(noise),), label)
     device = next(generator.parameters()).device
     images = generate_images(generator, noise, labels)

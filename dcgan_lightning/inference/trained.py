@@ -1,4 +1,4 @@
-"""What was trained: found in a run's folder or a checkpoint, read and checked, whatever its networks make."""
+"""Reads and checks trainings of any system, from a run's folder, a checkpoint or an export."""
 
 import logging
 import re
@@ -21,7 +21,7 @@ from dcgan_lightning.runs.jobs import CONFIG_FILE
 
 log = logging.getLogger(__name__)
 
-_FIRST_SYSTEM = "dcgan_lightning.systems.DCGAN"  # that of checkpoints which do not name theirs
+_FIRST_SYSTEM = "dcgan_lightning.systems.DCGAN"  # system of older checkpoints without a class name
 _AVERAGE = "AveragedGenerator"  # the key under which Lightning keeps the callback's state
 _ABOUT = fields(
     {"epochs": COUNT, "iterations": COUNT, "averaged": FLAG}
@@ -31,15 +31,15 @@ _ABOUT = fields(
 
 @dataclass(frozen=True)
 class Training:
-    """A training, as a checkpoint or an export tells of it.
+    """A training, as recorded in a checkpoint or an export.
 
     Attributes:
         path: The checkpoint, or the folder of the export.
         epochs: Finished epochs.
         iterations: Iterations into the next epoch.
         averaged: Whether the weights are averages over the training (see `networks.averaging`).
-        settings: What the run was trained with: the arguments of its system.
-        fingerprint: What a run that goes on must share (see `training.fingerprint`).
+        settings: The arguments of the run's system.
+        fingerprint: Settings that a resumed run must keep (see `training.fingerprint`).
     """
 
     path: Path
@@ -51,11 +51,11 @@ class Training:
 
     @property
     def target(self) -> str:
-        """The system's class, as "dcgan_lightning.systems.DCGAN"."""
+        """Path of the system's class, such as "dcgan_lightning.systems.DCGAN"."""
         return str(self.fingerprint.get("model._target_", _FIRST_SYSTEM))
 
     def describe(self) -> dict[str, Any]:
-        """Return what an export keeps of it."""
+        """Return the values that an export stores, for `read_about`."""
         kept = ("epochs", "iterations", "averaged", "settings", "fingerprint")
         return {name: getattr(self, name) for name in kept}
 
@@ -65,21 +65,21 @@ class TrainedWeights:
     """A training and the weights of its networks.
 
     Attributes:
-        training: Where they come from.
-        weights: Those of all networks, by the network's name; of networks whose averages are wanted, these.
+        training: The training.
+        weights: The weights of all networks by the network's name; averages if these were requested.
     """
 
     training: Training
     weights: dict[str, dict[str, Tensor]]
 
     def fill(self, networks: Mapping[str, nn.Module]) -> None:
-        """Give networks their weights, of the very types that they have, and switch them to inference mode.
+        """Load the weights into networks, with equal types, and switch these to inference mode.
 
         Args:
-            networks: By their names; their own weights may be on the meta device.
+            networks: The networks by name; they may be on the meta device.
 
         Raises:
-            TypeError, RuntimeError: The weights are of other networks.
+            TypeError, RuntimeError: The weights do not fit the networks.
         """
         for name, network in networks.items():
             weights = self.weights.get(name, {})
@@ -91,10 +91,10 @@ class TrainedWeights:
 
 
 def find_trained(path: Path | str) -> Path:
-    """Return a checkpoint: the file itself, or the furthest valid one of a run's folder.
+    """Return a checkpoint's path: the file itself, or the latest valid one of a run's folder.
 
     Raises:
-        CheckpointError: There is none, or none that is valid.
+        CheckpointError: There is no checkpoint, or no valid one.
     """
     path = Path(path)
     if path.is_file():
@@ -117,11 +117,11 @@ def read_trained(path: Path | str, averaged: bool | None = None) -> TrainedWeigh
 
     Args:
         path: See `find_trained`.
-        averaged: True: the averages over the training, False: the trained weights themselves, None: the
-            averages if the run kept some.
+        averaged: True: the averaged weights, False: the trained weights, None: the averaged weights if the
+            run has them.
 
     Raises:
-        CheckpointError: There is no checkpoint, it is damaged, or has no average although one was asked for.
+        CheckpointError: The checkpoint is missing or damaged, or lacks the requested averaged weights.
     """
     path = find_trained(path)
     checkpoint = read_checkpoint(path)
@@ -145,11 +145,11 @@ def read_trained(path: Path | str, averaged: bool | None = None) -> TrainedWeigh
 
 @contextmanager
 def building(training: Training, what: str) -> Iterator[None]:
-    """Check a training's settings, and run the block, which builds networks of them, on the meta device.
+    """Check a training's settings, and run the block, which builds networks from them, on the meta device.
 
     Args:
-        training: Its settings are checked.
-        what: The block's result, as "a generator".
+        training: The training whose settings are checked.
+        what: Name of the block's result for messages, such as "a generator".
 
     Raises:
         CheckpointError: A setting is wrong, or the networks cannot be built.
@@ -162,7 +162,7 @@ def building(training: Training, what: str) -> Iterator[None]:
                 wanted := check(list(value) if isinstance(value, tuple) else value)
             ):
                 raise ValueError(f"{name} must be {wanted}")
-        with torch.device("meta"):  # no weights yet: nothing is drawn, and no memory taken
+        with torch.device("meta"):  # no initialization and no memory for weights that are replaced
             yield
     except (KeyError, TypeError, ValueError, RuntimeError) as error:
         reason = " ".join(str(error).split())[:200]
@@ -197,15 +197,15 @@ def exported_direction(folder: Path) -> str | None:
 
 
 def check_average(averaged: bool | None, exported: bool, folder: Path) -> None:
-    """Refuse an export that holds other weights than are asked for.
+    """Refuse an export without the requested kind of weights.
 
     Args:
         averaged: See `read_trained`.
-        exported: Whether the export holds averages.
-        folder: The export's.
+        exported: Whether the export holds averaged weights.
+        folder: The export's folder.
 
     Raises:
-        CheckpointError: It does.
+        CheckpointError: The other kind of weights was requested.
     """
     if averaged not in (None, exported):
         kind = "averages over the training" if exported else "the trained weights"
@@ -215,16 +215,16 @@ def check_average(averaged: bool | None, exported: bool, folder: Path) -> None:
 
 
 def run_folder(checkpoint: Path) -> Path | None:
-    """Return the run's folder that a checkpoint lies in, or None if it lies elsewhere."""
+    """Return the run's folder that contains a checkpoint, or None if it is elsewhere."""
     folder = checkpoint.resolve().parent
     is_in_run = folder.name == "checkpoints" and (folder.parent / CONFIG_FILE).is_file()
     return folder.parent if is_in_run else None
 
 
 def checkpoint_name(checkpoint: Path) -> str:
-    """Return a name for what is made of a checkpoint outside of a run's folder.
+    """Return a name for the output made from a checkpoint outside of a run's folder.
 
-    Files that are called as in every run get the name of their folder before it.
+    If the file's name is the same in every run, the name of its folder is put before it.
     """
     folder = checkpoint.resolve().parent
     folder = folder.parent if folder.name == "checkpoints" else folder

@@ -1,4 +1,4 @@
-"""Trained networks that make images of images, by direction."""
+"""Loads trained networks that translate images, by direction."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -21,18 +21,19 @@ from dcgan_lightning.networks.portable import WEIGHTS_FILE
 
 @dataclass(frozen=True)
 class TrainedTranslators(Training):
-    """The networks of a system that translates images, and where they come from.
+    """The trained networks of a system that translates images.
 
     Attributes:
-        networks: In inference mode, without gradients, on the CPU; by direction, the usual one first.
-        sources: The label of the images that each is made for; None: all.
+        networks: The networks by direction, the default one first; in inference mode, without gradients, on
+            the CPU.
+        sources: Label of the images that each network takes; None: all images.
     """
 
     networks: dict[str, ImageTranslator]
     sources: dict[str, int | None]
 
     def choose(self, direction: str | None) -> str:
-        """Return a direction, or the usual one where none is given.
+        """Return the given direction, or the default one for None.
 
         Raises:
             ConfigError: There is no such direction.
@@ -48,7 +49,7 @@ def translates(path: Path | str) -> bool:
     """Return whether a checkpoint, a run's folder or an export holds networks that translate images.
 
     Raises:
-        CheckpointError: There is no such checkpoint, or it is damaged.
+        CheckpointError: The checkpoint is missing or damaged.
     """
     if str(path) == "pretrained":
         return False
@@ -71,15 +72,15 @@ def exported_folders(path: Path | str) -> list[Path]:
 
 
 def load_translators(path: Path | str, averaged: bool | None = None) -> TrainedTranslators:
-    """Read the networks that translate images.
+    """Load the networks of a system that translates images.
 
     Args:
         path: A checkpoint file, a run's folder (see `find_trained`), or the folder of an export.
         averaged: See `read_trained`.
 
     Raises:
-        CheckpointError: There is no checkpoint, it is damaged or of a system that does not translate images,
-            or has no average although one was asked for.
+        CheckpointError: The checkpoint is missing, damaged or of a system that does not translate images, or
+            lacks the requested averaged weights.
     """
     if exported := exported_folders(path):
         return _load_exported(exported, averaged)
@@ -103,7 +104,7 @@ def _load_exported(folders: Sequence[Path], averaged: bool | None) -> TrainedTra
     """Return the networks of an export.
 
     Raises:
-        CheckpointError: One is damaged, or makes images of noise.
+        CheckpointError: A network is damaged, or makes images from noise.
     """
     networks: dict[str, ImageTranslator] = {}
     for folder in folders:
@@ -125,11 +126,11 @@ def _load_exported(folders: Sequence[Path], averaged: bool | None) -> TrainedTra
 
 
 def form_of(network: ImageTranslator, prepare: bool, fit: Fit) -> ImageForm:
-    """Return what files are made into for a network.
+    """Return the target format of image files for a network.
 
     Args:
-        network: Takes them.
-        prepare: Its inputs are made of them first (see `ImageTranslator.inputs_of`).
-        fit: What becomes of files that are not square.
+        network: The network that takes the images.
+        prepare: Whether its inputs are derived from the images first (see `ImageTranslator.inputs_of`).
+        fit: Treatment of files that are not square.
     """
     return ImageForm(network.image_size if prepare else network.input_size, network.image_channels, fit)
