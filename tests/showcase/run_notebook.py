@@ -2,7 +2,8 @@
 
     python tests/showcase/run_notebook.py outputs/showcase/guide.ipynb
 
-runs all cells anew, in their order and in a temporary folder, and writes their outputs into the file.
+runs all cells anew, in their order and in a temporary folder, and writes their outputs into the file and into
+its translations. A file NAME.jsonl beside NAME.ipynb is there to read.
 """
 
 import ast
@@ -12,6 +13,7 @@ import io
 import json
 import os
 import re
+import shutil
 import sys
 import tempfile
 from collections.abc import Mapping
@@ -68,19 +70,27 @@ def _run(source: str, names: dict[str, Any], number: int) -> list[dict[str, Any]
     return shown
 
 
+def lay_out_data(path: Path, folder: Path) -> None:
+    """Copy the file that a notebook reads, if there is one, into the folder where it is to run."""
+    if (data := path.with_suffix(".jsonl")).exists():
+        shutil.copy(data, folder)
+
+
 def fill(path: Path) -> None:
-    """Run a notebook and write what it shows into its file."""
-    notebook = json.loads(path.read_text(encoding="utf-8"))
-    here = Path.cwd()
+    """Run a notebook; write what it shows into its file, and its translations, which have the same code."""
+    here, path = Path.cwd(), path.resolve()
     with tempfile.TemporaryDirectory() as folder:
+        lay_out_data(path, Path(folder))
         os.chdir(folder)
         try:
-            _, outputs = run_cells(notebook, {})
+            _, outputs = run_cells(json.loads(path.read_text(encoding="utf-8")), {})
         finally:
             os.chdir(here)
-    for number, (cell, shown) in enumerate(zip(code_cells(notebook), outputs, strict=True), 1):
-        cell["execution_count"], cell["outputs"] = number, shown
-    write_atomic(path, f"{json.dumps(notebook, indent=1, ensure_ascii=False)}\n".encode())
+    for version in (path, *path.parent.glob(f"{path.stem}.??.ipynb")):
+        notebook = json.loads(version.read_text(encoding="utf-8"))
+        for number, (cell, shown) in enumerate(zip(code_cells(notebook), outputs, strict=True), 1):
+            cell["execution_count"], cell["outputs"] = number, shown
+        write_atomic(version, f"{json.dumps(notebook, indent=1, ensure_ascii=False)}\n".encode())
 
 
 if __name__ == "__main__":
