@@ -1,6 +1,7 @@
 """The lesson on the ring: it collapses, is mended, and its kept outputs say what its text says."""
 
 import json
+import re
 from pathlib import Path
 
 import pytest
@@ -26,7 +27,6 @@ def test_the_ring_collapses_and_is_mended(notebook: dict) -> None:
     kinds, landed = names["score"](names["mended"])
     assert kinds >= 6
     assert landed > 0.2
-    assert names["steepness"](names["mended"]) < names["steepness"](names["collapsed"])
     assert len(names["mended_losses"]) == 1200
     for losses in names["collapsed_losses"], names["mended_losses"]:
         assert (losses[-100:].mean(dim=0) - CAN_NOT_TELL).abs().max() < 0.5
@@ -38,8 +38,12 @@ def test_the_ring_collapses_and_is_mended(notebook: dict) -> None:
 
 
 def test_what_is_kept_is_what_the_text_says(notebook: dict) -> None:
-    texts = ["".join(output.get("text", ())) for cell in code_cells(notebook) for output in cell["outputs"]]
-    kinds = [text.split(" of 8")[0] for text in texts if text.startswith("kinds: ")]
-    assert kinds == ["kinds: 1", "kinds: 1", "kinds: 8"]
-    assert "generator 0.7" in "".join(texts)  # near ln 2
-    assert "discriminator 1.3" in "".join(texts)  # near 2 ln 2
+    text = "".join(
+        "".join(output.get("text", ())) for cell in code_cells(notebook) for output in cell["outputs"]
+    )
+    assert re.findall(r"kinds: (\d) of 8", text) == ["1", "1", "8"]  # collapsed, gentle, mended
+    losses = re.search(r"generator (\S+), discriminator (\S+)", text)
+    assert losses is not None
+    assert [*map(float, losses.groups())] == pytest.approx(CAN_NOT_TELL.tolist(), abs=0.1)
+    steepness = re.findall(r"^(?:collapsed|mended): (\S+)", text, flags=re.MULTILINE)
+    assert float(steepness[1]) < 0.8 * float(steepness[0])
