@@ -26,6 +26,7 @@ _NO_OPTION = (
     "a group such as data cannot be null; choose one of its options, none for callbacks and logger, or leave "
     "experiment and sweep out"
 )
+USERS_ERRORS = (DCGANError, OSError)  # that a command refuses in one line
 SHOW_TRACEBACKS = os.environ.get(_USERS_CHOICE, os.environ.get("HYDRA_FULL_ERROR")) == "1"
 
 
@@ -54,7 +55,7 @@ def run_command(command: Callable[[], Any], config_name: str = "train") -> NoRet
     except KeyboardInterrupt:
         print("stopped by Ctrl-C", file=sys.stderr)
         sys.exit(exit_code(signal.SIGINT))
-    except (DCGANError, HydraException, OmegaConfBaseException, YAMLError, OSError) as error:
+    except (*USERS_ERRORS, HydraException, OmegaConfBaseException, YAMLError) as error:
         refuse(error, config_name)
     except UnicodeDecodeError as error:
         refuse(ConfigError(describe_not_text(error)), config_name)

@@ -4,6 +4,7 @@ It needs neither PyTorch nor the data: it reads the files of the runs.
 """
 
 import logging
+import os
 import sys
 from collections.abc import Sequence
 from datetime import datetime
@@ -12,10 +13,10 @@ from pathlib import Path
 import hydra
 from omegaconf import DictConfig
 
-from dcgan_lightning.cli import refuse, run_command, work_where_typed
+from dcgan_lightning.cli import USERS_ERRORS, refuse, run_command, work_where_typed
 from dcgan_lightning.config.build import CONF_DIR
 from dcgan_lightning.config.validate import check_command
-from dcgan_lightning.core.errors import ConfigError, DCGANError
+from dcgan_lightning.core.errors import ConfigError
 from dcgan_lightning.runs.comparison import write_comparison
 from dcgan_lightning.runs.run import is_sweep, read_runs
 
@@ -61,7 +62,7 @@ def name_runs(arguments: Sequence[str]) -> list[str]:
     others: list[str] = []
     for before, argument in zip(["", *arguments], arguments, strict=False):
         is_option = argument.startswith(("-", "+", "~")) or before in _WITH_A_VALUE
-        is_folder = not is_option and ("=" not in argument or Path(argument).is_dir())
+        is_folder = not is_option and ("=" not in argument or os.path.isdir(argument))
         (folders if is_folder else others).append(argument)
     if not folders:
         return others
@@ -76,7 +77,7 @@ def _command(cfg: DictConfig) -> None:
         values = check_command(cfg, "compare")
         folders = [Path(run) for run in dict.fromkeys(values["runs"])]
         print(compare(folders, values["output_dir"] and Path(values["output_dir"])))
-    except DCGANError as error:
+    except USERS_ERRORS as error:
         refuse(error, "compare")
 
 

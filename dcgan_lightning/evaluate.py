@@ -10,10 +10,10 @@ from typing import TYPE_CHECKING, Any
 import hydra
 from omegaconf import DictConfig, OmegaConf
 
-from dcgan_lightning.cli import refuse, run_command, work_where_typed
+from dcgan_lightning.cli import USERS_ERRORS, refuse, run_command, work_where_typed
 from dcgan_lightning.config.build import CONF_DIR, build, plain
 from dcgan_lightning.config.validate import check_command
-from dcgan_lightning.core.errors import ConfigError, DCGANError, ScoreError
+from dcgan_lightning.core.errors import ConfigError, ScoreError
 from dcgan_lightning.core.files import write_atomic
 from dcgan_lightning.core.heartbeat import show_progress
 from dcgan_lightning.runs.own_data import own_data
@@ -285,7 +285,7 @@ def _command(cfg: DictConfig) -> None:
     work_where_typed()
     try:
         check_anchors(cfg) if cfg.anchors else evaluate(cfg)
-    except DCGANError as error:
+    except USERS_ERRORS as error:
         refuse(error, "evaluate")
 
 

@@ -10,14 +10,13 @@ from typing import TYPE_CHECKING, Any
 import hydra
 from omegaconf import DictConfig
 
-from dcgan_lightning.cli import refuse, run_command, work_where_typed
+from dcgan_lightning.cli import USERS_ERRORS, refuse, run_command, work_where_typed
 from dcgan_lightning.config.build import CONF_DIR, build, with_data
 from dcgan_lightning.config.commands import EXPORT_FORMATS
 from dcgan_lightning.config.validate import check_command
 from dcgan_lightning.core.devices import set_threads
 from dcgan_lightning.core.errors import (
     DataError,
-    DCGANError,
     ExportError,
     MissingExtraError,
     RunFolderError,
@@ -227,7 +226,7 @@ def _command(cfg: DictConfig) -> None:
     work_where_typed()
     try:
         result = export(cfg)
-    except DCGANError as error:
+    except USERS_ERRORS as error:
         refuse(error, "export")
     log.info("files and model card are in %s", result.folder)
 

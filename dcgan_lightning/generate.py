@@ -17,14 +17,14 @@ from typing import TYPE_CHECKING, Any
 import hydra
 from omegaconf import DictConfig
 
-from dcgan_lightning.cli import refuse, run_command, work_where_typed
+from dcgan_lightning.cli import USERS_ERRORS, refuse, run_command, work_where_typed
 from dcgan_lightning.config.build import CONF_DIR, build
 from dcgan_lightning.config.data import CLASS_NAMES
 from dcgan_lightning.config.generate import default_count
 from dcgan_lightning.config.validate import check_command
 from dcgan_lightning.core.devices import choose_device, set_tf32, set_threads
 from dcgan_lightning.core.durations import format_position
-from dcgan_lightning.core.errors import ConfigError, DCGANError
+from dcgan_lightning.core.errors import ConfigError
 from dcgan_lightning.core.files import check_is_new, fill_folder
 from dcgan_lightning.core.signals import end_on_signals
 
@@ -178,7 +178,7 @@ def _command(cfg: DictConfig) -> None:
     end_on_signals()
     try:
         generate(cfg)
-    except DCGANError as error:
+    except USERS_ERRORS as error:
         refuse(error, "generate")
 
 

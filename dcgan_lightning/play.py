@@ -11,14 +11,14 @@ import hydra
 from omegaconf import DictConfig
 
 import dcgan_lightning
-from dcgan_lightning.cli import refuse, run_command, work_where_typed
+from dcgan_lightning.cli import USERS_ERRORS, refuse, run_command, work_where_typed
 from dcgan_lightning.config.build import CONF_DIR, build, with_data
 from dcgan_lightning.config.data import class_title
 from dcgan_lightning.config.generate import LAST_NUMBER
 from dcgan_lightning.config.validate import check_command
 from dcgan_lightning.core.devices import set_threads
 from dcgan_lightning.core.durations import format_position
-from dcgan_lightning.core.errors import DataError, DCGANError
+from dcgan_lightning.core.errors import DataError
 from dcgan_lightning.core.files import write_atomic
 from dcgan_lightning.core.shell import command, override
 from dcgan_lightning.runs.own_data import own_data
@@ -248,7 +248,7 @@ def _command(cfg: DictConfig) -> None:
     work_where_typed()
     try:
         play(cfg)
-    except DCGANError as error:
+    except USERS_ERRORS as error:
         refuse(error, "play")
 
 

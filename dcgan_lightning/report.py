@@ -7,10 +7,9 @@ from typing import TYPE_CHECKING
 import hydra
 from omegaconf import DictConfig
 
-from dcgan_lightning.cli import refuse, run_command, work_where_typed
+from dcgan_lightning.cli import USERS_ERRORS, refuse, run_command, work_where_typed
 from dcgan_lightning.config.build import CONF_DIR
 from dcgan_lightning.config.validate import check_command
-from dcgan_lightning.core.errors import DCGANError
 from dcgan_lightning.core.locks import is_abandoned, is_locked
 
 if TYPE_CHECKING:
@@ -47,7 +46,7 @@ def _command(cfg: DictConfig) -> None:
     work_where_typed()
     try:
         report(cfg)
-    except DCGANError as error:
+    except USERS_ERRORS as error:
         refuse(error, "report")
 
 

@@ -14,7 +14,7 @@ from hydra.core.hydra_config import HydraConfig
 from hydra.types import RunMode
 from omegaconf import DictConfig
 
-from dcgan_lightning.cli import refuse, run_command, work_where_typed
+from dcgan_lightning.cli import USERS_ERRORS, refuse, run_command, work_where_typed
 from dcgan_lightning.config.build import CONF_DIR, plain
 from dcgan_lightning.config.hydra_files import written_by_hydra
 from dcgan_lightning.config.validate import check_packages, validate
@@ -229,7 +229,7 @@ def _command(cfg: DictConfig) -> float | None:
             result = train(cfg)
             outcome.objective = result.score  # minimised by a search
             outcome.stop = "a callback" if result.iterations else ""
-    except DCGANError as error:
+    except USERS_ERRORS as error:
         if not is_sweep:
             refuse(error)
         raise  # the other jobs continue

@@ -13,10 +13,9 @@ import hydra
 from omegaconf import DictConfig
 
 import dcgan_lightning
-from dcgan_lightning.cli import refuse, run_command, work_where_typed
+from dcgan_lightning.cli import USERS_ERRORS, refuse, run_command, work_where_typed
 from dcgan_lightning.config.build import CONF_DIR, build
 from dcgan_lightning.config.validate import check_command
-from dcgan_lightning.core.errors import DCGANError
 from dcgan_lightning.core.files import write_atomic
 from dcgan_lightning.core.heartbeat import show_progress
 
@@ -119,7 +118,7 @@ def _command(cfg: DictConfig) -> None:
     work_where_typed()
     try:
         train_classifier(cfg)
-    except DCGANError as error:
+    except USERS_ERRORS as error:
         refuse(error, "train_classifier")
 
 

@@ -17,13 +17,13 @@ from typing import TYPE_CHECKING, Any
 import hydra
 from omegaconf import DictConfig
 
-from dcgan_lightning.cli import refuse, run_command, work_where_typed
+from dcgan_lightning.cli import USERS_ERRORS, refuse, run_command, work_where_typed
 from dcgan_lightning.config.build import CONF_DIR, build, with_data
 from dcgan_lightning.config.translate import DEFAULT_COUNT, SETS
 from dcgan_lightning.config.validate import check_command
 from dcgan_lightning.core.devices import choose_device, set_tf32, set_threads
 from dcgan_lightning.core.durations import format_position
-from dcgan_lightning.core.errors import DataError, DCGANError
+from dcgan_lightning.core.errors import DataError
 from dcgan_lightning.core.files import check_is_new, fill_folder
 from dcgan_lightning.core.signals import end_on_signals
 from dcgan_lightning.runs.own_data import own_data
@@ -121,7 +121,7 @@ def _command(cfg: DictConfig) -> None:
     end_on_signals()
     try:
         translate(cfg)
-    except DCGANError as error:
+    except USERS_ERRORS as error:
         refuse(error, "translate")
 
 

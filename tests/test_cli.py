@@ -1,6 +1,8 @@
 """What a user reads when something is wrong; the whole commands are run in tests/cli."""
 
 import dataclasses
+import errno
+import os
 import sys
 import traceback
 import weakref
@@ -10,6 +12,7 @@ import hydra
 import pytest
 import torch
 import yaml
+from conftest import RunModule
 from omegaconf import OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
@@ -38,6 +41,55 @@ def test_yaml_errors_name_file_line_and_column(tmp_path: Path, text: str, positi
     assert line.startswith(f"{path}:{position}: ")
     assert reason in line
     assert "\n" not in line
+
+
+@pytest.mark.parametrize(
+    ("typed", "number", "path", "line"),
+    [
+        (
+            "ckpt_path=abc",
+            errno.ENAMETOOLONG,
+            "abc/model",
+            "ckpt_path=abc: File name too long; give a shorter name",
+        ),
+        ("+run='a b'", errno.EACCES, "/x/a b/c", "run=a b: Permission denied; check its permissions"),
+        ("run=a", errno.EIO, "ab/c", "ab/c: Input/output error; check the path and its disk"),
+        (
+            "run=/x/",
+            errno.ENOSPC,
+            "/x",
+            "run=/x/: No space left on device; free some space or choose another folder",
+        ),
+    ],
+)
+def test_what_the_system_refuses_is_said_under_its_setting(
+    typed: str, number: int, path: str, line: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(sys, "argv", ["command", "seed=1", typed])
+    assert one_line(OSError(number, os.strerror(number), path)) == line
+    assert one_line(OSError(number, os.strerror(number))) == os.strerror(number)
+
+
+@pytest.mark.parametrize(
+    ("module", "key"),
+    [
+        ("train", "ckpt_path"), ("train", "hydra.run.dir"), ("train", "run_name"), ("generate", "ckpt_path"),
+        ("generate", "output_dir"), ("export", "output_dir"), ("evaluate", "ckpt_path"), ("report", "run"),
+        ("compare", "runs"), ("play", "ckpt_path"), ("data", "data.root"),
+    ],
+)  # fmt: skip
+def test_a_name_that_is_too_long_is_refused_in_a_line(
+    module: str, key: str, run_module: RunModule, tmp_path: Path
+) -> None:
+    name = 300 * "x"
+    checkpoint = ["ckpt_path=pretrained"] if key == "output_dir" else []
+    value = f"[{name}]" if key == "runs" else name
+    ended = run_module(f"dcgan_lightning.{module}", *checkpoint, f"{key}={value}", warm=True)
+    assert (ended.returncode, ended.stderr.count("\n")) == (1, 1), ended.stderr
+    assert ended.stderr.startswith(f"error: {key}={value}")
+    assert "File name too long" in ended.stderr
+    assert "Errno" not in ended.stderr
+    assert not os.listdir(tmp_path)
 
 
 def test_a_broken_interpolation_is_named() -> None:

@@ -1,5 +1,6 @@
 """Errors of Hydra, OmegaConf and YAML in one line."""
 
+import errno
 import re
 import sys
 import traceback
@@ -10,6 +11,16 @@ from yaml import MarkedYAMLError, YAMLError
 
 from dcgan_lightning.config.build import CONF_DIR
 from dcgan_lightning.core.errors import DCGANError, MissingExtraError, install
+
+_REMEDIES = {
+    errno.ENAMETOOLONG: "give a shorter name",
+    errno.EACCES: "check its permissions",
+    errno.EPERM: "check its permissions",
+    errno.EROFS: "choose another folder",
+    errno.ENOSPC: "free some space or choose another folder",
+    errno.EDQUOT: "free some space or choose another folder",
+    errno.ELOOP: "it is a link to itself; remove it",
+}
 
 
 def one_line(error: Exception, config_name: str = "train") -> str:
@@ -23,6 +34,8 @@ def one_line(error: Exception, config_name: str = "train") -> str:
         return str(error)  # of one line, but for the list of data sources that were tried
     if isinstance(error, YAMLError):
         return _yaml_error(error)
+    if isinstance(error, OSError):
+        return _os_error(error)
     text = " ".join(str(error).split())
     cause = error.__cause__
     if isinstance(cause, OmegaConfBaseException):
@@ -30,6 +43,23 @@ def one_line(error: Exception, config_name: str = "train") -> str:
     from dcgan_lightning.config.hydra_errors import explain
 
     return explain(error, text, config_name)
+
+
+def _os_error(error: OSError) -> str:
+    """Return what the operating system refused, under the setting that names the file if one does."""
+    reason = " ".join((error.strerror or str(error)).split())
+    if error.filename is None:
+        return reason
+    name = str(error.filename)
+    settings = [argument for argument in sys.argv[1:] if _names(argument.partition("=")[2], name)]
+    what = max(settings, key=len, default=name).replace("'", "").lstrip("+")
+    return f"{what}: {reason}; {_REMEDIES.get(error.errno or 0, 'check the path and its disk')}"
+
+
+def _names(value: str, path: str) -> bool:
+    """Return whether a value of the command line is a path, or a part of it."""
+    value = value.strip("[]'\"").strip("/")
+    return bool(value) and f"/{value}/" in f"/{path.strip('/')}/"
 
 
 def missing_plugin(error: Exception) -> MissingExtraError | None:

@@ -10,7 +10,7 @@ import itertools
 import os
 import shutil
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import ExitStack, contextmanager, suppress
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from dcgan_lightning.core.errors import RunFolderError
@@ -23,6 +23,8 @@ from dcgan_lightning.core.temporaries import (
     temporary_folder,
     temporary_path,
 )
+
+_targets: dict[Path, Path] = {}  # temporary folders of this process, and what each becomes
 
 
 def write_atomic(path: Path | str, data: bytes | memoryview) -> None:
@@ -56,7 +58,7 @@ def write_atomic(path: Path | str, data: bytes | memoryview) -> None:
         _sync_folder(path.parent)
     except OSError as error:
         raise RunFolderError(
-            f"cannot write {path}: {error.strerror or error} ({len(data):,} bytes needed, "
+            f"cannot write {_shown(path)}: {error.strerror or error} ({len(data):,} bytes needed, "
             f"{_free_bytes(path.parent):,} free); free some space or choose another folder"
         ) from error
 
@@ -117,7 +119,7 @@ def fill_folder(path: Path, fill: Callable[[Path], None], is_numbered: bool = Fa
     """
     if not is_numbered:
         check_is_new(path)
-    with _making(path), temporary_folder(path.parent, path.name) as folder:
+    with _making(path), temporary_folder(path.parent, path.name) as folder, _becoming(folder, path):
         fill(folder)
         if hasattr(os, "sync"):  # not on Windows
             os.sync()
@@ -146,14 +148,13 @@ def renewed_folder(folder: Path) -> Iterator[Path]:
     folder = folder.resolve()
     made = missing_folders(folder.parent)
     try:
-        with ExitStack() as stack:
-            with _naming(folder):
-                folder.parent.mkdir(parents=True, exist_ok=True)
-                workshop = stack.enter_context(temporary_folder(folder.parent, folder.name))
+        with _naming(folder):
+            folder.parent.mkdir(parents=True, exist_ok=True)
+            with temporary_folder(folder.parent, folder.name) as workshop:
                 new = workshop / "new"
                 new.mkdir()
-            yield new
-            with _naming(folder):
+                with _becoming(new, folder):
+                    yield new
                 replace_folder(workshop, new, folder)
                 _sync_folder(folder.parent)
     finally:
@@ -170,6 +171,24 @@ def _making(path: Path) -> Iterator[None]:
             yield
     finally:
         remove_empty(made)
+
+
+@contextmanager
+def _becoming(temporary: Path, target: Path) -> Iterator[None]:
+    """Let errors name the file that the user asked for, not the temporary one."""
+    _targets[temporary] = target
+    try:
+        yield
+    finally:
+        del _targets[temporary]
+
+
+def _shown(path: Path) -> Path:
+    """Return what a path within a temporary folder becomes."""
+    for temporary, target in _targets.items():
+        if path.is_relative_to(temporary):
+            return target / path.relative_to(temporary)
+    return path
 
 
 @contextmanager

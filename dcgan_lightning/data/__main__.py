@@ -6,10 +6,9 @@ from pathlib import Path
 import hydra
 from omegaconf import DictConfig
 
-from dcgan_lightning.cli import refuse, run_command, work_where_typed
+from dcgan_lightning.cli import USERS_ERRORS, refuse, run_command, work_where_typed
 from dcgan_lightning.config.build import CONF_DIR, build
 from dcgan_lightning.config.validate import check_command
-from dcgan_lightning.core.errors import DCGANError
 from dcgan_lightning.core.files import write_atomic
 
 log = logging.getLogger("dcgan_lightning.data")  # __name__ is "__main__" when run as a command
@@ -55,7 +54,7 @@ def _command(cfg: DictConfig) -> None:
     work_where_typed()
     try:
         describe(cfg)
-    except DCGANError as error:
+    except USERS_ERRORS as error:
         refuse(error, "describe")
 
 

@@ -1,6 +1,7 @@
 import contextlib
 import itertools
 import os
+import re
 import subprocess
 import sys
 from collections.abc import Callable
@@ -9,6 +10,7 @@ from pathlib import Path
 import pytest
 from conftest import files_below
 
+from dcgan_lightning.core import files
 from dcgan_lightning.core.errors import RunFolderError
 from dcgan_lightning.core.files import fill_folder, renewed_folder, write_atomic, write_together
 from dcgan_lightning.core.temporaries import is_temporary
@@ -147,7 +149,7 @@ def test_a_folder_is_renewed_as_a_whole_or_not_at_all(tmp_path: Path) -> None:
         (new / "second").write_text("2")
         assert files_below(folder) == {"first"}
     assert files_below(tmp_path) == {"a/mine/second"}
-    with pytest.raises(FileNotFoundError), renewed_folder(folder) as new:
+    with pytest.raises(RunFolderError, match="No such file"), renewed_folder(folder) as new:
         (new / "nowhere" / "third").write_text("3")
     assert files_below(tmp_path) == {"a/mine/second"}
     assert os.stat(folder).st_mode & 0o777 == 0o777 & ~_umask()
@@ -240,7 +242,7 @@ def test_an_export_survives_a_kill_at_every_step_and_a_full_disk_after_it(tmp_pa
     for number in range(1, 100):
         export(folder, "old")
         was_killed = killed_at(number, lambda: export(folder, "new"))
-        with pytest.raises(OSError, match="No space left"):
+        with pytest.raises(RunFolderError, match="No space left"):
             export(folder, "never", no_room)
         assert exported(folder) in ({"old"}, {"new"})
         assert os.listdir(folder.parent) == ["exported"]
@@ -257,7 +259,7 @@ def test_a_kill_in_the_cleaning_after_a_kill_loses_nothing_either(tmp_path: Path
         export(folder, "old")
         killed_at(first, lambda: export(folder, "new"))
         killed_at(second, lambda: export(folder, "newer"))
-        with pytest.raises(OSError, match="No space left"):
+        with pytest.raises(RunFolderError, match="No space left"):
             export(folder, "never", no_room)
         assert exported(folder) in ({"old"}, {"new"}, {"newer"})
         assert os.listdir(tmp_path) == ["exported"]
@@ -350,3 +352,24 @@ def test_a_link_is_replaced_and_its_target_stays(tmp_path: Path) -> None:
             assert (tmp_path / "config.yaml").read_bytes() == b"new"
     assert (tmp_path / "target").read_bytes() == b"precious"
     assert not (tmp_path / "nowhere").exists()
+
+
+@pytest.mark.parametrize("make", ["fill_folder", "renewed_folder"])
+def test_a_full_disk_names_the_file_that_was_asked_for(
+    make: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Not the temporary one, which is gone by then."""
+    monkeypatch.setattr(files, "_free_bytes", lambda folder: 2)
+    target = tmp_path / "made" / "exported"
+
+    def fill(folder: Path) -> None:
+        write_atomic(folder / "below" / "weights", b"123")
+
+    def renew() -> None:
+        with renewed_folder(target) as new:
+            fill(new)
+
+    message = f"cannot write {target / 'below' / 'weights'}: No space left on device (3 bytes needed, 2 free)"
+    with pytest.raises(RunFolderError, match=re.escape(message)):
+        renew() if make == "renewed_folder" else fill_folder(target, fill)
+    assert os.listdir(tmp_path) == []
