@@ -182,9 +182,9 @@ def is_named(handle: int, name: str) -> bool:
 
 
 def wait(wanted: dict[str, Any], module: pl.LightningModule) -> None:
-    """Say that the place is reached, and stay there until told to go on (a minute at most)."""
+    """Say that the place is reached, and stay there until told to go on (four minutes at most)."""
     Path(wanted["here"]).touch()
-    deadline = time.monotonic() + 60
+    deadline = time.monotonic() + 240
     while not Path(wanted["until"]).exists() and time.monotonic() < deadline:
         time.sleep(0.02)
 
