@@ -1,4 +1,4 @@
-"""Scores: how good and how new generated images are, beside anchors to read them by."""
+"""Scores of the quality and newness of generated images, with anchors for comparison."""
 
 from dcgan_lightning.config.commands import METRICS
 from dcgan_lightning.config.data import CLASS_NAMES

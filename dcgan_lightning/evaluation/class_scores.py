@@ -1,4 +1,4 @@
-"""Scores of images with intended classes: are they of that class, and are they like its real images."""
+"""Scores of images with intended classes: agreement with the class, and similarity to its real images."""
 
 import torch
 from torch import Tensor
@@ -14,16 +14,16 @@ from dcgan_lightning.evaluation.metrics import frechet_distance
 
 
 def found_classes(images: Tensor, labels: Tensor, device: torch.device | str = "cpu") -> Tensor:
-    """Return for each image whether the held-out classifier finds the intended class.
+    """Return for each image whether the held-out classifier predicts the intended class.
 
-    The classifier has another architecture and seed than the one whose features give the distances, so that
-    a generator selected by those distances is not judged by the same network. The ceiling is the
-    classifier's accuracy on real test images.
+    The classifier's architecture and seed differ from those of the classifier whose features give the
+    distances, so that a generator selected by these distances is not scored by the same network. The upper
+    bound is the classifier's accuracy on real test images.
 
     Args:
         images: uint8 (N, 1, 28, 28).
-        labels: int64 (N,), the intended classes in the order of `CLASS_NAMES`.
-        device: Where to compute.
+        labels: Intended classes in the order of `CLASS_NAMES`, int64 (N,).
+        device: Device for the computation.
 
     Returns:
         bool (N,), on the CPU.
@@ -36,7 +36,7 @@ def found_classes(images: Tensor, labels: Tensor, device: torch.device | str = "
 
 
 def shares_by_class(found: Tensor, labels: Tensor) -> dict[str, float]:
-    """Return the share of True (N,) among the images of each class (N,) that occurs."""
+    """Return the share of True among ``found``, bool (N,), for each class in ``labels``, int64 (N,)."""
     return {CLASS_NAMES[label]: float(found[labels == label].double().mean()) for label in labels.unique()}
 
 
@@ -45,9 +45,9 @@ def class_frechet_distance(
 ) -> float:
     """Return the mean over classes of the Fréchet distance within each class.
 
-    Classes without generated images do not count. The distance is biased upwards, the more the fewer images
-    a class has: compare only what was computed from equally many, and with the floor, real images that are
-    not in ``real``.
+    Classes without generated images are ignored. The distance is biased upwards, the more so the fewer images
+    a class has: compare only values for equal numbers of images, and with the lower bound, the distance of
+    real images that are not in ``real``.
 
     Args:
         real: Features (N, D), more than D of each class.
@@ -75,14 +75,14 @@ def smallest_class(labels: Tensor, real_labels: Tensor) -> int:
 
 
 def draw_of_classes(labels: Tensor, pool: Tensor) -> Tensor | None:
-    """Return as many different images of each class as there are labels of it, the same every time.
+    """Draw a different image of the same class for each label, always the same images.
 
     Args:
-        labels: int64 (N,), the wanted classes.
-        pool: int64 (M,), the classes of the images to draw from.
+        labels: Requested classes, int64 (N,).
+        pool: Classes of the images to draw from, int64 (M,).
 
     Returns:
-        int64 (N,), indices in the pool whose classes are the labels; None where it has too few of a class.
+        Indices in the pool, int64 (N,), or None if it has too few images of a class.
     """
     order = torch.randperm(len(pool), generator=stream_generator(0, "scores"))
     rows = torch.empty_like(labels)

@@ -15,9 +15,9 @@ def kth_distances(rows: Tensor, neighbours: Sequence[int], chunk: int = 1000) ->
         chunk: Rows at a time.
 
     Returns:
-        One (N,) for each k.
+        Distances (N,) for each k.
     """
-    largest = max(neighbours) + 1  # the nearest of all is the row itself
+    largest = max(neighbours) + 1  # the nearest row is the row itself
     nearest = [torch.cdist(part, rows).topk(largest, largest=False).values for part in rows.split(chunk)]
     distances = torch.cat(nearest)
     return [distances[:, k] for k in neighbours]
@@ -26,8 +26,8 @@ def kth_distances(rows: Tensor, neighbours: Sequence[int], chunk: int = 1000) ->
 def nearest_rows(queries: Tensor, rows: Tensor, chunk: int = 1000) -> tuple[Tensor, Tensor]:
     """Return each query's distance to its nearest row, and that row's index.
 
-    The search is one matrix product in float32; the distances to what it finds are computed anew, in float64
-    and from the differences, so that equal rows have distance 0.
+    The search uses a matrix product in float32. The distances to the rows found are then recomputed from the
+    differences in float64, so that equal rows have distance 0.
 
     Args:
         queries: (M, D), float32.

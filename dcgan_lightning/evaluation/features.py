@@ -1,4 +1,4 @@
-"""Feature networks: what the scores see of an image."""
+"""Feature networks for the scores."""
 
 import hashlib
 from collections.abc import Callable
@@ -26,16 +26,16 @@ INCEPTION_FEATURES = 2048
 
 @dataclass(frozen=True, eq=False)
 class FeatureNetwork:
-    """A map from images to rows of numbers, with a name and a hash to know it by.
+    """A function from images to feature vectors, identified by name and hash.
 
     Attributes:
         name: One of `FeatureName`.
-        digest: SHA-256 of its weights, "none" if it has no weights.
-        size: Numbers an image.
-        extract: uint8 (n, 1, 28, 28) on ``device`` to float (n, size).
-        device: Where it computes.
-        head: (n, size) to the logits of the classes, if the features are the classifier's.
-        chunk: Images at a time; results do not depend on it but for rounding.
+        digest: SHA-256 of the weights, "none" if there are no weights.
+        size: Number of features per image.
+        extract: Maps uint8 (n, 1, 28, 28) on ``device`` to float (n, size).
+        device: Device for the computation.
+        head: Maps (n, size) to the logits of the classes; None unless the features are the classifier's.
+        chunk: Images at a time; it affects results by rounding only.
     """
 
     name: str
@@ -53,25 +53,31 @@ class FeatureNetwork:
 
     @property
     def key(self) -> tuple[str, str, str]:
-        """What tells its features from others'."""
+        """Key that identifies the features."""
         return self.name, self.digest, str(self.device)
 
     @torch.no_grad()
     def __call__(self, images: Tensor) -> Tensor:
-        """Return float32 (N, size) on the network's device for uint8 (N, 1, 28, 28) on any.
+        """Return the features of images.
+
+        Args:
+            images: uint8 (N, 1, 28, 28), on any device.
+
+        Returns:
+            float32 (N, size), on the network's device.
 
         Raises:
-            ScoreError: The images have another form.
+            ScoreError: The images have another type or shape.
         """
         check_images(images)
         return torch.cat([self.extract(part.to(self.device)) for part in images.split(self.chunk)]).float()
 
 
 def check_images(images: Tensor) -> None:
-    """Refuse what is not uint8 (N, 1, 28, 28) with N at least 1.
+    """Check that images are uint8 (N, 1, 28, 28) with N >= 1.
 
     Raises:
-        ScoreError: Says what the images are.
+        ScoreError: They are not; the message names their type and shape.
     """
     if images.dtype != torch.uint8 or images.ndim != 4 or images.shape[1:] != SHAPE or len(images) == 0:
         raise ScoreError(
@@ -88,16 +94,16 @@ def load_features(
     """Return a feature network by its name.
 
     Args:
-        name: "classifier": the layer before the last of the shipped classifier. "random": the same layer of
-            the same architecture with weights that were never trained, and "pixels": the images themselves
-            in [-1, 1]; these two are controls. "inception": the FID's Inception-v3, from ``weights``.
+        name: "classifier": the last but one layer of the shipped classifier. Controls are "random", the same
+            layer of an untrained network, and "pixels", the images themselves in [-1, 1]. "inception": the
+            FID's Inception-v3, from ``weights``.
         weights: For "inception" only: torch-fidelity's file of weights, pt_inception-2015-12-05-6726825d.pth.
-        device: Where to compute.
+        device: Device for the computation.
 
     Raises:
-        ScoreError: The name is unknown, or ``weights`` is given or missing against the rule above.
+        ScoreError: The name is unknown, or ``weights`` is missing or given for another name.
         WeightsError: The weights are missing, damaged or of another network.
-        MissingExtraError: A package that the network needs is not installed.
+        MissingExtraError: A required package is not installed.
     """
     device = torch.device(device)
     if name not in get_args(FeatureName):
@@ -106,7 +112,7 @@ def load_features(
         raise ScoreError(
             "features=inception needs weights=FILE, torch-fidelity's pt_inception-2015-12-05-6726825d.pth"
             if weights is None
-            else f"weights={weights} is for features=inception; features={name} brings its own"
+            else f"weights={weights} is for features=inception only; leave it out with features={name}"
         )
     if name == "pixels":
         return FeatureNetwork(name, "none", 28 * 28, lambda images: normalize(images).flatten(1), device)
@@ -131,7 +137,7 @@ def load_features(
 
 
 def hash_weights(network: nn.Module) -> str:
-    """Return the SHA-256 of a network's weights, in the order of their names."""
+    """Return the SHA-256 of a network's weights, sorted by name."""
     digest = hashlib.sha256()
     for name, weight in sorted(network.state_dict().items()):
         digest.update(name.encode())
@@ -140,7 +146,7 @@ def hash_weights(network: nn.Module) -> str:
 
 
 def _inception(path: Path, device: torch.device) -> FeatureNetwork:
-    """Return the FID's Inception-v3, which enlarges images itself; grey goes in as three equal channels."""
+    """Return the FID's Inception-v3, which resizes images itself; greyscale becomes three equal channels."""
     if not path.is_file():
         raise WeightsError(f"weights={path} does not exist; give torch-fidelity's file of Inception weights")
     from torchmetrics.image.fid import NoTrainInceptionV3
@@ -152,7 +158,7 @@ def _inception(path: Path, device: torch.device) -> FeatureNetwork:
         )
     try:
         network = NoTrainInceptionV3("inception-v3-compat", [str(INCEPTION_FEATURES)], str(path))
-    except Exception as error:  # pickle's, zipfile's and PyTorch's errors are not a closed list
+    except Exception as error:  # pickle, zipfile and PyTorch raise errors of many kinds
         reason = " ".join(str(error).split())[:150]
         raise WeightsError(
             f"weights={path} are not torch-fidelity's Inception weights ({type(error).__name__}: {reason})"

@@ -1,4 +1,4 @@
-"""Scores of two sets of features: pure functions, in float64, of rows whose order does not matter."""
+"""Scores of two sets of features: pure functions in float64 that do not depend on the order of the rows."""
 
 from typing import NamedTuple
 
@@ -8,27 +8,28 @@ from torch import Tensor, nn
 from dcgan_lightning.core.randomness import stream_generator
 from dcgan_lightning.evaluation.distances import kth_distances
 
-MANIFOLD_NEIGHBOURS = 3  # of precision and recall
-DENSITY_NEIGHBOURS = 5  # of density and coverage
+MANIFOLD_NEIGHBOURS = 3  # k for precision and recall
+DENSITY_NEIGHBOURS = 5  # k for density and coverage
 KERNEL_SUBSETS = 100
 KERNEL_SUBSET_SIZE = 1000
 
 
 class Spread(NamedTuple):
-    """A mean and the standard deviation of what it is the mean of."""
+    """Mean and standard deviation of a sample."""
 
     mean: float
     deviation: float
 
 
 class Manifold(NamedTuple):
-    """How two sets of features cover each other; all but density in [0, 1], and 1 where they are alike.
+    """Overlap of two sets of features; all but density are in [0, 1].
 
     Attributes:
-        precision: Share of generated images that lie among the real ones.
-        recall: Share of real images that lie among the generated ones.
-        density: How many real images' neighbourhoods a generated image lies in, over k; may exceed 1.
-        coverage: Share of real images with a generated one in their neighbourhood.
+        precision: Share of generated images within the neighbourhood of a real image.
+        recall: Share of real images within the neighbourhood of a generated image.
+        density: Mean number of real images' neighbourhoods that contain a generated image, divided by k;
+            about 1 for equal distributions, may exceed 1.
+        coverage: Share of real images with a generated image in their neighbourhood.
     """
 
     precision: float
@@ -38,7 +39,7 @@ class Manifold(NamedTuple):
 
 
 class _Given(nn.Module):
-    """Features that were computed already, in the place where torchmetrics expects a network."""
+    """Stand-in for torchmetrics' feature network, which returns features that were already computed."""
 
     def __init__(self, size: int) -> None:
         super().__init__()
@@ -51,19 +52,20 @@ class _Given(nn.Module):
 def frechet_distance(real: Tensor, generated: Tensor) -> float:
     """Return the Fréchet distance of two normal distributions with the means and covariances of the features.
 
-    |m1 - m2|^2 + tr(C1 + C2 - 2 (C1 C2)^(1/2)); 0 for equal ones. It shrinks with the number of images, so
-    compare only what was computed from equally many.
+    |m1 - m2|^2 + tr(C1 + C2 - 2 (C1 C2)^(1/2)); 0 for equal distributions. Its bias decreases with the number
+    of images, so compare only values for equal numbers.
 
     Args:
-        real: (N, D), N >= 2; below D + 1 the covariances are singular and the distance means little.
-        generated: (M, D).
+        real: (N, D), N >= 2; for N < D + 1 the covariance is singular and the distance unreliable.
+        generated: (M, D), likewise.
 
     Source:
         Heusel et al. 2017, https://arxiv.org/abs/1706.08500.
     """
     from torchmetrics.image.fid import FrechetInceptionDistance
 
-    # Scores are the work of one process: torchmetrics would exchange features with the others, which wait.
+    # Only one process computes scores; torchmetrics would try to exchange features with the others, which
+    # wait.
     metric = FrechetInceptionDistance(_Given(real.shape[1]), sync_on_compute=False).to(real.device)
     metric.update(real.double(), real=True)
     metric.update(generated.double(), real=False)
@@ -81,13 +83,13 @@ def kernel_distance(
     Args:
         real: (N, D).
         generated: (M, D).
-        subsets: How many; which rows they take is the same every time.
-        subset_size: Rows of a subset, or all there are.
+        subsets: Number of subsets; their rows are always the same.
+        subset_size: Rows of a subset; all rows if there are fewer.
 
     Source:
         Binkowski et al. 2018, https://arxiv.org/abs/1801.01401.
     """
-    # Not the metric itself, which draws its subsets from the global generator.
+    # Not torchmetrics' class, which draws its subsets from the global generator.
     from torchmetrics.image.kid import poly_mmd
 
     size = min(subset_size, len(real), len(generated))
@@ -104,8 +106,8 @@ def kernel_distance(
 def manifold_scores(real: Tensor, generated: Tensor, chunk: int = 1000) -> Manifold:
     """Return precision, recall (k = 3), density and coverage (k = 5).
 
-    An image's neighbourhood is the open ball around it that reaches to its k-th nearest neighbour in its own
-    set.
+    The neighbourhood of an image is the open ball around it with the distance of its k-th nearest neighbour
+    in the same set as radius.
 
     Args:
         real: (N, D), N > 5.
@@ -142,6 +144,6 @@ def manifold_scores(real: Tensor, generated: Tensor, chunk: int = 1000) -> Manif
 def divergence_from_uniform(shares: Tensor) -> float:
     """Return the Kullback-Leibler divergence of shares (K,), which sum to 1, from 1/K each, in nats.
 
-    0 where all classes are equally frequent, log(K) where there is only one.
+    It is 0 if all classes are equally frequent, and log(K) if there is only one.
     """
     return float(torch.special.xlogy(shares.double(), shares.double() * len(shares)).sum())

@@ -1,4 +1,4 @@
-"""Newness: whether generated images are further from the training images than unseen real ones are."""
+"""Newness: distances of generated images to the training images, relative to those of unseen real images."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
@@ -8,7 +8,7 @@ from torch import Tensor
 
 from dcgan_lightning.core.errors import ScoreError
 
-COPY_PERCENTILE = 1  # of the unseen real images' distances; what is closer is a near-copy
+COPY_PERCENTILE = 1  # percentile of the unseen real images' distances below which an image is a near-copy
 
 
 class Nearest(NamedTuple):
@@ -24,13 +24,13 @@ class Nearest(NamedTuple):
 
 
 class Newness(NamedTuple):
-    """How far images are from the training images, compared with unseen real ones.
+    """Distances to the training images, relative to those of unseen real images.
 
     Attributes:
-        ratio: Median distance to the nearest training image over the same of unseen real images; 1 where they
-            are alike, 0 for copies.
-        copies: Share of near-copies: images closer to a training image than 99 % of the unseen real ones are,
-            or equal to one. 0.01 where they are alike.
+        ratio: Median distance to the nearest training image, divided by that of unseen real images: about 1
+            for unseen images, 0 for copies.
+        copies: Share of near-copies: images that are closer to a training image than 99 % of the unseen real
+            images, or equal to one. About 0.01 for unseen images.
     """
 
     ratio: float
@@ -38,15 +38,15 @@ class Newness(NamedTuple):
 
 
 def newness(generated: Tensor, unseen: Tensor) -> Newness:
-    """Return the newness that follows from two sets of distances to the nearest training image.
+    """Return the newness for two sets of distances to the nearest training image.
 
     Args:
-        generated: (M,), the generated images'.
-        unseen: (N,), those of real images that nothing was trained on; a few may be 0, because data sets hold
-            images twice.
+        generated: Distances of the generated images, (M,).
+        unseen: Distances of real images that were not used for training, (N,); a few may be 0, because data
+            sets contain duplicates.
 
     Raises:
-        ScoreError: Half of the unseen images or more are training images.
+        ScoreError: At least half of the unseen images are training images.
     """
     median = float(unseen.median())
     if median == 0:
@@ -68,12 +68,12 @@ def closest(nearest: Nearest, count: int) -> list[tuple[int, int, float]]:
 def label_pairs(
     pairs: Mapping[str, Sequence[Mapping[str, Any]]], generated: Tensor, train: Tensor
 ) -> dict[str, list[tuple[Tensor, Tensor, str]]]:
-    """Return the closest pairs of each space as images with their distances, under a title.
+    """Return the closest pairs (generated image, training image, caption) by the feature space's title.
 
     Args:
-        pairs: ``closest`` of `score_images`.
-        generated: uint8 (N, 1, 28, 28), the images that were scored.
-        train: uint8 (M, 1, 28, 28).
+        pairs: Entry ``closest`` of `score_images`.
+        generated: The scored images, uint8 (N, 1, 28, 28).
+        train: The training images, uint8 (M, 1, 28, 28).
     """
     return {
         f"Closest by {space}s: generated (left) and training image (right). Distance 1 is that of a "

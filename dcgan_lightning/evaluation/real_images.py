@@ -1,4 +1,4 @@
-"""The real images that scores compare with."""
+"""Real images for comparison with generated ones, with cached features."""
 
 import hashlib
 from collections.abc import Callable
@@ -20,15 +20,15 @@ Kept = TypeVar("Kept")
 
 @dataclass(frozen=True, eq=False)
 class RealImages:
-    """The real images that scores compare with; keeps what is slow to compute of them.
+    """Real images for comparison with generated ones; features and distances are cached.
 
     Attributes:
-        reference: uint8 (N, 1, 28, 28), what the generated images should look like: the test images, or in
+        reference: Images of the target distribution, uint8 (N, 1, 28, 28): the test images, or during
             training a part of the training images.
-        train: uint8 (M, 1, 28, 28), what the generator was trained on, for newness.
-        train_labels: int64 (M,), their classes.
-        reference_labels: int64 (N,), the classes of the reference images, for the scores of classes.
-        has_garments: Whether the classes are those of Fashion-MNIST, which the classifiers know.
+        train: The generator's training images, for newness, uint8 (M, 1, 28, 28).
+        train_labels: Classes of the training images, int64 (M,).
+        reference_labels: Classes of the reference images, for the scores of classes, int64 (N,).
+        has_garments: Whether the classes are those of Fashion-MNIST, as the classifiers require.
     """
 
     reference: Tensor
@@ -55,18 +55,18 @@ class RealImages:
         return self.reference_labels[canonical_order(self.reference)]
 
     def like(self, labels: Tensor) -> Tensor | None:
-        """Return a training image for each class (N,), all different, or None where there are too few."""
+        """Return a different training image for each label, int64 (N,), or None if there are too few."""
         if self.train is None or self.train_labels is None:
             return None
         rows = draw_of_classes(labels, self.train_labels)
         return None if rows is None else self.train[rows]
 
     def nearest(self, images: Tensor, space: FeatureNetwork) -> Nearest:
-        """Return the nearest training image of each image; kept, because several networks share the pixels.
+        """Return the nearest training image of each image, cached for networks that share the pixels.
 
         Args:
             images: uint8 (n, 1, 28, 28).
-            space: Distances are between its features.
+            space: The feature network whose features define the distances.
         """
         digest = hashlib.sha256(images.cpu().contiguous().numpy().data).hexdigest()
         return self._keep(
@@ -74,7 +74,7 @@ class RealImages:
         )
 
     def pixels(self, network: FeatureNetwork) -> FeatureNetwork:
-        """Return the space of the pixels, on the network's device."""
+        """Return the feature network of the pixels, on the network's device."""
         if network.name == "pixels":
             return network
         return load_features("pixels", device=network.device)
@@ -96,7 +96,7 @@ class RealImages:
 
 
 def canonical_order(images: Tensor) -> Tensor:
-    """Return the order of images by their bytes: the same images in another order come out the same.
+    """Return the order of images by their bytes, which does not depend on the order in which they are given.
 
     Args:
         images: uint8 (N, ...).

@@ -1,4 +1,4 @@
-"""Scores of several sampling seeds as mean and spread, and as a table beside their anchors."""
+"""Mean and spread of the scores of several sampling seeds, and tables of scores and anchors."""
 
 import statistics
 from collections.abc import Mapping, Sequence
@@ -7,7 +7,7 @@ from typing import Any
 from dcgan_lightning.core.durations import format_position
 from dcgan_lightning.evaluation.fashion_mnist.anchors import ANCHOR_COUNT, ANCHORS
 
-# Each score that is one number, in the order of the tables, and how to read it.
+# Scalar scores in the order of the tables, and their interpretation.
 SCORES = {
     "frechet_distance": "0 is best",
     "kernel_distance": "0 is best",
@@ -27,13 +27,13 @@ SCORES = {
     "pixel_copies": "0.01 is real",
 }
 
-# What the scores of intended classes are for real images.
+# Scores of intended classes for real images.
 REAL = {
     "class_accuracy": "of the test images: the ceiling",
     "class_frechet": "of as many training images of the same classes: the floor",
     "classification_accuracy_score": "trained on as many training images: the ceiling",
 }
-BY_CLASS = ("class_histogram", "class_accuracies")  # those that are one number for each class
+BY_CLASS = ("class_histogram", "class_accuracies")  # scores with one value per class
 
 
 def summarize(runs: Sequence[Mapping[str, Any]]) -> dict[str, dict[str, Any]]:
@@ -43,8 +43,8 @@ def summarize(runs: Sequence[Mapping[str, Any]]) -> dict[str, dict[str, Any]]:
         runs: Scores of at least one set of images.
 
     Returns:
-        ``mean`` and ``spread`` (standard deviation between the sets, None for a single one) of each score
-        that they hold, and of each class in ``class_histogram`` and ``class_accuracies``.
+        ``mean`` and ``spread`` (standard deviation between the sets, None for a single set) of each score in
+        the runs, and of each class in ``class_histogram`` and ``class_accuracies``.
     """
 
     def spread(values: Sequence[float]) -> float | None:
@@ -99,7 +99,7 @@ def format_report(report: Mapping[str, Any], label: str) -> str:
 def format_table(
     summary: Mapping[str, Mapping[str, Any]], anchors: Mapping[str, Mapping[str, Any]] | None
 ) -> str:
-    """Return a table for the terminal: each score, how to read it, and the same score of each anchor.
+    """Return a table for the terminal: each score, its interpretation, and the anchors' scores.
 
     Args:
         summary: From `summarize`.
@@ -120,7 +120,7 @@ def format_table(
 def format_comparison(
     found: Mapping[str, Mapping[str, Any]], shipped: Mapping[str, Mapping[str, Any]] | None
 ) -> str:
-    """Return anchors computed anew as a table, each score with its shipped value in brackets."""
+    """Return a table of recomputed anchors, each score with its shipped value in brackets."""
     rows = [["score", "", *found]]
     for name, reading in SCORES.items():
         cells = []
@@ -140,13 +140,13 @@ def format_classes(shares: Mapping[str, float]) -> str:
 
 
 def format_number(value: float) -> str:
-    """Return a score with 4 digits, and not more than 5 after the point."""
+    """Return a score with 4 significant digits and at most 5 decimals."""
     digits = next((digits for digits in range(4) if abs(value) >= 10 ** (3 - digits)), 4)
     return f"{value:.{digits}f}" if abs(value) >= 0.01 or value == 0 else f"{value:.5f}"
 
 
 def align(rows: Sequence[Sequence[str]]) -> str:
-    """Return rows of equal length as lines, each column as wide as its widest cell."""
+    """Return rows as lines of text with aligned columns."""
     widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
     return "\n".join(
         "  ".join(

@@ -29,7 +29,7 @@ from dcgan_lightning.evaluation.real_images import RealImages, canonical_order
 
 CLASS_METRICS: tuple[Metric, ...] = ("class_accuracy", "class_frechet")  # for images with intended classes
 CHEAP_METRICS: tuple[Metric, ...] = ("frechet", "manifold", "classes")  # for use in training
-CLOSEST = 12  # pairs that `score_images` names
+CLOSEST = 12  # closest pairs returned by `score_images`
 
 
 def score_images(
@@ -42,25 +42,25 @@ def score_images(
 ) -> dict[str, Any]:
     """Return the scores of generated images.
 
-    They depend neither on the order of the images nor (but for rounding) on how many are looked at at a time.
+    They depend neither on the order of the images nor (except for rounding) on the chunk size.
 
     Args:
         generated: uint8 (N, 1, 28, 28); see `dcgan_lightning.core.pixels.to_uint8`.
-        real: What to compare with; keep it for several calls.
-        network: What to look through; the shipped classifier if not given.
-        metrics: Which scores; `CHEAP_METRICS` for a few during training.
-        report: Takes the name of each stage before it begins.
-        labels: int64 (N,), the classes that the images are meant to be of; None: there are none. Scores that
-            need them are left out where they lack something (see `why_left_out`).
+        real: Real images for comparison; reuse the object for several calls.
+        network: Feature network; the shipped classifier if not given.
+        metrics: Scores to compute; `CHEAP_METRICS` are fast enough for use during training.
+        report: Called with the name of each stage before it starts.
+        labels: Intended classes of the images, int64 (N,), or None. Scores of classes are skipped if a
+            requirement is missing (see `why_left_out`).
 
     Returns:
-        Numbers, and of "classes" also ``class_histogram`` (class to share), of "class_accuracy" also
-        ``class_accuracies`` (class to share), of "newness" also ``closest``: for each space the generated
-        images that are nearest to a training image. README.md explains them.
+        Scores by name. "classes" also returns ``class_histogram`` and "class_accuracy" ``class_accuracies``
+        (both from class to share); "newness" also returns ``closest``, for each feature space the generated
+        images that are nearest to a training image. README.md explains the scores.
 
     Raises:
-        ScoreError: The images have another form, or are too few for the scores that were asked for, or there
-            are not as many labels.
+        ScoreError: The images have another type or shape or are too few for the requested scores, or their
+            number differs from that of the labels.
     """
     if unknown := sorted(set(metrics) - set(METRICS)):
         raise ScoreError(f"metrics can be {', '.join(METRICS)}; got {unknown[0]!r}")
@@ -112,13 +112,13 @@ def score_images(
 def why_left_out(
     metric: Metric, labels: Tensor | None, real: RealImages, network: FeatureNetwork
 ) -> str | None:
-    """Return what a score of classes lacks, or None if it, or another score, can be computed.
+    """Return which requirement of a score is missing, or None if it can be computed.
 
     Args:
-        metric: Any.
-        labels: int64 (N,), the intended classes of the generated images, if they have any.
-        real: What to compare with.
-        network: What to look through.
+        metric: Name of the score; only scores of classes have requirements.
+        labels: Intended classes of the generated images, int64 (N,), or None.
+        real: Real images for comparison.
+        network: Feature network.
     """
     if metric not in CLASS_METRICS:
         return None
@@ -140,16 +140,16 @@ def why_left_out(
 def choose_metrics(
     wanted: Sequence[Metric], labels: Tensor | None, real: RealImages, network: FeatureNetwork
 ) -> tuple[list[Metric], list[str]]:
-    """Return those scores that can be computed, and a line for each reason why others are left out.
+    """Return the requested scores that can be computed, and a line per reason for skipping others.
 
     Args:
-        wanted: To choose from.
-        labels: See `why_left_out`, as the others.
-        real: What to compare with.
-        network: What to look through.
+        wanted: Requested scores.
+        labels: Intended classes of the generated images, int64 (N,), or None.
+        real: Real images for comparison.
+        network: Feature network.
 
     Raises:
-        ScoreError: None can be computed.
+        ScoreError: No requested score can be computed.
     """
     reasons = {metric: why_left_out(metric, labels, real, network) for metric in wanted}
     lines = [
@@ -165,17 +165,18 @@ def choose_metrics(
 def score_real_images(
     labels: Tensor, real: RealImages, network: FeatureNetwork, metrics: Collection[Metric]
 ) -> dict[str, Any]:
-    """Return what real images reach in the scores of classes, to read those of generated ones by.
+    """Return the scores of classes for real images, as bounds for those of generated images.
 
     Args:
-        labels: int64 (N,), the intended classes of the generated images.
-        real: What to compare with.
-        network: What to look through.
-        metrics: Those of the generated images.
+        labels: Intended classes of the generated images, int64 (N,).
+        real: Real images.
+        network: Feature network.
+        metrics: The scores of the generated images.
 
     Returns:
-        ``class_accuracy`` and ``class_accuracies`` of the reference images: the ceiling. ``class_frechet`` of
-        training images of the same classes, equally many: the floor. Only those that can be computed.
+        ``class_accuracy`` and ``class_accuracies`` of the reference images (upper bounds), and
+        ``class_frechet`` of equally many training images of the same classes (lower bound); only those that
+        can be computed.
     """
     scores: dict[str, Any] = {}
     ceiling, floor = CLASS_METRICS[:1], CLASS_METRICS[1:]
@@ -190,14 +191,20 @@ def score_real_images(
 def check_count(
     count: int, network: FeatureNetwork, metrics: Collection[Metric], what: str = "generated images"
 ) -> None:
-    """Refuse to compute scores from too few images.
+    """Check that there are enough images for the scores.
+
+    Args:
+        count: Number of images.
+        network: Feature network.
+        metrics: Scores to compute.
+        what: Name of the images, for the message.
 
     Raises:
-        ScoreError: Says how many are needed, and why.
+        ScoreError: There are too few; the message names the number needed.
     """
     if "frechet" in metrics and count <= network.size:
         raise ScoreError(
-            f"{count} {what} are too few: features={network.name} has {network.size} numbers an image, "
+            f"{count} {what} are too few: features={network.name} has {network.size} numbers per image, "
             f"whose covariance needs at least {network.size + 1} images (the anchors have 10,000)"
         )
     if count <= DENSITY_NEIGHBOURS:
@@ -223,13 +230,13 @@ def _class_scores(images: Tensor, features: Tensor, network: FeatureNetwork) -> 
 def _newness_scores(
     images: Tensor, order: Tensor, real: RealImages, network: FeatureNetwork
 ) -> dict[str, Any]:
-    """Return newness in the feature space and in that of the pixels.
+    """Return newness in the feature space and in pixels.
 
     Args:
-        images: uint8 (N, 1, 28, 28), in their canonical order.
-        order: (N,), where they stood among the images that were given.
-        real: With the training images.
-        network: Of the feature space.
+        images: uint8 (N, 1, 28, 28), in canonical order.
+        order: Indices of these images among the given ones, (N,).
+        real: Real images, including the training images.
+        network: Feature network.
     """
     scores: dict[str, Any] = {}
     pairs = {}

@@ -1,4 +1,4 @@
-"""What style transfer minimises: how far images are from a content and from a style, to a feature network."""
+"""The objective of style transfer: distances from a content and a style in a network's features."""
 
 from collections.abc import Sequence
 from typing import Self
@@ -13,14 +13,14 @@ _LEAST_VARIANCE = 0.05  # of a direction of colours, relative to that of the sty
 
 
 class Palette:
-    """The colours of a style, as a map that gives them mean 0 and, in all directions, about variance 1.
+    """A linear map that whitens the colours of a style: mean 0 and variance about 1 in all directions.
 
-    In these coordinates a colour that the style lacks is as wrong as a wrong pattern, so that results keep to
+    In these coordinates a colour that the style lacks costs as much as a wrong pattern, so that results have
     the style's colours.
 
     Args:
-        mean: Of the colours, (C,).
-        matrix: From colours without their mean to normalised ones, (C, C).
+        mean: Mean colour, (C,).
+        matrix: Map from centred to normalised colours, (C, C).
     """
 
     def __init__(self, mean: Tensor, matrix: Tensor) -> None:
@@ -29,7 +29,7 @@ class Palette:
 
     @classmethod
     def of(cls, styles: Sequence[Tensor], shares: Sequence[float]) -> Self:
-        """Return the palette of images (C, H, W), each of which counts by its share."""
+        """Return the palette of images (C, H, W), weighted by their shares."""
         pixels = [style.flatten(1) for style in styles]
         mean = sum(share * each.mean(1) for share, each in zip(shares, pixels, strict=True))
         assert isinstance(mean, Tensor)
@@ -45,14 +45,14 @@ class Palette:
 
 
 class StyleObjective:
-    """Distances of images from some style images and from content images.
+    """Distances of images from one or several style images and from content images.
 
     Args:
-        network: Gives the activations.
-        styles: Images (C, H, W) in [-1, 1], of any sizes.
-        shares: How much each counts; they are scaled to a sum of 1.
-        reduction: Whole factor by which images are reduced before their content is compared: then the style
-            is free to change what is smaller. 1: not at all.
+        network: Feature network.
+        styles: Style images (C, H, W) in [-1, 1], of any sizes.
+        shares: Weights of the styles, scaled to a sum of 1; None: equal weights.
+        reduction: Integer factor by which images are downsampled before their content is compared, so that
+            the style may change smaller details; 1: no downsampling.
 
     Source:
         Gatys et al. 2016, "Image Style Transfer Using Convolutional Neural Networks"; for masks Gatys et al.
@@ -81,23 +81,23 @@ class StyleObjective:
         self._weights = [2.0 if network.has_palette and not layer else 1.0 for layer in range(len(grams[0]))]
 
     def style_loss(self, images: Tensor, mask: Tensor | None = None) -> Tensor:
-        """Return how far the images are from the style, averaged over images and layers.
+        """Return the style loss, averaged over images and layers.
 
         Args:
             images: (N, C, H, W) in [-1, 1].
-            mask: (N, 1, H, W) in [0, 1]: how much each pixel counts; the rest is taken for the style's mean
-                colour. None: all count.
+            mask: Weights of the pixels, (N, 1, H, W) in [0, 1]; the rest is replaced by the style's mean
+                colour. None: all pixels.
         """
         if mask is not None:
             images = torch.lerp(self.palette.mean.expand_as(images), images, mask)
         return style_loss(self._grams(images, mask), self._wanted, self._weights)
 
     def content(self, images: Tensor) -> Tensor:
-        """Return what is compared of the content of images (N, C, H, W) in [-1, 1]."""
+        """Return the content activations of images (N, C, H, W) in [-1, 1]."""
         return self.network.content(images, self.reduction)
 
     def content_loss(self, images: Tensor, wanted: Tensor) -> Tensor:
-        """Return how far the content of images is from that of others, for which see `content`."""
+        """Return the content loss of images against content activations (see `content`)."""
         return content_loss(self.content(images), wanted)
 
     def _grams(self, images: Tensor, mask: Tensor | None) -> list[Tensor]:

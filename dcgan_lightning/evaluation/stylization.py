@@ -19,12 +19,12 @@ _RANGE_WEIGHT = 10.0  # of the mean squared excess over [-1, 1]
 
 @dataclass(frozen=True)
 class LossWeights:
-    """What the sum to be minimised is made of.
+    """Weights of the terms of the loss.
 
     Attributes:
-        content: Weight of the content's loss.
-        style: Weight of the style's loss.
-        variation: Weight of the total variation, which smooths.
+        content: Weight of the content loss.
+        style: Weight of the style loss.
+        variation: Weight of the total variation, which smooths the image.
     """
 
     content: float
@@ -57,16 +57,16 @@ def optimise_pixels(
     seed: int = 0,
     report: Callable[[Step], None] = lambda step: None,
 ) -> Tensor:
-    """Return the content in the style, made by L-BFGS from the content.
+    """Optimise an image with L-BFGS so that it shows the content in the style of the objective.
 
     Args:
         content: (C, H, W) in [-1, 1].
-        objective: Measures style and content; on the content's device.
-        weights: Of the losses.
-        steps: Evaluations of the losses and their gradient.
-        mask: (1, H, W) in [0, 1]: where pixels may change; None: everywhere.
-        noise: Share of noise in the image that it starts from, in [0, 1].
-        seed: Of the noise.
+        objective: Losses of style and content, on the content's device.
+        weights: Weights of the losses.
+        steps: Number of evaluations of the losses and their gradient.
+        mask: Where pixels may change, (1, H, W) in [0, 1]; None: everywhere.
+        noise: Share of noise in the initial image, in [0, 1].
+        seed: Seed of the noise.
         report: Called with each step.
 
     Returns:
@@ -128,7 +128,7 @@ def find_background(image: Tensor, least_share: float = 0.5) -> Tensor | None:
 
     Args:
         image: (C, H, W) in [-1, 1].
-        least_share: How much of the border has to have it.
+        least_share: Smallest share of the border that must have the colour.
     """
     border = torch.cat([image[:, 0], image[:, -1], image[:, :, 0], image[:, :, -1]], dim=1)
     colour = border.median(dim=1, keepdim=True).values

@@ -61,7 +61,7 @@ def test_other_images_are_refused(images: torch.Tensor) -> None:
     [
         ("resnet", None, "features must be one of classifier, random, pixels, inception; got 'resnet'"),
         ("inception", None, "features=inception needs weights=FILE"),
-        ("pixels", "x.pth", "weights=x.pth is for features=inception; features=pixels brings its own"),
+        ("pixels", "x.pth", "weights=x.pth is for features=inception only; leave it out with features"),
     ],
 )
 def test_names_and_weights_that_do_not_fit(name: str, weights: str | None, message: str) -> None:

@@ -1,4 +1,4 @@
-"""Anchors: the scores of images whose quality is known, to read other scores by."""
+"""Anchors: scores of images of known quality, for comparison with other scores."""
 
 import json
 from collections.abc import Callable, Mapping
@@ -43,7 +43,7 @@ ANCHORS = {
     "untrained": "the notebook's generator before training",
 }
 
-# Another processor or version of PyTorch rounds otherwise; the scores' own noise is far larger.
+# Rounding differs between processors and versions of PyTorch; the noise of the scores is far larger.
 RELATIVE_TOLERANCE = 0.01
 SHARE_TOLERANCE = 0.002  # of the scores that are shares of images or ratios
 KERNEL_TOLERANCE = 0.1  # of the kernel distance, which lies around 0: as a part of its spread
@@ -51,15 +51,15 @@ ACCURACY_TOLERANCE = 0.001  # 10 of the 10,000 test images
 
 
 def anchor_images(name: str, real: RealImages, count: int = ANCHOR_COUNT) -> Tensor:
-    """Return the images of an anchor, always the same: uint8 (count, 1, 28, 28).
+    """Return the images of an anchor, uint8 (count, 1, 28, 28), which are always the same.
 
     Args:
         name: One of `ANCHORS`.
-        real: With training images and their labels.
+        real: Real images, with training images and their labels.
         count: Number of images, at most that of the training images (without the missing class).
 
     Raises:
-        ScoreError: There are too few training images, or no labels where they are needed.
+        ScoreError: There are too few training images, or their labels are missing.
     """
     assert real.train is not None
     if name == "untrained":
@@ -80,7 +80,7 @@ def anchor_images(name: str, real: RealImages, count: int = ANCHOR_COUNT) -> Ten
 def anchor_labels(name: str, real: RealImages, count: int = ANCHOR_COUNT) -> Tensor | None:
     """Return the intended classes of an anchor's images, int64 (count,), or None if they are unknown.
 
-    Those of training images are their own; the anchors that know no classes are asked for all in turn.
+    For training images these are their classes; the other anchors' images cycle through all classes.
 
     Args:
         name: One of `ANCHORS`.
@@ -117,9 +117,9 @@ def compute_anchors(
 
     Args:
         real: The test images as reference, training images and labels.
-        network: What to look through.
-        count: Images an anchor.
-        report: Takes the name of each anchor before it is computed.
+        network: Feature network.
+        count: Images per anchor.
+        report: Called with the name of each anchor before it is computed.
     """
     anchors = {}
     for name in ANCHORS:
@@ -134,15 +134,15 @@ def compute_anchors(
 def write_anchors(
     anchors: Mapping[str, Mapping[str, Any]], network: FeatureNetwork, folder: Path
 ) -> tuple[dict[str, Any], Path]:
-    """Write the shipped file with the new anchors of a feature network in place of the old ones.
+    """Write the shipped file with a feature network's anchors replaced by new ones.
 
     Args:
         anchors: From `compute_anchors`.
-        network: What they were seen through.
-        folder: Where ``anchors.json`` goes, or ``anchors_<name>.json`` for other features.
+        network: Their feature network.
+        folder: Output folder for ``anchors.json``, or for other features ``anchors_<name>.json``.
 
     Returns:
-        The file's content and its path.
+        The file's contents and its path.
     """
     content: dict[str, Any] = json.loads(ANCHORS_FILE.read_text(encoding="utf-8"))
     content["features"][network.name] = {
@@ -166,7 +166,7 @@ def versions() -> dict[str, str]:
 
 
 def shipped_anchors(network: FeatureNetwork, path: Path = ANCHORS_FILE) -> dict[str, dict[str, Any]] | None:
-    """Return the package's anchors for a feature network, or None if it has none for just these weights.
+    """Return the package's anchors for a feature network, or None if there are none for its weights.
 
     Raises:
         WeightsError: The file is missing or damaged.
@@ -182,7 +182,7 @@ def shipped_anchors(network: FeatureNetwork, path: Path = ANCHORS_FILE) -> dict[
 
 
 def measure_accuracies(images: Tensor, labels: Tensor) -> dict[str, tuple[float, float]]:
-    """Return the accuracy of each shipped classifier: that on these images, and the shipped one.
+    """Return the accuracy of each shipped classifier on these images, and the recorded one.
 
     Args:
         images: uint8 (N, 1, 28, 28), the test images.
@@ -202,22 +202,23 @@ def check_deviations(
     shipped: Mapping[str, Mapping[str, Any]],
     accuracies: Mapping[str, tuple[float, float]],
 ) -> None:
-    """Refuse anchors, and accuracies of the classifiers, that are not the shipped ones.
+    """Check that anchors and accuracies of the classifiers equal the shipped ones within tolerances.
 
-    A score may differ by 0.01 of its shipped value and besides by 0.002, the accuracies by 0.001. The
-    distances have no scale of their own: instead of 0.002 the kernel distance may differ by a tenth of its
-    spread, the Fréchet distances by nothing more. Scores by class are not compared; those of all classes are.
+    A score may differ by 1 % of its shipped value plus 0.002, an accuracy by 0.001. Distances have no natural
+    scale: for the kernel distance a tenth of its spread replaces the 0.002, for Fréchet distances 0 does.
+        Scores
+    of single classes are not compared.
 
     Args:
-        anchors: Name to scores.
-        shipped: The same of the package.
+        anchors: Scores by the anchor's name.
+        shipped: Shipped scores by the anchor's name.
         accuracies: From `measure_accuracies`.
 
     Raises:
-        ScoreError: Names the first that differs by more.
+        ScoreError: A value differs by more than its tolerance; the message names the first one.
     """
     for name, (found, known) in accuracies.items():
-        if not abs(found - known) <= ACCURACY_TOLERANCE:  # also what is no number
+        if not abs(found - known) <= ACCURACY_TOLERANCE:  # also if NaN
             raise ScoreError(f"the {name}'s test accuracy is {found:.4f}, shipped: {known:.4f}")
     for name, scores in anchors.items():
         for score, value in scores.items():

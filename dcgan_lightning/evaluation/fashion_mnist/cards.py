@@ -27,33 +27,33 @@ _CARD = """# {title} of dcgan_lightning
 | versions | {versions} |
 | licence | MIT, as the project; Fashion-MNIST is MIT too |
 
-The command repeats the weights to the bit with these versions, one thread and the same kind of CPU; elsewhere
-it gives another network of about the same accuracy.
+The command reproduces the weights bit for bit with these versions, one thread and the same kind of CPU;
+otherwise the network differs but has about the same accuracy.
 
-## Not for
+## Limitations
 
-- **Deciding anything about real garments or photographs.** It has seen grey thumbnails of one shop only.
+- **Not for real garments or photographs.** It was trained on greyscale thumbnails of a single shop.
 {limits}
-- **Training a generator against it.** A generator that has seen the network can please it without being good.
+- **Not for training a generator.** A generator trained with this network can score well without being good.
 """
 
 _USES = {
     "convolutional": """\
-A small network that tells the ten classes of Fashion-MNIST apart. The scores of generated images look through
-its layer before the last (128 numbers an image).""",
+A small classifier of the ten classes of Fashion-MNIST. The scores of generated images use its last but one
+layer as features (128 per image).""",
     "residual": """\
-A small network that tells the ten classes of Fashion-MNIST apart. It judges whether generated images are of
-the class that was asked for (class_accuracy) and serves no other score: its architecture and seed are not
-those of the network whose features give the distances.""",
+A small classifier of the ten classes of Fashion-MNIST, used only for class_accuracy, the share of generated
+images of their intended class. Its architecture and seed differ from those of the network whose features
+give the distances.""",
 }
 _LIMITS = {
     "convolutional": """\
-- **Comparison with published FID values.** Those look through Inception; numbers of different networks do not
-  compare, nor do those of different weights of this network. Reports name the first digits of the SHA-256.
-- **Detail within a class.** It was trained to tell classes apart and may overlook what does not serve that,
-  such as fine texture. `features=random` and `features=pixels` are there as controls.""",
+- **Not comparable with published FID values.** These use Inception; values of different networks, or of
+  different weights of this network, cannot be compared. Reports name the first digits of the SHA-256.
+- **Insensitive to detail within a class.** It was trained to distinguish classes and may ignore other
+  properties, such as fine texture. `features=random` and `features=pixels` are controls.""",
     "residual": """\
-- **Quality.** An image may be recognized as its class and still be torn or blurred.""",
+- **Not a measure of quality.** An image may be classified correctly and still be incomplete or blurred.""",
 }
 
 
@@ -82,7 +82,7 @@ def classifier_card(description: Mapping[str, Any], size: int) -> str:
         limits=_LIMITS[architecture],
         options=options,
         architecture=f"{LAYERS[architecture]}; {_count_weights(architecture):,} weights",
-        data=f"{description['data']}, training images only, each moved by up to {settings['shift']} pixel(s)",
+        data=f"{description['data']}, training images only, shifted by up to {settings['shift']} pixel(s)",
         training=training,
         minutes=description["cpu_seconds"] / 60,
         accuracy=100 * description["test_accuracy"],

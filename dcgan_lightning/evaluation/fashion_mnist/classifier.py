@@ -1,4 +1,4 @@
-"""The shipped classifiers: one for the features, one held out to judge classes; network, weights, checks."""
+"""The shipped classifiers: one for the features, and a held-out one for class_accuracy."""
 
 import hashlib
 import json
@@ -16,19 +16,19 @@ from dcgan_lightning.networks import initialize
 
 _WEIGHTS = Path(__file__).with_name("weights")
 WEIGHTS_FILE = _WEIGHTS / "fashion_mnist_classifier.safetensors"  # its features give the distances
-HELD_OUT_FILE = _WEIGHTS / "fashion_mnist_residual_classifier.safetensors"  # judges the classes only
+HELD_OUT_FILE = _WEIGHTS / "fashion_mnist_residual_classifier.safetensors"  # for class_accuracy only
 
 
 class FashionClassifier(nn.Module):
-    """Tell the ten classes of Fashion-MNIST apart.
+    """A classifier of the ten classes of Fashion-MNIST.
 
     Args:
         dropout: Share of the features dropped in training, in [0, 1).
         generator: Source of the random numbers for the weights; PyTorch's default one if not given.
-        architecture: Of the layers before the last.
+        architecture: Architecture of the layers before the last one.
 
     Attributes:
-        architecture: The same.
+        architecture: Architecture of the layers before the last one.
 
     Shape:
         images (N, 1, 28, 28) in [-1, 1]; logits (N, 10), in the order of `CLASS_NAMES`.
@@ -49,7 +49,7 @@ class FashionClassifier(nn.Module):
         self.to(memory_format=torch.channels_last)  # twice as fast on a CPU
 
     def features(self, images: Tensor) -> Tensor:
-        """Return the layer before the last, (N, 128) or of the residual architecture (N, 96), at least 0."""
+        """Return the input of the last layer, >= 0: (N, 128), or (N, 96) for the residual architecture."""
         features: Tensor = self.trunk(images)
         return features
 
@@ -63,16 +63,16 @@ def load_classifier(path: Path = WEIGHTS_FILE) -> FashionClassifier:
     """Return a shipped classifier in inference mode, its weights frozen.
 
     Args:
-        path: The weights; beside them is a JSON file of the same name with their SHA-256 and architecture.
+        path: The file of weights; a JSON file of the same name holds their SHA-256 and architecture.
 
     Raises:
-        WeightsError: The file is missing or not the one that its JSON file describes.
+        WeightsError: The file is missing, or it differs from the one described by the JSON file.
         MissingExtraError: The package safetensors is not installed.
     """
     content = _read_checked(path)
     load = _safetensors().load
     try:
-        with torch.device("meta"):  # no weights yet: nothing is drawn
+        with torch.device("meta"):  # no initialization of weights that are replaced
             network = FashionClassifier(architecture=_architecture(path))
         network.load_state_dict(load(content), assign=True)
     except Exception as error:  # safetensors has its own errors, PyTorch raises RuntimeError
@@ -83,7 +83,7 @@ def load_classifier(path: Path = WEIGHTS_FILE) -> FashionClassifier:
 
 @torch.no_grad()
 def class_probabilities(network: FashionClassifier, images: Tensor, chunk: int = 1000) -> Tensor:
-    """Return how probable the network holds each class for each image.
+    """Return the predicted probabilities of the classes.
 
     Args:
         network: In inference mode.
@@ -97,7 +97,7 @@ def class_probabilities(network: FashionClassifier, images: Tensor, chunk: int =
 
 
 def accuracy(network: FashionClassifier, images: Tensor, labels: Tensor) -> float:
-    """Return the share of images (see `class_probabilities`) whose class (N,) the network tells right."""
+    """Return the share of images (see `class_probabilities`) that are classified correctly, in [0, 1]."""
     told = class_probabilities(network, images).argmax(dim=1)
     return int((told == labels).sum()) / len(labels)
 
@@ -114,7 +114,7 @@ def encode_weights(network: nn.Module) -> bytes:
 
 
 def describe_weights(path: Path = WEIGHTS_FILE) -> dict[str, Any]:
-    """Return what is known of a file of weights: ``sha256``, ``test_accuracy``, ``settings``, ``versions``.
+    """Return the description of a file of weights: ``sha256``, ``test_accuracy``, ``settings``, ``versions``.
 
     Raises:
         WeightsError: The JSON file beside the weights is missing or damaged.
@@ -131,7 +131,7 @@ def describe_weights(path: Path = WEIGHTS_FILE) -> dict[str, Any]:
 
 
 def _architecture(path: Path) -> Architecture:
-    """Return the architecture of a file of weights; older descriptions name none."""
+    """Return the architecture of a file of weights; older descriptions lack it and are convolutional."""
     settings = describe_weights(path).get("settings", {})
     architecture: Architecture = settings.get("architecture", "convolutional")
     return architecture

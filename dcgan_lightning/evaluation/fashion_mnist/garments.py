@@ -1,4 +1,4 @@
-"""Images and what the classifier sees in them: those of a class, the clearest of each, the most alike."""
+"""Classified images: search for a class, most confident images of each class, nearest neighbours."""
 
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
@@ -9,7 +9,7 @@ from torch import Tensor
 from dcgan_lightning.config.data import CLASS_NAMES
 from dcgan_lightning.evaluation.fashion_mnist.classifier import FashionClassifier, class_probabilities
 
-MINIMUM_SEARCH = 0.1  # part of the limit that a search looks through, however little it finds
+MINIMUM_SEARCH = 0.1  # share of the limit that is searched in any case
 
 
 @dataclass(frozen=True, eq=False)
@@ -18,9 +18,9 @@ class Garments:
 
     Attributes:
         images: uint8 (N, 1, 28, 28).
-        numbers: int64 (N,), to make them again (see `dcgan_lightning.networks.sampling`).
-        classes: int64 (N,), the most probable class of each, in the order of ``CLASS_NAMES``.
-        confidences: float32 (N,), how probable the classifier holds that class, in [0, 1].
+        numbers: Numbers of the images (see `dcgan_lightning.networks.sampling`), int64 (N,).
+        classes: Predicted classes, in the order of ``CLASS_NAMES``, int64 (N,).
+        confidences: Probabilities of the predicted classes, float32 (N,) in [0, 1].
     """
 
     images: Tensor
@@ -32,12 +32,12 @@ class Garments:
         return len(self.images)
 
     def take(self, rows: Tensor) -> "Garments":
-        """Return some of them, chosen by indices or by a mask (N,)."""
+        """Return a part of the images, selected by indices or by a mask (N,)."""
         return Garments(self.images[rows], self.numbers[rows], self.classes[rows], self.confidences[rows])
 
 
 def classify(blocks: Iterable[Tensor], classifier: FashionClassifier, first: int = 0) -> Iterator[Garments]:
-    """Yield images with their classes, piece by piece.
+    """Yield blocks of images with their predicted classes.
 
     Args:
         blocks: From `dcgan_lightning.networks.sampling.sample_blocks`.
@@ -59,15 +59,15 @@ def first_of_class(
     limit: int | None = None,
     report: Callable[[int, int], None] = lambda looked, found: None,
 ) -> Garments:
-    """Return the first images of a class, and ask for no more pieces than that takes.
+    """Return the first images of a class; no more blocks than necessary are generated.
 
     Args:
-        pieces: At least one (see `classify`).
+        pieces: Blocks of images, at least one (see `classify`).
         wanted: Index of the class.
-        count: How many; fewer are returned if there are fewer.
-        limit: Number of images in all pieces; the search ends early where it `is_hopeless`. None: it never
-            does.
-        report: Takes the number of images looked through and of those found, after each piece.
+        count: Number of images; fewer are returned if the search finds fewer.
+        limit: Number of images in all blocks; the search ends early if it `is_hopeless`. None: it never
+            ends early.
+        report: Called after each block with the numbers of images searched and found.
     """
     found: list[Garments] = []
     looked = hits = 0
@@ -85,28 +85,28 @@ def is_hopeless(looked: int, found: int, count: int, limit: int) -> bool:
     """Return whether a search for images of a class is expected to need more images than are left.
 
     The share of the class is estimated by Laplace's rule of succession, the mean of its posterior under a
-    uniform prior: ``p = (found + 1) / (looked + 2)``. What is missing then takes ``(count - found) / p``
-    further images; if that is more than ``limit - looked``, the search is hopeless. This is not judged before
-    a tenth of the limit. A class whose share is five times what the limit demands, ``5 * count / limit``, is
-    given up by mistake in 1 of 10 searches for a single image at most, and in 1 of 50 for ten images or more
+    uniform prior: ``p = (found + 1) / (looked + 2)``. The missing images then take ``(count - found) / p``
+    further images; if these are more than ``limit - looked``, the search is hopeless. The rule applies after
+    a tenth of the limit. A class with five times the share that the limit requires, ``5 * count / limit``, is
+    given up by mistake in at most 1 of 10 searches for a single image, and in 1 of 50 for ten images or more
     (simulated).
 
     Args:
-        looked: Images looked through, >= 1.
-        found: Images of the class among them.
-        count: How many are wanted.
-        limit: Images that may be looked through.
+        looked: Number of images searched, >= 1.
+        found: Number of images of the class among them.
+        count: Number of images requested.
+        limit: Largest number of images to search.
     """
     expected = (count - found) * (looked + 2) / (found + 1)
     return looked >= MINIMUM_SEARCH * limit and expected > limit - looked
 
 
 def clearest_of_each_class(pieces: Iterable[Garments], count: int) -> list[Garments]:
-    """Return for each class the images that the classifier is surest of, the surest first.
+    """Return the images of each class with the highest confidence, in descending order.
 
     Args:
-        pieces: At least one (see `classify`); never more than ``count`` images of each class are kept.
-        count: How many of each class; fewer are returned if there are fewer.
+        pieces: Blocks of images, at least one (see `classify`); at most ``count`` images per class are kept.
+        count: Number of images per class; fewer are returned if there are fewer.
     """
     clearest: list[list[Garments]] = [[] for _ in CLASS_NAMES]
     for piece in pieces:
@@ -122,13 +122,13 @@ def nearest(queries: Tensor, rows: Tensor, count: int) -> tuple[Tensor, Tensor]:
     Args:
         queries: (M, D), float.
         rows: (N, D) with N at least ``count``.
-        count: How many of each.
+        count: Number of neighbours per query.
 
     Returns:
         (M, count) and int64 (M, count).
     """
     found = [
-        # Not by a matrix product, whose rounding would put an image some way off its own copy.
+        # Not by a matrix product, whose rounding would give an image and its copy a distance above 0.
         torch.cdist(part, rows, compute_mode="donot_use_mm_for_euclid_dist").topk(count, largest=False)
         for part in queries.split(100)
     ]

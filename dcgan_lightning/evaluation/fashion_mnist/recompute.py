@@ -1,4 +1,4 @@
-"""The classifiers' accuracies and the anchors computed anew, and compared with the shipped ones."""
+"""Recomputes the classifiers' accuracies and the anchors, and compares them with the shipped ones."""
 
 import logging
 from pathlib import Path
@@ -29,15 +29,15 @@ def recompute_anchors(
     Args:
         real: The test images as reference, with the training images.
         test: The test images and their classes.
-        network: What the anchors are seen through.
-        folder: Where ``anchors.json`` goes: the shipped file with the new numbers. Of other features than the
-            classifier's it is ``anchors_<features>.json``.
+        network: Feature network.
+        folder: Output folder for ``anchors.json``, the shipped file with the new numbers; for other features
+            than the classifier's ``anchors_<features>.json``.
 
     Returns:
-        The content of that file.
+        The contents of that file.
 
     Raises:
-        ScoreError: Numbers deviate beyond the tolerance.
+        ScoreError: A number deviates by more than its tolerance.
     """
     shipped = shipped_anchors(network)
     with show_progress("testing the classifiers"):

@@ -1,6 +1,6 @@
-"""Scores of translated images: one module a system, found by the name of the system's class.
+"""Scores of translated images: one module per system, found by the name of the system's class.
 
-Such a module defines ``SCORES``, from the names of its scores to how they are read, and ``score``.
+Such a module defines ``SCORES``, the names of its scores with their interpretation, and a function ``score``.
 """
 
 import importlib

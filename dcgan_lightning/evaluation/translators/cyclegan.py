@@ -1,4 +1,4 @@
-"""Scores of translations between two domains without pairs, beside baselines."""
+"""Scores of unpaired translation between two domains, with baselines."""
 
 from collections.abc import Callable, Mapping
 from typing import Any, NamedTuple
@@ -14,7 +14,7 @@ from dcgan_lightning.evaluation.features import FeatureNetwork
 from dcgan_lightning.evaluation.metrics import frechet_distance
 from dcgan_lightning.networks.translator import ImageTranslator, translate_images
 
-NOISE = 2.0  # standard deviation of the noise added before the way back, in grey values of 255
+NOISE = 2.0  # standard deviation of the noise added before translating back, in grey levels (0 to 255)
 
 SCORES = {
     "target_rate": "share that the held-out classifier takes for the target class; real ones: last column",
@@ -28,16 +28,16 @@ SCORES = {
 
 
 class Way(NamedTuple):
-    """One direction, and what belongs to it.
+    """One direction, with its images.
 
     Attributes:
-        there: The network.
-        back: That of the other direction.
-        sources: Test images of the domain that it starts from, uint8 (N, C, H, W).
-        targets: Test images of the other domain.
-        training_targets: Training images of that domain.
-        target: Number of the target class, if the classifiers know it.
-        are_pairs: Whether the n-th target is what the n-th source should become.
+        there: The network of this direction.
+        back: The network of the other direction.
+        sources: Test images of the source domain, uint8 (N, C, H, W).
+        targets: Test images of the target domain.
+        training_targets: Training images of the target domain.
+        target: Index of the target class, or None if it is not a class of Fashion-MNIST.
+        are_pairs: Whether the n-th target is the true translation of the n-th source.
     """
 
     there: ImageTranslator
@@ -57,19 +57,19 @@ def score(
     count: int,
     report: Callable[[str], None],
 ) -> dict[str, Any]:
-    """Return the scores of both directions and of what needs no training.
+    """Return the scores of both directions and of baselines without training.
 
     Args:
         networks: By direction, "a_to_b" and "b_to_a".
         settings: The system's arguments.
         data: The run's data module, of two domains.
-        features: What distances are measured in. They are left out for fewer images than features.
-        count: Test images of each domain, at most.
-        report: Takes the name of each stage before it begins.
+        features: Feature network of the distances, which are skipped for fewer images than features.
+        count: Largest number of test images of each domain.
+        report: Called with the name of each stage before it starts.
 
     Returns:
-        ``scores``, from names as "target_rate_a_to_b" to numbers, and ``baselines``, from the name of a row
-        to such scores.
+        ``scores``, numbers by names such as "target_rate_a_to_b", and ``baselines``, such scores by the name
+        of the baseline.
     """
     test, training = (_domains(*data.load_split(split)) for split in ("test", "train"))
     test = [images[:count] for images in test]
@@ -130,7 +130,7 @@ def _score_baselines(way: Way, features: FeatureNetwork) -> dict[str, dict[str, 
 
 
 def _score_likeness(way: Way, images: Tensor, features: FeatureNetwork) -> dict[str, float]:
-    """Return how much images are like those of the target domain."""
+    """Return the scores of images' similarity to the target domain."""
     scores = {}
     if way.target is not None:
         labels = torch.full((len(images),), way.target)

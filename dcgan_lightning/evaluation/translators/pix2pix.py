@@ -1,4 +1,4 @@
-"""Scores of images made of inputs whose true image is known, beside baselines."""
+"""Scores of paired translation, where the true images are known, with baselines."""
 
 from collections.abc import Callable, Mapping
 from typing import Any
@@ -33,18 +33,18 @@ def score(
     count: int,
     report: Callable[[str], None],
 ) -> dict[str, Any]:
-    """Return the scores of the network and of what needs no training.
+    """Return the scores of the network and of baselines without training.
 
     Args:
-        networks: By direction; there is one.
+        networks: The network by its direction.
         settings: The system's arguments.
         data: The run's data module.
-        features: What the distance is measured in. It is left out for fewer images than features.
-        count: Test images, at most.
-        report: Takes the name of each stage before it begins.
+        features: Feature network of the distance, which is skipped for fewer images than features.
+        count: Largest number of test images.
+        report: Called with the name of each stage before it starts.
 
     Returns:
-        ``scores``, from names to numbers, and ``baselines``, from the name of a row to such scores.
+        ``scores``, numbers by name, and ``baselines``, such scores by the name of the baseline.
     """
     (network,) = networks.values()
     targets, training = data.load_images("test")[:count], data.load_images("train")
@@ -84,7 +84,7 @@ def _score(
 def _likeness(
     images: Tensor, labels: Tensor | None, reference: Tensor, features: FeatureNetwork
 ) -> dict[str, float]:
-    """Return how much images are like those of their class, and all together like reference images."""
+    """Return the scores of images' agreement with their classes and similarity to reference images."""
     scores = {}
     if images.shape[1:] == SHAPE:
         if labels is not None:
@@ -95,10 +95,10 @@ def _likeness(
 
 
 def edge_agreement(images: Tensor, targets: Tensor) -> float:
-    """Return how well the edges of images (N, C, H, W), uint8, agree with those of others.
+    """Return the agreement of the edges of two sets of images, uint8 (N, C, H, W), in [0, 1].
 
-    It is the harmonic mean of two shares: of the edge pixels of one with an edge pixel of the other at most a
-    pixel away, and the other way round, over all images together.
+    It is the F-score over all images: the harmonic mean of the share of edge pixels of the first set with an
+    edge pixel of the second at most one pixel away, and vice versa.
 
     Source:
         Martin et al. 2004, https://doi.org/10.1109/TPAMI.2004.1273918, with a tolerance in place of a
