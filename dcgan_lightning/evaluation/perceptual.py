@@ -1,4 +1,4 @@
-"""Feature networks for style transfer: what an image is made of, and what it shows."""
+"""Feature networks for style transfer."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -22,7 +22,7 @@ from dcgan_lightning.networks.filters import FilterBank
 from dcgan_lightning.networks.vgg import CONTENT_LAYER, STYLE_LAYERS, load_vgg19
 
 PerceptualName = Literal["classifier", "random", "vgg19", "held_out"]
-_SCALES = 2  # sizes of the image that the classifiers look at
+_SCALES = 2  # number of resolutions for the classifiers
 
 
 @dataclass(frozen=True, eq=False)
@@ -32,9 +32,10 @@ class PerceptualNetwork:
     Attributes:
         name: One of `PerceptualName`.
         digest: SHA-256 of its weights.
-        style: Images (N, C, H, W) to the layers whose Gram matrices are the style.
-        content: Images (N, C, H, W) and a whole factor by which they may be reduced first, to one layer.
-        has_palette: The style's colours are normalised before the network sees them (see `Palette`).
+        style: Maps images (N, C, H, W) to the layers whose Gram matrices describe the style.
+        content: Maps images (N, C, H, W), and an integer factor by which to downsample them first, to one
+            layer.
+        has_palette: Whether images are first normalised by the style's colours (see `Palette`).
     """
 
     name: str
@@ -53,14 +54,15 @@ def load_perceptual(
     """Return a feature network by its name.
 
     Args:
-        name: "classifier": the convolutions of the shipped classifier. "random": a bank of random filters.
-            "vgg19": VGG-19 with ``weights``. "held_out": the held-out classifier, to judge the others.
-        channels: Of the images: 1 or 3. Classifiers look at each channel by itself.
+        name: "classifier": the convolutional layers of the shipped classifier. "random": a bank of random
+            filters. "vgg19": VGG-19 with ``weights``. "held_out": the held-out classifier, to score the
+            others.
+        channels: Channels of the images, 1 or 3; classifiers process each channel separately.
         weights: For "vgg19" only: torchvision's file.
-        device: Where to compute.
+        device: Device for the computation.
 
     Raises:
-        ScoreError: The name is unknown, or ``weights`` is given or missing against the rule above.
+        ScoreError: The name is unknown, or ``weights`` is missing or given for another name.
         WeightsError: The weights are missing, damaged or of another network.
     """
     if name not in get_args(PerceptualName):
@@ -101,7 +103,7 @@ def load_perceptual(
 
 
 def classifier_stages(network: FashionClassifier) -> list[nn.Module]:
-    """Return the first two stages of a classifier, each up to a rectifier, before the image gets too small.
+    """Return the first two stages of a classifier, each up to a rectifier.
 
     Shape:
         (N, 1, H, W) to (N, 32, H, W), and that to (N, 64, H / 2, W / 2) or, of the residual architecture,
@@ -113,7 +115,7 @@ def classifier_stages(network: FashionClassifier) -> list[nn.Module]:
 
 
 class _MeanPooled(nn.Module):
-    """Layers after a mean over 2 x 2 pixels: its gradient reaches all pixels, that of a maximum only one.
+    """Layers after 2 x 2 average pooling, whose gradient reaches all pixels; that of max pooling reaches one.
 
     Source:
         Gatys et al. 2016, section 2.
@@ -129,12 +131,12 @@ class _MeanPooled(nn.Module):
 
 
 def _at_scales(stages: list[nn.Module], images: Tensor) -> list[Tensor]:
-    """Return all stages' activations at each size of the image, the channels of colours side by side."""
+    """Return the activations of all stages at each resolution, with the colours' channels concatenated."""
     found = []
     for scale in range(_SCALES):
         if scale:
             images = F.avg_pool2d(images, 2)
-        # Normalised images have mean 0 and deviation 1; the classifier knows those of Fashion-MNIST.
+        # Normalised images have mean 0 and deviation 1; the classifier was trained on Fashion-MNIST's.
         values = 0.7 * images.flatten(0, 1).unsqueeze(1) - 0.3
         for stage in stages:
             values = stage(values)
@@ -143,6 +145,6 @@ def _at_scales(stages: list[nn.Module], images: Tensor) -> list[Tensor]:
 
 
 def _reduce(images: Tensor, factor: int) -> Tensor:
-    """Return grey images whose sides are ``factor`` times smaller, at least 1."""
+    """Return greyscale images downsampled by ``factor``, with sides of at least 1 pixel."""
     grey = images.mean(dim=1, keepdim=True)
     return F.avg_pool2d(grey, factor, ceil_mode=True) if factor > 1 else grey

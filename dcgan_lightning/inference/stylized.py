@@ -1,4 +1,4 @@
-"""What ``stylize`` makes: the optimised image, the way to it as a film, and its losses."""
+"""The optimisation of ``stylize``, and its output: the image, a film of the optimisation, and the losses."""
 
 import csv
 from collections.abc import Mapping, Sequence
@@ -23,21 +23,21 @@ from dcgan_lightning.networks.masks import object_mask
 from dcgan_lightning.pictures import encode_each_png, encode_gif, encode_png, make_grid
 
 _CONTENT_SIDE = 56  # pixels to which a file's shorter side is reduced before its content is compared
-_LEAST_OBJECT = 0.02  # share of the pixels; less is taken for no object at all
+_LEAST_OBJECT = 0.02  # smallest share of the pixels that counts as an object
 
 
 class Painting:
-    """An image that is painted in the style of others.
+    """The transfer of a style to an image.
 
     Args:
-        values: The configuration of ``stylize``, checked.
-        content: (C, H, W) in [-1, 1].
-        factor: How often each pixel of the content's original stands there, if it is known.
-        styles: (C, H, W) each.
+        values: The checked configuration of ``stylize``.
+        content: The content image, (C, H, W) in [-1, 1].
+        factor: Factor by which the content image was enlarged, if known.
+        styles: Style images, (C, H, W) each.
 
     Attributes:
         digest: SHA-256 of the feature network's weights.
-        steps: What was measured in each step; images of those that the film shows only.
+        steps: Losses of each step; only the steps shown in the film keep their images.
     """
 
     def __init__(
@@ -63,7 +63,7 @@ class Painting:
         self._made: Tensor | None = None
 
     def paint(self) -> None:
-        """Optimise the pixels, and show the progress."""
+        """Optimise the pixels and show the progress."""
         values = self.values
         weights = LossWeights(values["content_weight"], values["style_weight"], values["variation_weight"])
         shown = _evenly(values["steps"], values["frames"])
@@ -89,7 +89,7 @@ class Painting:
         self._made = self._finished(made)
 
     def write(self, folder: Path) -> None:
-        """Write ``stylized.png``, ``comparison.png``, ``losses.csv`` and, of some frames, ``film.gif``."""
+        """Write ``stylized.png``, ``comparison.png``, ``losses.csv`` and, unless frames=0, ``film.gif``."""
         assert self._made is not None
         (png,) = encode_each_png(self._made[None])
         (folder / "stylized.png").write_bytes(png)
@@ -106,7 +106,7 @@ class Painting:
             (folder / "film.gif").write_bytes(encode_gif(pictures, self.values["frame_ms"]))
 
     def _find_mask(self, factor: int) -> Tensor | None:
-        """Return where the content may change, or None for everywhere."""
+        """Return the mask of the pixels that may change, or None for all pixels."""
         choice = self.values["keep_background"]
         if choice is False:
             return None
@@ -117,21 +117,21 @@ class Painting:
         return None if choice == "auto" and float(mask.mean()) < _LEAST_OBJECT else mask
 
     def _finished(self, image: Tensor) -> Tensor:
-        """Return an image as it is kept, uint8 on the CPU."""
+        """Return an image as it is saved, uint8 on the CPU."""
         if self.values["colours"] == "content":
             image = with_luminance(self.content.to(image.device), image)
         return to_uint8(image).cpu()
 
 
 def _evenly(steps: int, frames: int) -> set[int]:
-    """Return the numbers of the steps that a film shows: more of the first ones, where more changes."""
+    """Return the steps shown in the film: more of the first ones, where the image changes most."""
     if frames < 2:
         return {steps} if frames else set()
     return {1 + round((steps - 1) * (frame / (frames - 1)) ** 1.5) for frame in range(frames)}
 
 
 def _on_equal_canvases(images: Sequence[Tensor]) -> Tensor:
-    """Return images (C, H, W) of several sizes as one tensor, each in the middle of a mid-grey canvas."""
+    """Return images (C, H, W) of different sizes as one tensor, each centred on a mid-grey canvas."""
     channels, height, width = (max(image.shape[axis] for image in images) for axis in range(3))
     canvas = torch.full((len(images), channels, height, width), 128, dtype=torch.uint8)
     for place, image in zip(canvas, images, strict=True):

@@ -1,4 +1,4 @@
-"""How each operation of PyTorch becomes a layer of the small set that `inference.operations` describes."""
+"""Translation of PyTorch operations to the layers of `inference.operations`."""
 
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, NamedTuple
@@ -22,17 +22,17 @@ _SAME_NUMBERS = (
     ),
     *("to", "_to_copy", "contiguous", "clone", "alias", "detach"),
 )  # of one example, these leave the numbers as they are
-PREVIOUS = "previous"  # as an input: the output of the layer before it in the same list
+PREVIOUS = "previous"  # name of an input: the output of the previous layer in the same list
 
 
 class Layer(NamedTuple):
     """One layer of the set.
 
     Attributes:
-        name: As the interpreter knows it.
+        name: The layer's name in the interpreter.
         inputs: Names of values, constants, or `PREVIOUS`.
-        tensors: Its weights; one that is None is left out.
-        numbers: What else it needs to know.
+        tensors: The layer's weights; those that are None are omitted.
+        numbers: The layer's other parameters.
     """
 
     name: str
@@ -46,7 +46,7 @@ Translation = Callable[[fx.Node, list[Any]], list[Layer]]
 
 
 def operation_of(node: fx.Node) -> str:
-    """Return the name of a node's operation, as "conv2d"."""
+    """Return the name of a node's operation, such as "conv2d"."""
     return str(node.target).removeprefix("aten.").partition(".")[0]
 
 
@@ -56,7 +56,7 @@ def shape_of(node: fx.Node) -> list[int]:
 
 
 def _source(node: fx.Node) -> Tensor:
-    """Return a stand-in for the tensor that a node takes first."""
+    """Return the fake tensor of a node's first argument."""
     source = node.args[0]
     assert isinstance(source, fx.Node)
     value: Tensor = source.meta["val"]
@@ -73,7 +73,7 @@ def _pair(values: Any) -> list[int]:
 
 
 def _same_numbers(node: fx.Node, args: list[Any]) -> list[Layer]:
-    """Translate an operation that gives an example's numbers another shape, or none."""
+    """Translate an operation that only changes the shape of an example's values, or nothing."""
     name = operation_of(node)
     if name == "expand" and node.meta["val"].numel() != _source(node).numel():
         raise ExportError(f"the operation expand of {node.name} repeats numbers, which no layer does")
@@ -154,7 +154,7 @@ def _addcmul(node: fx.Node, args: list[Any]) -> list[Layer]:
 
 
 def _check_broadcast(node: fx.Node) -> None:
-    """Refuse operands whose numbers do not each belong to one stretch of the output's."""
+    """Refuse operands that are not broadcast along contiguous parts of the output."""
     whole = [1, *shape_of(node)]
     for operand in node.args:
         if isinstance(operand, fx.Node):

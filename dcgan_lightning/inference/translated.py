@@ -1,4 +1,4 @@
-"""What ``translate`` makes: outputs beside their inputs, as a grid, single files, an archive and a film."""
+"""Translates images and writes the output of ``translate``: grid, single files, archive and film."""
 
 import csv
 from collections.abc import Mapping, Sequence
@@ -27,16 +27,20 @@ FILM_IMAGES = 16
 
 
 class Wanted(NamedTuple):
-    """Which images: ``n`` of them (None: all) from number ``first`` on, from 0."""
+    """A range of images: ``n`` images (None: all) from number ``first``, which counts from 0."""
 
     first: int
     n: int | None
 
     def choose(self, available: int, where: str) -> range:
-        """Return their numbers.
+        """Return the numbers of the images.
+
+        Args:
+            available: Number of available images.
+            where: Their origin, for the message.
 
         Raises:
-            ConfigError: There are not so many.
+            ConfigError: The range goes beyond the available images.
         """
         count = available - self.first if self.n is None else self.n
         if count < 1 or self.first + count > available:
@@ -52,8 +56,8 @@ class Source:
 
     Attributes:
         images: uint8 (N, C, H, W).
-        numbers: Of each, from 0.
-        names: File names, if they come from files.
+        numbers: Number of each image, from 0.
+        names: File names, for images from files.
     """
 
     images: Tensor
@@ -63,14 +67,13 @@ class Source:
 
 @dataclass(frozen=True, eq=False)
 class Translated:
-    """Images and what became of them.
+    """Images and their translations.
 
     Attributes:
-        source: Where they come from.
-        inputs: What the network took, uint8 (N, C, H, W).
-        outputs: What it made, uint8 (N, C, H, W).
-        beside: What else is worth seeing, likewise, by name: the image that an input was made of, or the way
-            back.
+        source: The images.
+        inputs: Inputs of the network, uint8 (N, C, H, W).
+        outputs: Outputs of the network, uint8 (N, C, H, W).
+        beside: Further images to show, likewise, by name: the target, or the translation back.
     """
 
     source: Source
@@ -88,13 +91,13 @@ def of_data(datamodule: "InMemoryDataModule", split: str, label: int | None, wan
     """Return images of a data set.
 
     Args:
-        datamodule: Its files are at hand.
+        datamodule: The data module, after ``prepare_data``.
         split: "train" or "test".
         label: Only images of this label; None: all.
-        wanted: Which of them.
+        wanted: The range of images.
 
     Raises:
-        ConfigError: There are not so many.
+        ConfigError: The range goes beyond the available images.
         DataError: The data set has no such images.
     """
     images = datamodule.load_images(split)  # type: ignore[arg-type]
@@ -136,10 +139,10 @@ def make(
     """Translate images.
 
     Args:
-        trained: On the device that is to compute.
-        direction: One of its own.
-        source: What is translated.
-        prepare: Make inputs of the images first (see `ImageTranslator.inputs_of`).
+        trained: The networks, on the device for the computation.
+        direction: Name of the direction.
+        source: The images.
+        prepare: Derive the network's inputs from the images first (see `ImageTranslator.inputs_of`).
         noise_seed: See `translate_images`.
     """
     network = trained.networks[direction]
@@ -155,10 +158,10 @@ def make(
 def film_frames(
     trained: TrainedTranslators, direction: str, inputs: Tensor, values: Mapping[str, Any]
 ) -> list[NDArray[np.uint8]]:
-    """Return what each kept checkpoint of the run makes of the same inputs, as pictures in their order.
+    """Return the translations of the same inputs by each kept checkpoint of the run, in order, as pictures.
 
     Raises:
-        CheckpointError: The checkpoint lies in no run's folder, or the run has kept no others.
+        CheckpointError: The checkpoint is outside of a run's folder, or the run has no others.
     """
     run = run_folder(trained.path)
     paths = sorted((run / "checkpoints").glob("epoch_*.ckpt")) if run else []
@@ -179,13 +182,13 @@ def film_frames(
 def write(
     folder: Path, result: Translated, frames: Sequence[NDArray[np.uint8]], values: Mapping[str, Any]
 ) -> None:
-    """Write ``grid.png`` and what else is wanted.
+    """Write ``grid.png`` and the other files that are configured.
 
     Args:
-        folder: Where to.
-        result: What was made.
-        frames: Of the film; none: no film.
-        values: Those of the configuration.
+        folder: Output folder.
+        result: Images and their translations.
+        frames: Frames of the film; empty: no film.
+        values: Values of the configuration.
     """
     count = len(result.outputs)
     shown = min(count, SHOWN)

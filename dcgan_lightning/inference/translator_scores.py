@@ -1,4 +1,4 @@
-"""The report on a system that translates images: its scores beside those of baselines."""
+"""The report on a system that translates images: its scores and those of baselines."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -20,12 +20,12 @@ def score_translators(
 
     Args:
         trained: The networks; they are moved to the device of ``features``.
-        datamodule: With the test images; its files are at hand.
-        features: What distances are measured in.
-        count: Test images, at most.
+        datamodule: The data module with the test images, after ``prepare_data``.
+        features: Feature network of the distances.
+        count: Largest number of test images.
 
     Returns:
-        The report, as it is written to the JSON file.
+        The contents of the JSON file.
     """
     module = scores_of(trained.target)
     for network in trained.networks.values():
@@ -72,5 +72,5 @@ def format_translator_report(report: Mapping[str, Any], label: str) -> str:
 
 
 def _reading(readings: Mapping[str, str], name: str) -> str:
-    """Return how a score is read; the direction may follow its name."""
+    """Return the interpretation of a score, whose name may end with a direction."""
     return next((text for key, text in readings.items() if name == key or name.startswith(f"{key}_")), "")

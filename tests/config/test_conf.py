@@ -323,4 +323,4 @@ def test_the_data_commands_configuration(compose_cfg: Compose) -> None:
 def test_the_export_commands_configuration(compose_cfg: Compose) -> None:
     values = check_command(compose_cfg("ckpt_path=x", config_name="export"), "export")
     expected = {"ckpt_path": "x", "format": "safetensors", "averaged": "auto", "output_dir": None}
-    assert values == expected | {"threads": None, "half": False}
+    assert values == expected | {"threads": None, "half": False, "data": {"seed": 0}}

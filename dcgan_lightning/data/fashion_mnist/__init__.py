@@ -1,1 +1,1 @@
-"""Finds, verifies and serves Fashion-MNIST."""
+"""Finds, verifies and loads Fashion-MNIST."""

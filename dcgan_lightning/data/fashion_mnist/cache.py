@@ -1,7 +1,7 @@
-"""The data cache: verified files, each there whole or not at all.
+"""The data cache: verified files that are written atomically.
 
-A process that is interrupted removes what it had begun. What a killed one leaves has a temporary name and is
-removed by the next one (see `dcgan_lightning.core.temporaries`).
+An interrupted process removes its unfinished files. Those of a killed process have temporary names and are
+removed by the next process (see `dcgan_lightning.core.temporaries`).
 """
 
 from collections.abc import Iterator, Mapping
@@ -18,14 +18,14 @@ LAYOUT = Path("FashionMNIST", "raw")  # torchvision's, below its root
 
 
 def store(contents: Mapping[str, bytes], cache: Path) -> None:
-    """Put verified content into the cache, except what it has already.
+    """Write verified files into the cache, except those that it already has.
 
     Args:
-        contents: Uncompressed content under each file's name.
+        contents: Uncompressed content by file name.
         cache: The data cache.
 
     Raises:
-        DataError: It cannot be written.
+        DataError: The cache cannot be written.
     """
     for name, content in contents.items():
         path = cache / LAYOUT / name
@@ -46,7 +46,7 @@ def _is_same(path: Path, content: bytes) -> bool:
 
 @contextmanager
 def workshop(cache: Path) -> Iterator[Path]:
-    """Yield a temporary folder in the cache; it is gone at the end, whatever the end.
+    """Yield a temporary folder in the cache, which is always removed at the end.
 
     Raises:
         DataError: The cache cannot be written.
@@ -61,6 +61,6 @@ def workshop(cache: Path) -> Iterator[Path]:
 
 
 def remove_stale(cache: Path) -> None:
-    """Remove the temporary files that killed processes left."""
+    """Remove the temporary files of killed processes."""
     for folder in filter(can_be_listed, (cache, cache / LAYOUT)):
         remove_leftovers(folder)

@@ -1,6 +1,6 @@
-"""Fetching Fashion-MNIST: from torchvision's mirrors, or as Debian's package without root.
+"""Downloads Fashion-MNIST from torchvision's mirrors, or as Debian's package without root.
 
-Nothing here is trusted: what arrives is checked by `fashion_mnist.idx` before it is used.
+Downloaded files are not trusted: `fashion_mnist.idx` checks them before they are used.
 """
 
 import contextlib
@@ -33,7 +33,7 @@ _CHUNK = 64 * 1024
 
 def mirrors() -> list[str]:
     """Return the addresses torchvision downloads Fashion-MNIST from."""
-    from torchvision.datasets import FashionMNIST  # slow to import, and seldom needed
+    from torchvision.datasets import FashionMNIST  # slow to import and rarely needed
 
     return list(FashionMNIST.mirrors)
 
@@ -44,18 +44,18 @@ def host(mirror: str) -> str:
 
 
 def from_mirror(mirror: str, folder: Path, report: Report) -> Path:
-    """Download the four gzipped files; the first failure gives the mirror up.
+    """Download the four gzipped files; the first failure ends the attempt.
 
     Args:
-        mirror: Address that file names are appended to.
-        folder: A new folder to put them in.
-        report: Takes one sentence a file where there is no terminal for a progress bar.
+        mirror: URL to which file names are appended.
+        folder: Output folder, which must not exist.
+        report: Called with a line per file if there is no terminal for a progress bar.
 
     Returns:
         ``folder``.
 
     Raises:
-        DataError: The mirror is out of reach or sends something else.
+        DataError: The mirror is unreachable or does not have the files.
     """
     folder.mkdir()
     for file in FASHION_MNIST.values():
@@ -68,15 +68,15 @@ def from_mirror(mirror: str, folder: Path, report: Report) -> Path:
 
 
 def download(url: str, target: Path, limit: int) -> None:
-    """Stream an address into a file, with a progress bar where there is a terminal.
+    """Download a URL to a file, with a progress bar if there is a terminal.
 
     Args:
-        url: What to fetch.
+        url: The URL.
         target: The file to write.
-        limit: Most bytes to take.
+        limit: Largest number of bytes to accept.
 
     Raises:
-        DataError: It cannot be fetched, is cut short or is larger than ``limit``.
+        DataError: The download fails, is truncated or is larger than ``limit``.
     """
     try:
         with urllib.request.urlopen(url, timeout=NETWORK_TIMEOUT) as response:
@@ -110,7 +110,7 @@ def _stream(response: http.client.HTTPResponse, target: Path, total: int | None,
 
 @contextlib.contextmanager
 def _lines(path: Path, report: Report) -> Iterator[None]:
-    """Report how much of a file there is, every few seconds, where there is no terminal for a bar."""
+    """Report the size of a file every few seconds if there is no terminal for a progress bar."""
 
     def describe() -> str:
         received = path.stat().st_size if path.exists() else 0
@@ -131,14 +131,14 @@ def from_apt(folder: Path, report: Report) -> Path:
     """Download and unpack Debian's package; nothing is installed and root is not needed.
 
     Args:
-        folder: A new folder to work in.
-        report: Takes a sentence before each slow step.
+        folder: Working folder, which must not exist.
+        report: Called with a message before each slow step.
 
     Returns:
         The folder with the four gzipped files.
 
     Raises:
-        DataError: A command is missing or fails; the message holds its first error.
+        DataError: A command is missing or fails; the message contains its first error.
     """
     for command in ("apt-get", "dpkg-deb"):
         if shutil.which(command) is None:
@@ -155,7 +155,7 @@ def from_apt(folder: Path, report: Report) -> Path:
 
 
 def _apt_download(folder: Path, report: Report) -> None:
-    """Download the package with the system's package lists or, where these do not help, with fresh ones."""
+    """Download the package with the system's package lists or, if that fails, with updated ones."""
     apt_get = ["apt-get", "-o", "Acquire::Retries=1", "-o", "APT::Update::Error-Mode=any"]
     for scheme in ("http", "https"):
         apt_get += ["-o", f"Acquire::{scheme}::Timeout={NETWORK_TIMEOUT}"]
@@ -173,7 +173,7 @@ def _apt_download(folder: Path, report: Report) -> None:
     update_problem = ""
     try:
         _run([*apt_get, "update"], folder)
-    except DataError as error:  # one dead third-party source is enough, yet Debian's own lists may have come
+    except DataError as error:  # a dead third-party source suffices, but Debian's lists may be updated
         update_problem = f", after {error} to the update"
     try:
         _run([*apt_get, "download", DEBIAN_PACKAGE], folder)
@@ -185,7 +185,8 @@ def _run(command: Sequence[str], folder: Path) -> None:
     """Run a command in a folder.
 
     Raises:
-        DataError: It fails or takes too long; the message is its first error, else its last line.
+        DataError: The command fails or takes too long; the message is its first error or, if there is none,
+            its last line.
     """
     try:
         done = subprocess.run(

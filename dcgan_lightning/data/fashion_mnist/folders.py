@@ -1,4 +1,4 @@
-"""Folders of a user's own: which folder and which set in it ``data.root`` means."""
+"""Resolves ``data.root`` to a folder and a set of files in it."""
 
 import os
 from collections.abc import Iterable
@@ -12,10 +12,10 @@ from dcgan_lightning.data.fashion_mnist.names import IdxSet, find_sets
 
 
 def users_folder(root: str | Path) -> tuple[Path, str | None]:
-    """Return the folder that ``data.root`` names, and the set in it if it names one.
+    """Return the folder given as ``data.root``, and the name of the set in it if that is given.
 
     Raises:
-        DataError: It names neither.
+        DataError: ``data.root`` is neither a folder nor a set in a folder.
     """
     folder = Path(os.path.expanduser(root))
     if can_be_listed(folder):
@@ -33,12 +33,12 @@ def only_folder(root: Path, layouts: Iterable[Path], name: str | None = None) ->
     """Return the folder that holds the files.
 
     Args:
-        root: The user's.
-        layouts: Paths below it to look in.
-        name: The set in ``root`` itself, if it is known already.
+        root: The user's folder.
+        layouts: Relative paths to search.
+        name: Name of the set, if it is known to be directly in ``root``.
 
     Raises:
-        DataError: None does, or more than one.
+        DataError: No folder holds the files, or more than one does.
     """
     if name is not None:
         return root
@@ -59,14 +59,14 @@ def only_folder(root: Path, layouts: Iterable[Path], name: str | None = None) ->
 
 
 def only_set(folder: Path, name: str | None) -> tuple[str, IdxSet]:
-    """Return the name and the files of the set that is meant.
+    """Return the name and the files of the requested set.
 
     Args:
-        folder: Holds at least one.
-        name: Of the set, if it is known already.
+        folder: A folder with at least one set.
+        name: Name of the set; None: the only set.
 
     Raises:
-        DataError: There is more than one.
+        DataError: There is more than one set, and no name is given.
     """
     sets = find_sets(folder)
     if name is None and len(sets) > 1:
@@ -81,5 +81,5 @@ def only_set(folder: Path, name: str | None) -> tuple[str, IdxSet]:
 
 
 def holds_files(folder: Path) -> bool:
-    """Return whether there is any file of an IDX set in a folder."""
+    """Return whether a folder contains a file of an IDX set."""
     return can_be_listed(folder) and bool(find_sets(folder))

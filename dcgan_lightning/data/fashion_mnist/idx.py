@@ -1,7 +1,7 @@
-"""Reading IDX files so that damage is named and never trained on.
+"""Reads and validates IDX files, so that damaged files are reported and never used.
 
-torchvision's reader takes a truncated, swapped or altered file for what its header says, or ends in an
-``AssertionError`` without a word. Here every file is checked before torchvision sees it.
+torchvision's reader accepts truncated, swapped or altered files, or raises an ``AssertionError`` without a
+message. Here every file is checked before torchvision reads it.
 
 Format: http://yann.lecun.com/exdb/mnist/ (two zero bytes, a type code, the number of dimensions, each
 dimension as a big-endian 32-bit number, then the values).
@@ -20,7 +20,7 @@ from typing import IO
 from dcgan_lightning.core.errors import DataError
 
 GZIP_MAGIC = b"\x1f\x8b"
-MAXIMUM_SIZE = 2 * 1024**3  # bytes; of a file whose size nobody but its own header promises
+MAXIMUM_SIZE = 2 * 1024**3  # bytes; limit for files whose size is known from their header only
 CLASSES = 10
 
 _UNSIGNED_BYTES = 0x08
@@ -31,7 +31,7 @@ _CHUNK = 1024**2
 
 @dataclass(frozen=True)
 class IdxFile:
-    """What an intact file holds.
+    """Expected contents of a file.
 
     Attributes:
         name: File name without ``.gz``.
@@ -75,11 +75,11 @@ FASHION_MNIST: dict[str, IdxFile] = {
 
 
 class _DamagedError(Exception):
-    """What is wrong with a file, before its path and the remedy are added.
+    """A damaged file; the message does not yet include the path and the remedy.
 
     Args:
-        reason: What is wrong.
-        remedy: What to do about it, if it is not to replace the file with an intact copy.
+        reason: The fault.
+        remedy: The remedy, if it is not to replace the file with an intact copy.
     """
 
     def __init__(self, reason: str, remedy: str | None = None) -> None:
@@ -90,19 +90,19 @@ class _DamagedError(Exception):
 def read_idx_bytes(path: Path, expected: IdxFile | None, rank: int | None = None) -> bytes:
     """Read a raw or gzipped IDX file and check all of it.
 
-    Whether it is gzipped is seen from the content, not from the name. At most one byte more than an intact
-    file has is ever decompressed, so a gzip bomb costs no memory.
+    Gzip is detected by the content, not by the name. At most one byte more than the expected size is
+    decompressed, which limits the memory for a gzip bomb.
 
     Args:
         path: The file.
-        expected: What it must hold. Without it any set of 28 x 28 images or of labels is taken.
-        rank: 3 for images, 1 for labels; if not given, what ``idx3`` or ``idx1`` in the name promises.
+        expected: Expected contents; None: any 28 x 28 images or any labels are accepted.
+        rank: 3 for images, 1 for labels; None: according to ``idx3`` or ``idx1`` in the name.
 
     Returns:
-        The uncompressed file, header included.
+        The uncompressed file, including its header.
 
     Raises:
-        DataError: The file is missing, damaged or another one.
+        DataError: The file is missing or damaged, or has other contents.
     """
     name = expected.name if expected else path.name
     remedy = f"replace it with an intact copy of {name}"
@@ -124,7 +124,7 @@ def read_idx_bytes(path: Path, expected: IdxFile | None, rank: int | None = None
 
 
 def check_pair(images_path: Path, labels_path: Path) -> int:
-    """Check images and labels of any 28 x 28 set, and that they belong together.
+    """Check the images and labels of a 28 x 28 set, and that their numbers are equal.
 
     Returns:
         The number of images.
@@ -143,12 +143,12 @@ def check_pair(images_path: Path, labels_path: Path) -> int:
 
 
 def check_labels(path: Path, content: bytes, classes: int = CLASSES) -> None:
-    """Refuse labels of other classes than the first ones.
+    """Check that all labels are below the number of classes.
 
     Args:
-        path: Where they come from, for the message.
-        content: A label file as `read_idx_bytes` returns it.
-        classes: How many there may be.
+        path: Path of the file, for the message.
+        content: A label file as returned by `read_idx_bytes`.
+        classes: Number of classes.
 
     Raises:
         DataError: A label is not below ``classes``.
@@ -163,7 +163,7 @@ def check_labels(path: Path, content: bytes, classes: int = CLASSES) -> None:
 
 
 def is_gzipped(path: Path) -> bool:
-    """Tell from the first two bytes whether a file is gzipped."""
+    """Return whether a file is gzipped, according to its first two bytes."""
     with path.open("rb") as file:
         return file.read(2) == GZIP_MAGIC
 
@@ -206,7 +206,7 @@ def _read_unpacked(
 
 
 def _parse_header(header: bytes, ranks: tuple[int, ...]) -> tuple[int, ...]:
-    """Return the shape a header promises."""
+    """Return the shape in a header."""
     if not header:
         raise _DamagedError("is empty (0 bytes)")
     if looks := _looks_like(header):
@@ -229,7 +229,7 @@ def _parse_header(header: bytes, ranks: tuple[int, ...]) -> tuple[int, ...]:
 
 
 def _looks_like(head: bytes) -> str | None:
-    """Name what servers and editors leave in place of a file."""
+    """Describe a web page or a text that a server or an editor left in place of a file."""
     if head.lstrip().startswith(b"<"):
         return "a web page (HTML)"
     if all(byte in b"\t\n\r" or 32 <= byte < 127 for byte in head):
@@ -255,9 +255,9 @@ def _check_shape(shape: tuple[int, ...], expected: IdxFile | None) -> None:
 
 
 def _read_at_most(stream: IO[bytes] | gzip.GzipFile, start: bytes, limit: int) -> bytes:
-    """Read on after ``start`` until the end or until there are ``limit`` bytes in all.
+    """Continue reading after ``start`` until the end or until there are ``limit`` bytes in total.
 
-    Chunk by chunk, since one large ``read`` reserves all the memory that a false header promises.
+    It reads in chunks, because one large ``read`` would allocate the size in a false header.
     """
     content = io.BytesIO()
     content.write(start[:limit])

@@ -1,4 +1,4 @@
-"""The files of a set that was found, and its images and labels, read through torchvision."""
+"""The located files of a set, and loading of its images and labels with torchvision."""
 
 import tempfile
 from collections.abc import Callable
@@ -23,13 +23,13 @@ Split = Literal["train", "test"]
 
 @dataclass(frozen=True)
 class Located:
-    """The files of a set, checked: the four of Fashion-MNIST, or training images and what else there is.
+    """The checked files of a set: the four of Fashion-MNIST, or training images and any others.
 
     Attributes:
-        folder: Holds them; those of Fashion-MNIST under their usual names and uncompressed.
-        source: Where they came from, to be read in a sentence.
-        files: The path of each: "train_images", "train_labels", "test_images", "test_labels".
-        is_transposed: The images are stored by columns.
+        folder: Folder of the files; those of Fashion-MNIST have their usual names and are uncompressed.
+        source: Origin of the files, as part of a sentence.
+        files: Paths by key: "train_images", "train_labels", "test_images", "test_labels".
+        is_transposed: Whether the images are stored by columns.
     """
 
     folder: Path
@@ -39,18 +39,18 @@ class Located:
 
 
 def load_images(located: Located, split: Split, verify: bool) -> "Tensor":
-    """Read the images of a split, through torchvision.
+    """Read the images of a split with torchvision.
 
     Args:
         located: From `sources.locate`.
-        split: Which images.
-        verify: Compare the SHA-256 sum once more.
+        split: The split.
+        verify: Compare the SHA-256 sum again.
 
     Returns:
         uint8 (N, 28, 28).
 
     Raises:
-        DataError: The set has none, or the file has been damaged since it was located.
+        DataError: The set has no such images, or the file was damaged after it had been located.
     """
     from torchvision.datasets.mnist import read_image_file
 
@@ -59,19 +59,20 @@ def load_images(located: Located, split: Split, verify: bool) -> "Tensor":
 
 
 def load_labels(located: Located, split: Split, verify: bool, classes: int = CLASSES) -> "Tensor":
-    """Read the labels of a split, through torchvision.
+    """Read the labels of a split with torchvision.
 
     Args:
         located: From `sources.locate`.
-        split: Which labels.
-        verify: Compare the SHA-256 sum once more.
-        classes: How many classes there may be.
+        split: The split.
+        verify: Compare the SHA-256 sum again.
+        classes: Number of classes.
 
     Returns:
         int64 (N,), below ``classes``.
 
     Raises:
-        DataError: The set has none or others, or the file has been damaged since it was located.
+        DataError: The set has no such labels, a label is not below ``classes``, or the file was damaged after
+            it had been located.
     """
     from torchvision.datasets.mnist import read_label_file
 
@@ -81,7 +82,7 @@ def load_labels(located: Located, split: Split, verify: bool, classes: int = CLA
 def _through_torchvision(
     read: Callable[[str], "Tensor"], located: Located, key: str, verify: bool, classes: int = CLASSES
 ) -> "Tensor":
-    """Check a file, then let torchvision read it, which only takes uncompressed ones."""
+    """Check a file, then read it with torchvision, which accepts uncompressed files only."""
     file = FASHION_MNIST[key]
     path = located.files.get(key)
     if path is None:

@@ -1,8 +1,8 @@
-"""File names of IDX sets as they are published: MNIST's own, Kaggle's, EMNIST's, raw or gzipped.
+"""File names of published IDX sets: MNIST's, Kaggle's and EMNIST's, raw or gzipped.
 
-Known forms, in any case: ``train-images-idx3-ubyte``, ``t10k-labels.idx1-ubyte``, the same with ``.gz``,
-``emnist-letters-test-images-idx3-ubyte``, and a folder of such a name that holds the file, which Kaggle's
-archives unpack to.
+Recognized forms, case-insensitively: ``train-images-idx3-ubyte``, ``t10k-labels.idx1-ubyte``, the same with
+``.gz``, ``emnist-letters-test-images-idx3-ubyte``, and a folder of such a name that holds the file, which
+Kaggle's archives unpack to.
 """
 
 import re
@@ -23,11 +23,11 @@ def find_sets(folder: Path) -> dict[str, IdxSet]:
     """Return the IDX sets in a folder.
 
     Args:
-        folder: Can be listed.
+        folder: A folder that can be listed.
 
     Returns:
-        The files of each set, under what the names of its files begin with in lower case, such as
-        "emnist-letters"; this is empty for MNIST's own names.
+        The files of each set by the prefix of its file names in lower case, such as "emnist-letters"; the
+        prefix is empty for MNIST's names.
     """
     sets: dict[str, IdxSet] = {}
     for path in sorted(folder.iterdir(), key=lambda path: (path.suffix.lower() == ".gz", path.name)):
@@ -44,7 +44,7 @@ def find_sets(folder: Path) -> dict[str, IdxSet]:
 
 
 def _files_in(folder: Path) -> Iterator[Path]:
-    """Yield the files of a folder that has the name of a file itself."""
+    """Yield the matching files in a folder that is named like an IDX file."""
     try:
         inside = sorted(folder.iterdir())
     except OSError:

@@ -1,8 +1,8 @@
-"""Where the images come from: found, verified and kept in the data cache.
+"""Finds the images, verifies them and stores them in the data cache.
 
 Sources are tried in order: the data cache, Debian's package folder, torchvision's mirrors, Debian's package
-through apt-get. A folder given by the user is used instead of all of them. Whatever the source, only files
-with Fashion-MNIST's SHA-256 sums enter the cache, and each enters it whole or not at all.
+with apt-get. A folder given by the user replaces all of them. Only files with Fashion-MNIST's SHA-256 sums
+enter the cache, and each is written atomically.
 """
 
 from collections.abc import Callable, Iterable, Iterator
@@ -33,21 +33,21 @@ def locate(
     report: Report = print,
     download: bool = True,
 ) -> Located:
-    """Find the four IDX files, fetching them where necessary.
+    """Find the four IDX files, downloading them if necessary.
 
     Args:
-        root: Folder to use and no other: torchvision's layout or the bare files, gzipped or not, under the
-            names of `dcgan_lightning.data.fashion_mnist.names`. Of several sets in a folder one is chosen by
-            ``FOLDER/emnist-letters``.
-        verify: Demand Fashion-MNIST itself. Off, ``root`` may hold any set of 28 x 28 images, which is used
-            where it lies; labels and test images may be missing.
+        root: The only folder to use, with torchvision's layout or the files directly in it, gzipped or not,
+            with names as in `dcgan_lightning.data.fashion_mnist.names`. ``FOLDER/emnist-letters`` chooses one
+            of several sets in a folder.
+        verify: Require Fashion-MNIST. False: ``root`` may hold any set of 28 x 28 images, which is read in
+            place; labels and test images may be missing.
         cache_dir: The data cache; `default_cache_dir` if not given.
-        report: Takes short sentences on what is found and done.
-        download: Go to the network if nothing is found on this machine.
+        report: Called with short messages about the search.
+        download: Whether to use the network if the files are not found on this machine.
 
     Raises:
-        DataError: ``root`` does not hold what it should, the cache cannot be written, or no source has the
-            files; then the message has one line for each source.
+        DataError: ``root`` does not hold the files, the cache cannot be written, or no source has the files;
+            in that case the message has one line per source.
     """
     if not verify:
         return _locate_unverified(root, report)
@@ -87,7 +87,7 @@ def _locate_unverified(root: str | Path | None, report: Report) -> Located:
 
 
 def _described(located: Located, report: Report) -> Located:
-    """Report what a set that is not verified has."""
+    """Report the contents of a set that is not verified."""
     parts = []
     for split, name in (("train", "training"), ("test", "test")):
         if path := located.files.get(f"{split}_images"):
@@ -106,7 +106,7 @@ def _from_cache(cache: Path, report: Report) -> Located:
         raise DataError("empty")
     try:
         contents = _read_all(folder)
-        store(contents, cache)  # a user may have put gzipped files there
+        store(contents, cache)  # unpacks files that a user may have put there gzipped
     except DataError as error:
         report(f"Fashion-MNIST: the data cache is incomplete or damaged, looking elsewhere: {error}")
         raise
@@ -157,7 +157,7 @@ def _nothing_found(attempts: Iterable[str]) -> str:
         [
             "Fashion-MNIST was not found and could not be fetched:",
             *(f"  {attempt}" for attempt in attempts),
-            f"To mend it, install Debian's package {DEBIAN_PACKAGE}, or put the four files ({names}) into a "
+            f"To fix this, install Debian's package {DEBIAN_PACKAGE}, or put the four files ({names}) into a "
             f"folder and pass data.root=FOLDER (or set DCGAN_DATA_DIR to a data cache that has them).",
         ]
     )
@@ -173,11 +173,11 @@ def _read_all(folder: Path, name: str | None = None) -> dict[str, bytes]:
     """Read and verify the four files of a folder.
 
     Args:
-        folder: Where they are.
-        name: What their names begin with (see `find_sets`); any if not given: their content is known.
+        folder: Folder of the files.
+        name: Prefix of their names (see `find_sets`); None: any prefix, since the content is verified.
 
     Returns:
-        The uncompressed content under each file's usual name.
+        The uncompressed content by the file's usual name.
     """
     sets = find_sets(folder)
     contents = {}
@@ -190,10 +190,10 @@ def _read_all(folder: Path, name: str | None = None) -> dict[str, bytes]:
 
 
 def _first_valid(paths: Iterable[Path], expected: IdxFile | None, rank: int) -> tuple[Path, bytes]:
-    """Return the first of several copies of a file that is intact, and its content.
+    """Return the first intact one of several copies of a file, and its content.
 
     Raises:
-        DataError: None is; the message has the reason for each.
+        DataError: No copy is intact; the message has a reason for each.
     """
     reasons = []
     for path in paths:

@@ -730,7 +730,7 @@ def test_when_all_fails_each_source_has_its_line_and_two_remedies_follow(cache, 
         f"put {NAMES[3]} or {NAMES[3]}.gz there",
         f"  download from {mirror.host}: {mirror.address}{NAMES[0]}.gz: the server answers 404 Not Found",
         "  Debian's package, fetched with apt-get: apt-get is not on this system",
-        "To mend it, install Debian's package dataset-fashion-mnist, or put the four files "
+        "To fix this, install Debian's package dataset-fashion-mnist, or put the four files "
         "(train-images-idx3-ubyte.gz, train-labels-idx1-ubyte.gz, t10k-images-idx3-ubyte.gz, "
         "t10k-labels-idx1-ubyte.gz) into a folder and pass data.root=FOLDER (or set DCGAN_DATA_DIR to a data "
         "cache that has them).",
