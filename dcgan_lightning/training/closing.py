@@ -42,13 +42,14 @@ def describe_score(score: float, epoch: int) -> str:
     return f"lowest Fréchet distance: {score:.4g}, after epoch {epoch} (checkpoints/best.ckpt)"
 
 
-def next_steps(folder: Path, inputs: str | None) -> list[str]:
+def next_steps(folder: Path, inputs: str | None, is_unscored: bool = False) -> list[str]:
     """Return where to look and how to make images; paths are relative to the working folder if below it.
 
     Args:
         folder: The run's.
         inputs: What the commands make images of with a checkpoint of it (see `SystemFacts`); None: there is
             no checkpoint, or they cannot.
+        is_unscored: Whether the scores of `evaluate` apply to its images and none was measured.
     """
     shown = os.path.relpath(folder) if folder.is_relative_to(Path.cwd()) else str(folder)
     lines = []
@@ -56,7 +57,10 @@ def next_steps(folder: Path, inputs: str | None) -> list[str]:
         lines.append(f"open {os.path.join(shown, 'report.html')} in a browser")
     if inputs is not None:
         what, module = _USES[inputs]
-        lines.append(f"{what} with: {command(module, [override('ckpt_path', shown)])}")
+        checkpoint = override("ckpt_path", shown)
+        lines.append(f"{what} with: {command(module, [checkpoint])}")
+        if is_unscored and inputs == "noise":
+            lines.append(f"score them with: {command('evaluate', [checkpoint])}")
     return lines
 
 

@@ -66,5 +66,12 @@ def test_a_system_that_translates_has_a_command_of_its_own(tmp_path: Path) -> No
     assert line == f"translate images with: python -m dcgan_lightning.translate ckpt_path={tmp_path}"
 
 
+def test_a_run_without_scores_says_how_to_measure_them(tmp_path: Path) -> None:
+    _, line = next_steps(tmp_path, "noise", is_unscored=True)
+    assert line == f"score them with: python -m dcgan_lightning.evaluate ckpt_path={tmp_path}"
+    assert len(next_steps(tmp_path, "images", is_unscored=True)) == 1
+    assert next_steps(tmp_path, None, is_unscored=True) == []
+
+
 def test_what_is_not_there_is_not_offered(tmp_path: Path) -> None:
     assert next_steps(tmp_path, None) == []
