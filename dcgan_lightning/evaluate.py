@@ -56,6 +56,8 @@ def evaluate(cfg: DictConfig) -> dict[str, Any]:
         return _evaluate_translators(cfg)
 
     from dcgan_lightning.evaluation import shipped_anchors
+    from dcgan_lightning.evaluation.fashion_mnist.anchors import ANCHOR_COUNT
+    from dcgan_lightning.evaluation.own_anchors import own_anchors
     from dcgan_lightning.evaluation.report import format_report, summarize
     from dcgan_lightning.evaluation.scores import check_count, choose_metrics
     from dcgan_lightning.inference.pretrained import load_trained, warn_of_other_images
@@ -64,13 +66,18 @@ def evaluate(cfg: DictConfig) -> dict[str, Any]:
     from dcgan_lightning.training.loop import quieten_lightning
 
     trained = load_trained(cfg.ckpt_path, None if cfg.averaged == "auto" else cfg.averaged)
-    network = _load_features(cfg)
+    shape = trained.generator.image_shape
+    network = _load_features(cfg, shape)
     check_count(cfg.count, network, values["metrics"])
-    if (channels := trained.settings["image_channels"]) != 1:
-        raise ScoreError(f"{trained.path} makes images of {channels} channels; scores are for grey images")
-    warn_of_other_images(trained, values["data"])
     datamodule = build(cfg.data)
     real = real_images(datamodule)
+    if real.shape != shape:
+        made, given = (" x ".join(map(str, each)) for each in (shape, real.shape))
+        raise ScoreError(
+            f"{trained.path} makes images of {made} (channels x height x width), and {datamodule.source}: "
+            f"{given}; name the images that it was trained on with data=..."
+        )
+    warn_of_other_images(trained, values["data"], datamodule.fingerprint)
     trained.generator.to(network.device)
     labels = sample_labels(trained.generator.classes, cfg.count)  # cycles through the classes
     metrics, left_out = choose_metrics(values["metrics"], labels, real, network)
@@ -81,7 +88,10 @@ def evaluate(cfg: DictConfig) -> dict[str, Any]:
         quieten_lightning(show_profile=False)
     runs, first_images = _score_seeds(cfg, trained, labels, real, network, metrics)
     of_real = {} if labels is None else _score_real(labels, real, network, metrics, cfg)
-    anchors = shipped_anchors(network) if _is_verified(datamodule) else None
+    if _is_verified(datamodule):
+        anchor_count, anchors = ANCHOR_COUNT, shipped_anchors(network)
+    else:
+        anchor_count, anchors = own_anchors(real, network, metrics, cfg.count)
     report = {
         **_describe(trained, network, datamodule.source),
         "truncation": cfg.truncation,
@@ -91,7 +101,8 @@ def evaluate(cfg: DictConfig) -> dict[str, Any]:
         **summarize(runs),
         "real_images": of_real,
         "runs": runs,
-        "anchors": anchors and {**anchors, "real": anchors["real"] | of_real},
+        "anchors": ({**anchors, "real": anchors["real"] | of_real} if anchors else None),
+        "anchor_count": anchor_count,
     }
     log.info("\n%s", format_report(report, network.label))
     _write(report, _target(trained, cfg), first_images, real)
@@ -158,7 +169,7 @@ def real_images(datamodule: "InMemoryDataModule | None" = None) -> "RealImages":
 
     Raises:
         DataError: The images are unavailable, or the data set has no test images.
-        ScoreError: The images are not greyscale.
+        ScoreError: The images cannot be scored.
     """
     from dcgan_lightning.data import FashionMNISTDataModule
     from dcgan_lightning.evaluation import RealImages
@@ -214,17 +225,26 @@ def check_anchors(cfg: DictConfig) -> dict[str, Any]:
     return recompute_anchors(real_images(datamodule), test, _load_features(cfg), Path(cfg.paths.output_dir))
 
 
-def _load_features(cfg: DictConfig) -> "FeatureNetwork":
-    """Return the feature network on the chosen device."""
+def _load_features(cfg: DictConfig, shape: tuple[int, int, int] | None = None) -> "FeatureNetwork":
+    """Return the feature network on the chosen device, for images of a shape (C, H, W); None: garments."""
     from dcgan_lightning.core.devices import choose_device, set_tf32, set_threads
     from dcgan_lightning.core.memory import keep_freed_memory
-    from dcgan_lightning.evaluation import load_features
+    from dcgan_lightning.evaluation import GARMENT_SHAPE, load_features
+    from dcgan_lightning.evaluation.features import choose_features
 
     device = choose_device(cfg.device)
     set_tf32(False)
     set_threads(cfg.threads)
     keep_freed_memory()
-    return load_features(cfg.features, cfg.weights, device)
+    name = choose_features(cfg.features, shape or GARMENT_SHAPE)
+    if name != cfg.features:
+        log.warning(
+            "features=%s knows grey images of 28 x 28 pixels only: features=%s instead, which are weak; "
+            "compare with the anchors, or use features=inception",
+            cfg.features,
+            name,
+        )
+    return load_features(name, cfg.weights, device, shape or GARMENT_SHAPE)
 
 
 def _is_verified(datamodule: "InMemoryDataModule") -> bool:

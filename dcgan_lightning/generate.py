@@ -9,7 +9,7 @@ From Python:
 
 import logging
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -20,7 +20,7 @@ from omegaconf import DictConfig
 from dcgan_lightning.cli import USERS_ERRORS, refuse, run_command, work_where_typed
 from dcgan_lightning.config.build import CONF_DIR, build
 from dcgan_lightning.config.data import CLASS_NAMES
-from dcgan_lightning.config.generate import default_count
+from dcgan_lightning.config.generate import default_count, film_problem
 from dcgan_lightning.config.validate import check_command
 from dcgan_lightning.core.devices import choose_device, set_tf32, set_threads
 from dcgan_lightning.core.durations import format_position
@@ -77,7 +77,7 @@ def generate(cfg: DictConfig, classifier: "FashionClassifier | None" = None) -> 
     labels = _choose_labels(values, trained)
     values["n"] = values["n"] or default_count(values, labels is not None)
     values["device"] = choose_device(cfg.device)
-    _check_channels(values, trained.settings["image_channels"])
+    _fit_to_images(values, trained, labels)
     set_tf32(False)
     set_threads(cfg.threads)
     generator = trained.generator.to(values["device"])
@@ -91,9 +91,9 @@ def generate(cfg: DictConfig, classifier: "FashionClassifier | None" = None) -> 
     started = time.monotonic()
     if values["mode"] == "neighbours":
         warn_of_other_images(trained, values["data"])
-        network = generate_modes.classifier_on(values["device"], classifier)
-        train = _training_images(cfg.data, values["k"])
-        fill = generate_modes.beside_neighbours(values, trained, choice, network, train)
+        train = _training_images(cfg.data, values["k"], trained.generator.image_shape)
+        likeness = generate_modes.find_likeness(train.shape[1:], values["device"], classifier)
+        fill = generate_modes.beside_neighbours(values, trained, choice, likeness, train)
     elif values["mode"] != "atlas":
         fill = generate_modes.from_noise(values, trained, choice)
     elif labels is not None:
@@ -143,22 +143,38 @@ def _choose_labels(values: Mapping[str, Any], trained: "TrainedGenerator") -> li
     return None
 
 
-def _training_images(data: DictConfig, k: int) -> "torch.Tensor":
-    """Return the training images, uint8 (N, 1, H, W), of which there must be at least ``k``."""
+def _training_images(data: DictConfig, k: int, shape: tuple[int, int, int]) -> "torch.Tensor":
+    """Return the training images, uint8 (N, C, H, W), of the generator's shape and at least ``k``."""
     datamodule = build(data)
     datamodule.prepare_data()
     datamodule.setup()
     images = datamodule.images
-    if images.shape[1] != 1 or len(images) < k:
-        raise ConfigError(f"mode=neighbours needs at least k={k} grey training images; check data")
+    if images.shape[1:] != shape or len(images) < k:
+        wanted, given = (" x ".join(map(str, each)) for each in (shape, images.shape[1:]))
+        raise ConfigError(
+            f"mode=neighbours needs at least k={k} training images of {wanted} (channels x height x width); "
+            f"{datamodule.source}: {len(images):,} of {given}; choose the generator's own with data=..."
+        )
     return images
 
 
-def _check_channels(values: Mapping[str, Any], channels: int) -> None:
-    """Refuse modes that need greyscale images if the generator makes others."""
-    if values["mode"] in ("neighbours", "atlas") and channels != 1:
+def _fit_to_images(values: dict[str, Any], trained: "TrainedGenerator", labels: Sequence[int] | None) -> None:
+    """Fill in what depends on the size of the images, and refuse what they are not made for.
+
+    Raises:
+        ConfigError: Names the key.
+    """
+    from dcgan_lightning.evaluation import GARMENT_SHAPE
+    from dcgan_lightning.pictures import fitting_scale
+
+    shape = trained.generator.image_shape
+    values["scale"] = values["scale"] or fitting_scale(shape[-1])
+    if problem := film_problem(values, shape[-1]):
+        raise ConfigError(problem)
+    if values["mode"] == "atlas" and labels is None and shape != GARMENT_SHAPE:
         raise ConfigError(
-            f"mode={values['mode']} is for grey images, this generator makes {channels} channels"
+            "mode=atlas searches for garments, grey images of 28 x 28 pixels; this generator makes images of "
+            f"{' x '.join(map(str, shape))} (channels x height x width)"
         )
 
 

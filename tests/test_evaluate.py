@@ -1,5 +1,6 @@
 import copy
 import json
+import logging
 import shutil
 from pathlib import Path
 
@@ -61,7 +62,9 @@ def test_the_report_holds_every_score_and_what_it_depends_on(cfg_for, run: Path)
     assert (report["count"], report["seeds"]) == (COUNT, [0, 3])
     assert report["features"]["name"] == "classifier"
     assert report["features"]["digest"] == report["classifier"]
-    assert report["anchors"] is None  # of made-up images there are none
+    assert report["anchors"].keys() == {"real", "noise", "blur", "mean_image"}  # made of the data itself
+    assert report["anchor_count"] == COUNT
+    assert report["anchors"]["real"]["frechet_distance"] < report["mean"]["frechet_distance"]
     without_classes = {"class_accuracy", "class_frechet", "classification_accuracy_score"}
     assert report["mean"].keys() == {*SCORES, "class_histogram"} - without_classes
     assert report["real_images"] == {}
@@ -129,11 +132,15 @@ def test_the_table_shows_scores_beside_anchors(
         (["ckpt_path=."], CheckpointError, r"ckpt_path=\. holds no checkpoint"),
         (["count=128"], ScoreError, "128 generated images are too few: .* needs at least 129 images"),
         (["features=pixels"], ScoreError, "140 generated images are too few: .* needs at least 785 images"),
-        (["data.count=100"], ScoreError, "100 reference images are too few"),
         (
-            ["data.image_channels=3"],
+            ["data.count=100", "metrics=[frechet]"],
             ScoreError,
-            r"scores are for grey images .* got uint8 \(200, 3, 28, 28\)",
+            "frechet left out: features=classifier needs at least 129 real images .* there are 100",
+        ),
+        (
+            ["data.channels=3"],
+            ScoreError,
+            r"makes images of 1 x 28 x 28 .*: 3 x 28 x 28; name the images that it was trained on",
         ),
         (["averaged=true"], CheckpointError, "averaged=true, but .* was trained without"),
         (["features=inception"], ScoreError, "features=inception needs weights=FILE"),
@@ -228,12 +235,20 @@ def test_class_accuracy_stands_beside_that_of_the_test_images(
     assert line.split()[:2] == ["class_accuracy", f"{of_real['class_accuracy']:.4f}"]
 
 
-def test_a_model_of_colour_images_is_refused(compose_cfg: Compose, tmp_path: Path) -> None:
-    colour = ["data.image_channels=3", "model.image_channels=3", "trainer.max_epochs=1"]
-    run = train_smoke(tmp_path / "colour", *colour)
-    cfg = compose_cfg(f"ckpt_path={run}", "data=synthetic", config_name="evaluate")
-    with pytest.raises(ScoreError, match="makes images of 3 channels; scores are for grey images"):
-        evaluate(cfg)
+def test_a_model_of_colour_images_is_compared_with_colour_images(
+    compose_cfg: Compose, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    run = train_smoke(tmp_path / "colour", "data.channels=3", "trainer.max_epochs=1")
+    overrides = (f"ckpt_path={run}", "data=synthetic", "data.count=140", "count=140", "seeds=[0]")
+    with pytest.raises(ScoreError, match=r"makes images of 3 x 28 x 28 .*: 1 x 28 x 28; name the images"):
+        evaluate(compose_cfg(*overrides, config_name="evaluate"))
+    caplog.set_level(logging.INFO)
+    report = evaluate(compose_cfg(*overrides, "data.channels=3", config_name="evaluate"))
+    assert report["features"]["name"] == "random"
+    assert "features=random instead, which are weak" in caplog.text
+    assert "classes left out: the classifier knows grey images of 28 x 28 pixels only" in caplog.text
+    assert {"frechet_distance", "recall", "pixel_newness"} < report["mean"].keys()
+    assert report["anchors"]["real"]["frechet_distance"] < report["mean"]["frechet_distance"]
 
 
 @pytest.mark.real_data

@@ -194,8 +194,12 @@ def test_colours_have_no_garments(make, run: Path, tmp_path: Path) -> None:
     checkpoint["state_dict"][name] = checkpoint["state_dict"][name].repeat(1, 3, 1, 1)
     torch.save(checkpoint, tmp_path / "colour.ckpt")
     target = tmp_path / "made"
-    for mode in ("atlas", "neighbours"):
-        with pytest.raises(ConfigError, match=f"mode={mode} is for grey images, .* makes 3 channels"):
+    messages = {
+        "atlas": "mode=atlas searches for garments, grey images .* makes images of 3 x 28 x 28",
+        "neighbours": "training images of 3 x 28 x 28 .* of 1 x 28 x 28; choose the generator's own",
+    }
+    for mode, message in messages.items():
+        with pytest.raises(ConfigError, match=message):
             make(f"mode={mode}", f"output_dir={target}", ckpt_path=tmp_path / "colour.ckpt")
     make("n=2", "npz=true", f"output_dir={target}", ckpt_path=tmp_path / "colour.ckpt")
     with np.load(target / "images.npz") as archive:

@@ -103,7 +103,7 @@ def test_a_page_of_a_run_goes_into_its_folder(conditional_run: Path, tmp_path: P
 def test_without_test_images_the_page_has_no_quiz(
     tmp_path: Path, caplog: pytest.LogCaptureFixture, conditional_run: Path
 ) -> None:
-    for overrides in (("data=fashion_mnist", "data.root=/nowhere"), (*SYNTHETIC, "data.image_channels=3")):
+    for overrides in (("data=fashion_mnist", "data.root=/nowhere"), (*SYNTHETIC, "data.channels=3")):
         path = play(settings(f"ckpt_path={conditional_run}", f"output_dir={tmp_path}", *overrides))
         assert 'id="tab-quiz"' not in path.read_text()
         assert data_of(path.read_text())["quiz"] is None
@@ -141,7 +141,7 @@ def test_without_test_images_the_canvas_is_empty(
     pix2pix_run: Path, tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
     others = ("data=fashion_mnist", "data.root=/nowhere")
-    for number, overrides in enumerate((("examples=0",), others, (*SYNTHETIC, "data.image_channels=3"))):
+    for number, overrides in enumerate((("examples=0",), others, (*SYNTHETIC, "data.channels=3"))):
         path = translating_page(pix2pix_run, tmp_path / str(number), *overrides)
         (way,) = data_of(path.read_text())["ways"]
         assert (way["count"], way["inputs"]) == (0, "")

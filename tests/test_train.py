@@ -39,7 +39,7 @@ def test_result(
 
 
 def test_colour_images(compose_cfg: Compose, tmp_path: Path) -> None:
-    colour = ("data.image_channels=3", "model.image_channels=3", "logger=tensorboard")
+    colour = ("data.channels=3", "model.image_channels=3", "logger=tensorboard")
     result = train(
         compose_cfg("experiment=smoke", *colour, "callbacks.progress=null", "trainer.max_epochs=1")
     )

@@ -40,7 +40,7 @@ class SampleGrid(Callback):
         every_n_iterations: n above, >= 1; the notebook has 50.
         rows: Rows of the grid.
         columns: Columns of the grid.
-        scale: Side of the square that each pixel becomes.
+        scale: Side of the square that each pixel becomes; None: see `fitting_scale`.
         averaged: Draw with the averaged generator (see `AveragedGenerator`) instead of the one that trains.
 
     Source:
@@ -52,7 +52,7 @@ class SampleGrid(Callback):
         every_n_iterations: int = 50,
         rows: int = 4,
         columns: int = 4,
-        scale: int = 4,
+        scale: int | None = None,
         averaged: bool = False,
     ) -> None:
         self.every_n_iterations = every_n_iterations

@@ -23,7 +23,7 @@ from dcgan_lightning.core.files import write_atomic
 from dcgan_lightning.core.optional import OptionalSteps
 from dcgan_lightning.core.randomness import stream_generator
 from dcgan_lightning.data import InMemoryDataModule
-from dcgan_lightning.evaluation.features import FeatureNetwork, load_features
+from dcgan_lightning.evaluation.features import FeatureNetwork, check_images, load_features
 from dcgan_lightning.evaluation.real_images import RealImages
 from dcgan_lightning.evaluation.scores import CHEAP_METRICS, check_count, score_images
 from dcgan_lightning.pictures import draw_scores
@@ -125,6 +125,7 @@ class Scores(Callback):
         assert isinstance(datamodule, InMemoryDataModule)
         network = load_features()
         images = datamodule.images
+        check_images(images)
         chosen = torch.randperm(len(images), generator=stream_generator(datamodule.seed, "scores"))
         self._real = RealImages(images[chosen[: self.count]])
         check_count(min(self.count, len(images)), network, CHEAP_METRICS, "images for callbacks.scores")

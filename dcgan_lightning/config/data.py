@@ -18,7 +18,17 @@ from dcgan_lightning.config.checks import (
 )
 
 FASHION_MNIST_COUNT = 60_000
-SIZES = (28, 32, 48, 64, 96, 128)  # pixels a side that the networks have layers for
+# Pixels a side of the images, and how often the GANs' networks double their smallest side to get there; here
+# because a check may not import PyTorch.
+DOUBLINGS = {28: 2, 32: 2, 48: 3, 64: 3, 96: 4, 128: 4}
+# Pixels a side and channels of the data sets that torchvision knows.
+KNOWN_SHAPES = {
+    "mnist": (28, 1),
+    "kmnist": (28, 1),
+    "emnist_letters": (28, 1),
+    "cifar10": (32, 3),
+    "svhn": (32, 3),
+}
 # In the data set's order.
 CLASS_NAMES = (
     "t_shirt",
@@ -44,6 +54,11 @@ def class_title(name: str) -> str:
 def domain_name(name: str | int) -> str:
     """Return how this project writes a class or a change: "t_shirt" for "T-shirt", "3" for 3."""
     return re.sub(r"[-\s]+", "_", str(name).strip().lower())
+
+
+def renamed(key: str) -> str:
+    """Return today's name of a key in the files of an older run."""
+    return "data.channels" if key == "data.image_channels" else key
 
 
 def domains_problem(domains: Sequence[str | int], class_names: Sequence[str]) -> str | None:
@@ -77,9 +92,9 @@ DATA_RULES: dict[str, Check] = {
     "data.batch_size": whole(2),
     "data.count": whole(2, 1_000_000),
     "data.domains": _two_domains,
-    "data.image_channels": one_of(1, 3),
+    "data.name": one_of(*KNOWN_SHAPES),
     "data.root": optional(text),
-    "data.size": one_of(*SIZES),
+    "data.size": one_of(*DOUBLINGS),
     "data.channels": one_of(1, 3),
     "data.fit": one_of("crop", "pad", "stretch"),
     "data.background": one_of("black", "white"),
@@ -92,8 +107,15 @@ DATA_RULES: dict[str, Check] = {
 }
 
 
-def root_problem(data: Mapping[str, Any]) -> str | None:
-    """Return why the images need a folder that is not given, or None if they do not."""
+def source_problem(data: Mapping[str, Any]) -> str | None:
+    """Return why there are no such images: a folder is not given, or they have another shape; else None."""
+    given = (data.get("size"), data.get("channels"))
+    if (shape := KNOWN_SHAPES.get(data.get("name", ""), given)) != given:
+        size, channels = shape
+        return (
+            f"data={data['name']} has images of {size} x {size} pixels and {channels} channels; leave "
+            "data.size and data.channels out"
+        )
     if data.get("root"):
         return None
     if data.get("verify") is False:

@@ -21,7 +21,7 @@ from dcgan_lightning.config.checks import (
     truncation,
     whole,
 )
-from dcgan_lightning.config.data import DATA_RULES
+from dcgan_lightning.config.data import DATA_RULES, DOUBLINGS
 
 
 def _classes(value: Any) -> str | None:
@@ -49,7 +49,7 @@ GENERATE_RULES: dict[str, Check] = {
     "format": one_of("gif", "mp4"),
     "frame_ms": frame_ms(20),
     "columns": optional(whole(1, 100)),
-    "scale": whole(1, 16),
+    "scale": optional(whole(1, 16)),
     "png": flag,
     "npz": flag,
     "output_dir": optional(text),
@@ -65,6 +65,7 @@ GENERATE_COUNTS = {
     "atlas": ("images a class", 10, 1, 100),
     "class": ("images", 10, 1, 10_000),  # mode=atlas with class=...
 }
+_SMALLEST = min(DOUBLINGS)  # pixels a side: the real size is known with the generator
 FILM_PIXELS = 300_000_000  # of all frames together; they are held in memory
 
 
@@ -80,14 +81,25 @@ def generate_problem(values: Mapping[str, Any]) -> str | None:
     if n is not None and not smallest <= n <= largest:
         where = f"mode={mode} class={garment}" if searches else f"mode={mode}"
         return f"n must be from {smallest} to {largest:,} {things} with {where}; got {n}"
-    if mode in ("interpolate", "walk"):
-        frames, side = film_size(values)
-        if frames * side**2 > FILM_PIXELS:
-            return (
-                f"the film would have {frames:,} frames of {side} x {side} pixels; "
-                "use a smaller n, steps, tours or scale"
-            )
-    return None
+    return film_problem({**values, "scale": values["scale"] or 1}, _SMALLEST)
+
+
+def film_problem(values: Mapping[str, Any], image_size: int) -> str | None:
+    """Return why a film would be too large, or None; only some modes make one.
+
+    Args:
+        values: The configuration's.
+        image_size: Pixels a side of the generator's images.
+    """
+    if values["mode"] not in ("interpolate", "walk"):
+        return None
+    frames, side = film_size(values, image_size)
+    if frames * side**2 <= FILM_PIXELS:
+        return None
+    return (
+        f"the film would have {frames:,} frames of {side} x {side} pixels; "
+        "use a smaller n, steps, tours or scale"
+    )
 
 
 def default_count(values: Mapping[str, Any], knows_classes: bool) -> int:
@@ -101,10 +113,10 @@ def default_count(values: Mapping[str, Any], knows_classes: bool) -> int:
     return GENERATE_COUNTS["class" if searches else values["mode"]][1]
 
 
-def film_size(values: Mapping[str, Any]) -> tuple[int, int]:
+def film_size(values: Mapping[str, Any], image_size: int) -> tuple[int, int]:
     """Return the number of frames and their side in pixels of mode=interpolate or mode=walk."""
     points = values["n"] or GENERATE_COUNTS[values["mode"]][1]
     if values["mode"] == "interpolate":
-        return (points - 1) * values["steps"] + 1, 28 * 2 * values["scale"]
+        return (points - 1) * values["steps"] + 1, image_size * 2 * values["scale"]
     columns = math.isqrt(values["tours"] - 1) + 1
-    return points * values["steps"], (30 * columns + 2) * values["scale"]
+    return points * values["steps"], ((image_size + 2) * columns + 2) * values["scale"]

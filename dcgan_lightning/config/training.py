@@ -67,7 +67,7 @@ TRAINING_RULES: dict[str, Check] = {
     "callbacks.sample_grid.every_n_iterations": whole(1),
     "callbacks.sample_grid.rows": whole(1, 100),
     "callbacks.sample_grid.columns": whole(1, 100),
-    "callbacks.sample_grid.scale": whole(1, 64),
+    "callbacks.sample_grid.scale": optional(whole(1, 64)),
     "callbacks.sample_grid.averaged": flag,
     "callbacks.averaged_generator.decay": number("a number above 0 and below 1", lambda value: 0 < value < 1),
     "callbacks.scores.every_n_epochs": whole(1),

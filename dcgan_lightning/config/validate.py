@@ -14,7 +14,7 @@ from omegaconf.errors import OmegaConfBaseException
 from dcgan_lightning.config.build import CONF_DIR, plain
 from dcgan_lightning.config.checks import Check
 from dcgan_lightning.config.commands import COMMANDS
-from dcgan_lightning.config.data import FASHION_MNIST_COUNT, batch_size_problem, limit_problem, root_problem
+from dcgan_lightning.config.data import FASHION_MNIST_COUNT, batch_size_problem, limit_problem, source_problem
 from dcgan_lightning.config.nested import MISSING, did_you_mean, flatten, look_up
 from dcgan_lightning.config.parts import missing_package, part_problem
 from dcgan_lightning.config.resolvers import multiples, study_url
@@ -98,7 +98,7 @@ def check_command(cfg: DictConfig, command: str) -> dict[str, Any]:
         _check_targets(values)
         _check_data_keys(values["data"])
         _check_present(values, "data.batch_size")
-        if problem := root_problem(values["data"]):
+        if problem := source_problem(values["data"]):
             raise ConfigError(problem)
         if count := _known_count(values["data"]):
             check_sizes(values, count)
@@ -212,7 +212,7 @@ def _check_data_keys(data: Mapping[str, Any]) -> None:
 
 
 def _check_combinations(values: Mapping[str, Any], flat: Mapping[str, Any]) -> None:
-    if problem := root_problem(values["data"]) or model_problem(values["model"], values["data"]):
+    if problem := source_problem(values["data"]) or model_problem(values["model"], values["data"]):
         raise ConfigError(problem)
     callbacks = values.get("callbacks") or {}
     if callbacks.get("film") and not callbacks.get("sample_grid"):

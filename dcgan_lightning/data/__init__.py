@@ -7,6 +7,7 @@ from dcgan_lightning.data.domains import DomainsDataModule, FashionMNISTDomains,
 from dcgan_lightning.data.fashion_mnist.datamodule import FashionMNISTDataModule
 from dcgan_lightning.data.image_folder.datamodule import ImageFolderDataModule
 from dcgan_lightning.data.images import check_images
+from dcgan_lightning.data.known import TorchvisionDataModule
 from dcgan_lightning.data.labelled import LabelledBatches
 from dcgan_lightning.data.synthetic import SyntheticDataModule
 
@@ -22,6 +23,7 @@ __all__ = [
     "ShuffledBatches",
     "SyntheticDataModule",
     "SyntheticDomains",
+    "TorchvisionDataModule",
     "check_images",
     "normalize",
 ]

@@ -13,6 +13,7 @@ from dcgan_lightning.data.batches import Batch, ShuffledBatches
 from dcgan_lightning.data.datamodules import InMemoryDataModule
 from dcgan_lightning.data.fashion_mnist.datamodule import FashionMNISTDataModule
 from dcgan_lightning.data.fashion_mnist.located import Split
+from dcgan_lightning.data.images import IMAGE_SIZE
 from dcgan_lightning.data.synthetic import SyntheticDataModule
 
 STRIPE = 4  # every fourth row of a striped image is inverted
@@ -206,7 +207,7 @@ class SyntheticDomains(DomainsDataModule):
     Args:
         domains: "ellipse" and "rectangle" in either order, or one of them and one of `CHANGES`.
         batch_size: Images per iteration, half of them of each domain.
-        seed, count, image_channels: See `SyntheticDataModule`; ``count`` includes both shapes.
+        seed, count, size, channels: See `SyntheticDataModule`; ``count`` includes both shapes.
     """
 
     def __init__(
@@ -215,7 +216,8 @@ class SyntheticDomains(DomainsDataModule):
         batch_size: int = 32,
         seed: int = 0,
         count: int = 512,
-        image_channels: int = 1,
+        size: int = IMAGE_SIZE,
+        channels: int = 1,
     ) -> None:
-        whole = SyntheticDataModule(batch_size, seed, count, image_channels)
+        whole = SyntheticDataModule(batch_size, seed, count, size, channels)
         super().__init__(whole, ("ellipse", "rectangle"), domains)

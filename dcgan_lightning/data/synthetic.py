@@ -16,21 +16,28 @@ class SyntheticDataModule(InMemoryDataModule):
         batch_size: Images per iteration, >= 2.
         seed: The run's seed, which also determines the images.
         count: Number of images, >= 2.
-        image_channels: Channels of the images.
+        size: Pixels a side.
+        channels: 1 for grey, 3 for colour.
     """
 
     source = "synthetic data (made-up shapes)"
     short_name = "synthetic"
 
     def __init__(
-        self, batch_size: int = 32, seed: int = 0, count: int = 512, image_channels: int = 1
+        self,
+        batch_size: int = 32,
+        seed: int = 0,
+        count: int = 512,
+        size: int = IMAGE_SIZE,
+        channels: int = 1,
     ) -> None:
         super().__init__(batch_size, seed)
         self.count = count
-        self.image_channels = image_channels
+        self.image_size = size
+        self.channels = channels
 
     def load_images(self, split: Split = "train") -> Tensor:
-        """Return the images as uint8 (count, image_channels, 28, 28); the splits differ."""
+        """Return the images as uint8 (count, channels, size, size); the splits differ."""
         return self.load_split(split)[0]
 
     def load_split(self, split: Split) -> tuple[Tensor, Tensor]:
@@ -40,12 +47,13 @@ class SyntheticDataModule(InMemoryDataModule):
         def uniform(low: float, high: float, channels: int = 1) -> Tensor:
             return low + (high - low) * torch.rand(self.count, channels, 1, 1, generator=generator)
 
-        vertical = torch.arange(IMAGE_SIZE).view(1, 1, IMAGE_SIZE, 1) - uniform(10, 17)
-        horizontal = torch.arange(IMAGE_SIZE).view(1, 1, 1, IMAGE_SIZE) - uniform(10, 17)
+        places = torch.arange(self.image_size) * (IMAGE_SIZE / self.image_size)
+        vertical = places.view(1, 1, -1, 1) - uniform(10, 17)
+        horizontal = places.view(1, 1, 1, -1) - uniform(10, 17)
         vertical, horizontal = (vertical / uniform(4, 10)).abs(), (horizontal / uniform(4, 10)).abs()
         rectangle = torch.maximum(vertical, horizontal) <= 1
         ellipse = vertical**2 + horizontal**2 <= 1
         is_rectangle = uniform(0, 1) < 0.5
         shape = torch.where(is_rectangle, rectangle, ellipse)
-        images = (shape * uniform(120, 255, self.image_channels)).round().to(torch.uint8)
+        images = (shape * uniform(120, 255, self.channels)).round().to(torch.uint8)
         return images, is_rectangle.flatten().long()

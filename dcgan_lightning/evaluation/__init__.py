@@ -9,7 +9,7 @@ from dcgan_lightning.evaluation.fashion_mnist.anchors import (
     shipped_anchors,
 )
 from dcgan_lightning.evaluation.fashion_mnist.classifier import FashionClassifier, load_classifier
-from dcgan_lightning.evaluation.features import FeatureNetwork, load_features
+from dcgan_lightning.evaluation.features import GARMENT_SHAPE, FeatureNetwork, load_features
 from dcgan_lightning.evaluation.real_images import RealImages
 from dcgan_lightning.evaluation.scores import CHEAP_METRICS, score_images
 
@@ -17,6 +17,7 @@ __all__ = [
     "ANCHORS",
     "CHEAP_METRICS",
     "CLASS_NAMES",
+    "GARMENT_SHAPE",
     "METRICS",
     "FashionClassifier",
     "FeatureNetwork",

@@ -3,11 +3,13 @@
 import hashlib
 from collections.abc import Callable
 from dataclasses import dataclass
+from itertools import pairwise
 from pathlib import Path
 from typing import Literal, get_args
 
 import torch
 from torch import Tensor, nn
+from torch.nn import functional as F
 
 from dcgan_lightning.core.errors import MissingExtraError, ScoreError, WeightsError, install
 from dcgan_lightning.core.pixels import normalize
@@ -17,11 +19,14 @@ from dcgan_lightning.evaluation.fashion_mnist.classifier import (
     describe_weights,
     load_classifier,
 )
+from dcgan_lightning.networks import initialize
 
 FeatureName = Literal["classifier", "random", "pixels", "inception"]
 
-SHAPE = (1, 28, 28)
+GARMENT_SHAPE = (1, 28, 28)  # (C, H, W) of what the classifiers know
+COMPARED_SIDE = 32  # pixels to which larger images are reduced before their pixels are compared
 INCEPTION_FEATURES = 2048
+_RANDOM_FEATURES = 128  # as many as the classifier has
 
 
 @dataclass(frozen=True, eq=False)
@@ -32,8 +37,9 @@ class FeatureNetwork:
         name: One of `FeatureName`.
         digest: SHA-256 of the weights, "none" if there are no weights.
         size: Number of features per image.
-        extract: Maps uint8 (n, 1, 28, 28) on ``device`` to float (n, size).
+        extract: Maps uint8 (n, C, H, W) on ``device`` to float (n, size).
         device: Device for the computation.
+        shape: Shape (C, H, W) of the images.
         head: Maps (n, size) to the logits of the classes; None unless the features are the classifier's.
         chunk: Images at a time; it affects results by rounding only.
     """
@@ -43,6 +49,7 @@ class FeatureNetwork:
     size: int
     extract: Callable[[Tensor], Tensor]
     device: torch.device
+    shape: tuple[int, int, int] = GARMENT_SHAPE
     head: nn.Module | None = None
     chunk: int = 1000
 
@@ -61,7 +68,7 @@ class FeatureNetwork:
         """Return the features of images.
 
         Args:
-            images: uint8 (N, 1, 28, 28), on any device.
+            images: uint8 (N, C, H, W), on any device.
 
         Returns:
             float32 (N, size), on the network's device.
@@ -69,39 +76,50 @@ class FeatureNetwork:
         Raises:
             ScoreError: The images have another type or shape.
         """
-        check_images(images)
+        check_images(images, self.shape)
         return torch.cat([self.extract(part.to(self.device)) for part in images.split(self.chunk)]).float()
 
 
-def check_images(images: Tensor) -> None:
-    """Check that images are uint8 (N, 1, 28, 28) with N >= 1.
+def check_images(images: Tensor, shape: tuple[int, int, int] = GARMENT_SHAPE) -> None:
+    """Check that images are uint8 (N, C, H, W) of a shape (C, H, W) with N >= 1.
 
     Raises:
         ScoreError: They are not; the message names their type and shape.
     """
-    if images.dtype != torch.uint8 or images.ndim != 4 or images.shape[1:] != SHAPE or len(images) == 0:
+    if images.dtype != torch.uint8 or images.ndim != 4 or images.shape[1:] != shape or len(images) == 0:
+        channels, height, width = shape
         raise ScoreError(
-            "scores are for grey images of 28 x 28 pixels, uint8 (N, 1, 28, 28); "
+            f"scores are for {'grey' if channels == 1 else 'colour'} images of {height} x {width} pixels, "
+            f"uint8 (N, {channels}, {height}, {width}) here; "
             f"got {str(images.dtype).removeprefix('torch.')} {tuple(images.shape)}"
         )
+
+
+def choose_features(name: FeatureName, shape: tuple[int, int, int]) -> FeatureName:
+    """Return the features for images of a shape (C, H, W): random ones where the classifier does not fit."""
+    return "random" if name == "classifier" and shape != GARMENT_SHAPE else name
 
 
 def load_features(
     name: FeatureName = "classifier",
     weights: str | Path | None = None,
     device: torch.device | str = "cpu",
+    shape: tuple[int, int, int] = GARMENT_SHAPE,
 ) -> FeatureNetwork:
     """Return a feature network by its name.
 
     Args:
         name: "classifier": the last but one layer of the shipped classifier. Controls are "random", the same
-            layer of an untrained network, and "pixels", the images themselves in [-1, 1]. "inception": the
-            FID's Inception-v3, from ``weights``.
+            layer of an untrained network, for other images of one that takes any, and "pixels", the images
+            themselves in [-1, 1], reduced to at most 32 x 32. "inception": the FID's Inception-v3, from
+            ``weights``.
         weights: For "inception" only: torch-fidelity's file of weights, pt_inception-2015-12-05-6726825d.pth.
         device: Device for the computation.
+        shape: Shape (C, H, W) of the images.
 
     Raises:
-        ScoreError: The name is unknown, or ``weights`` is missing or given for another name.
+        ScoreError: The name is unknown or not for such images, or ``weights`` is missing or given for another
+            name.
         WeightsError: The weights are missing, damaged or of another network.
         MissingExtraError: A required package is not installed.
     """
@@ -115,10 +133,15 @@ def load_features(
             else f"weights={weights} is for features=inception only; leave it out with features={name}"
         )
     if name == "pixels":
-        return FeatureNetwork(name, "none", 28 * 28, lambda images: normalize(images).flatten(1), device)
+        size = shape[0] * min(COMPARED_SIDE, shape[1]) * min(COMPARED_SIDE, shape[2])
+        return FeatureNetwork(name, "none", size, reduced_pixels, device, shape)
     if name == "inception":
         assert weights is not None
-        return _inception(Path(weights), device)
+        return _inception(Path(weights), device, shape)
+    if name == "random" and shape != GARMENT_SHAPE:
+        return _random(device, shape)
+    if shape != GARMENT_SHAPE:
+        raise ScoreError(f"features={name} is not for images of {' x '.join(map(str, shape))}; use random")
     if name == "classifier":
         network, digest = load_classifier(), str(describe_weights()["sha256"])
     else:
@@ -132,8 +155,32 @@ def load_features(
         network.head.in_features,
         lambda images: network.features(normalize(images)),
         device,
-        head,
+        head=head,
     )
+
+
+def reduced_pixels(images: Tensor) -> Tensor:
+    """Return uint8 (N, C, H, W) as rows (N, D) in [-1, 1], of at most 32 x 32 pixels each."""
+    height, width = (min(COMPARED_SIDE, side) for side in images.shape[2:])
+    return F.adaptive_avg_pool2d(normalize(images), (height, width)).flatten(1)
+
+
+def _random(device: torch.device, shape: tuple[int, int, int]) -> FeatureNetwork:
+    """Return convolutions with weights that were never trained, with a mean over the pixels in the end."""
+    widths = (shape[0], 32, 64, _RANDOM_FEATURES)
+    network = nn.Sequential()
+    for few, many in pairwise(widths):
+        network.extend([nn.Conv2d(few, many, 3, stride=2, padding=1), nn.ReLU()])
+    network.extend([nn.AdaptiveAvgPool2d(1), nn.Flatten()])
+    initialize(network, "glorot_uniform", stream_generator(0, "init"))
+    network.eval().requires_grad_(False).to(device)
+    digest = hash_weights(network)
+
+    def extract(images: Tensor) -> Tensor:
+        features: Tensor = network(normalize(images))
+        return features
+
+    return FeatureNetwork("random", digest, _RANDOM_FEATURES, extract, device, shape, chunk=250)
 
 
 def hash_weights(network: nn.Module) -> str:
@@ -145,7 +192,7 @@ def hash_weights(network: nn.Module) -> str:
     return digest.hexdigest()
 
 
-def _inception(path: Path, device: torch.device) -> FeatureNetwork:
+def _inception(path: Path, device: torch.device, shape: tuple[int, int, int]) -> FeatureNetwork:
     """Return the FID's Inception-v3, which resizes images itself; greyscale becomes three equal channels."""
     if not path.is_file():
         raise WeightsError(f"weights={path} does not exist; give torch-fidelity's file of Inception weights")
@@ -170,4 +217,4 @@ def _inception(path: Path, device: torch.device) -> FeatureNetwork:
         features: Tensor = network(images.expand(-1, 3, -1, -1))
         return features
 
-    return FeatureNetwork("inception", digest, INCEPTION_FEATURES, extract, device, chunk=50)
+    return FeatureNetwork("inception", digest, INCEPTION_FEATURES, extract, device, shape, chunk=50)

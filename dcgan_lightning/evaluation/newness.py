@@ -72,8 +72,8 @@ def label_pairs(
 
     Args:
         pairs: Entry ``closest`` of `score_images`.
-        generated: The scored images, uint8 (N, 1, 28, 28).
-        train: The training images, uint8 (M, 1, 28, 28).
+        generated: The scored images, uint8 (N, C, H, W).
+        train: The training images, uint8 (M, C, H, W).
     """
     return {
         f"Closest by {space}s: generated (left) and training image (right). Distance 1 is that of a "

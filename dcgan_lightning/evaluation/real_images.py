@@ -23,9 +23,9 @@ class RealImages:
     """Real images for comparison with generated ones; features and distances are cached.
 
     Attributes:
-        reference: Images of the target distribution, uint8 (N, 1, 28, 28): the test images, or during
+        reference: Images of the target distribution, uint8 (N, C, H, W): the test images, or during
             training a part of the training images.
-        train: The generator's training images, for newness, uint8 (M, 1, 28, 28).
+        train: The generator's training images, for newness, uint8 (M, C, H, W).
         train_labels: Classes of the training images, int64 (M,).
         reference_labels: Classes of the reference images, for the scores of classes, int64 (N,).
         has_garments: Whether the classes are those of Fashion-MNIST, as the classifiers require.
@@ -39,9 +39,15 @@ class RealImages:
     _kept: dict[Any, Any] = field(default_factory=dict, repr=False)
 
     def __post_init__(self) -> None:
-        check_images(self.reference)
+        check_images(self.reference, self.shape)
         if self.train is not None:
-            check_images(self.train)
+            check_images(self.train, self.shape)
+
+    @property
+    def shape(self) -> tuple[int, int, int]:
+        """The shape (C, H, W) of the images."""
+        channels, height, width = self.reference.shape[1:]
+        return channels, height, width
 
     def reference_features(self, network: FeatureNetwork) -> Tensor:
         """Return the features (N, D) of the reference images, in their `canonical_order`."""
@@ -65,7 +71,7 @@ class RealImages:
         """Return the nearest training image of each image, cached for networks that share the pixels.
 
         Args:
-            images: uint8 (n, 1, 28, 28).
+            images: uint8 (n, C, H, W).
             space: The feature network whose features define the distances.
         """
         digest = hashlib.sha256(images.cpu().contiguous().numpy().data).hexdigest()
@@ -77,7 +83,7 @@ class RealImages:
         """Return the feature network of the pixels, on the network's device."""
         if network.name == "pixels":
             return network
-        return load_features("pixels", device=network.device)
+        return load_features("pixels", device=network.device, shape=self.shape)
 
     def reference_distances(self, space: FeatureNetwork) -> Tensor:
         """Return the reference images' distances (N,) to their nearest training images."""

@@ -91,8 +91,9 @@ def format_report(report: Mapping[str, Any], label: str) -> str:
     if report["anchors"] is None:
         parts.append(f"no anchors are shipped for {label} with these images")
     else:
-        meanings = [f"  {name:<14} {meaning}" for name, meaning in ANCHORS.items()]
-        parts.append("\n".join([f"anchors, {ANCHOR_COUNT:,} images each:", *meanings]))
+        meanings = [f"  {name:<14} {ANCHORS[name]}" for name in report["anchors"] if name in ANCHORS]
+        count = report.get("anchor_count", ANCHOR_COUNT)
+        parts.append("\n".join([f"anchors, {count:,} images each:", *meanings]))
     return "\n\n".join(parts)
 
 

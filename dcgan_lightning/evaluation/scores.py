@@ -16,7 +16,7 @@ from dcgan_lightning.evaluation.class_scores import (
     smallest_class,
 )
 from dcgan_lightning.evaluation.fashion_mnist.classifier import class_probabilities, load_classifier
-from dcgan_lightning.evaluation.features import FeatureNetwork, check_images, load_features
+from dcgan_lightning.evaluation.features import GARMENT_SHAPE, FeatureNetwork, check_images, load_features
 from dcgan_lightning.evaluation.metrics import (
     DENSITY_NEIGHBOURS,
     divergence_from_uniform,
@@ -45,7 +45,7 @@ def score_images(
     They depend neither on the order of the images nor (except for rounding) on the chunk size.
 
     Args:
-        generated: uint8 (N, 1, 28, 28); see `dcgan_lightning.core.pixels.to_uint8`.
+        generated: uint8 (N, C, H, W); see `dcgan_lightning.core.pixels.to_uint8`.
         real: Real images for comparison; reuse the object for several calls.
         network: Feature network; the shipped classifier if not given.
         metrics: Scores to compute; `CHEAP_METRICS` are fast enough for use during training.
@@ -65,7 +65,7 @@ def score_images(
     if unknown := sorted(set(metrics) - set(METRICS)):
         raise ScoreError(f"metrics can be {', '.join(METRICS)}; got {unknown[0]!r}")
     network = network or load_features()
-    check_images(generated)
+    check_images(generated, real.shape)
     check_count(len(generated), network, metrics)
     check_count(len(real.reference), network, metrics, "reference images")
     if labels is not None and len(labels) != len(generated):
@@ -115,11 +115,18 @@ def why_left_out(
     """Return which requirement of a score is missing, or None if it can be computed.
 
     Args:
-        metric: Name of the score; only scores of classes have requirements.
+        metric: Name of the score; some have requirements.
         labels: Intended classes of the generated images, int64 (N,), or None.
         real: Real images for comparison.
         network: Feature network.
     """
+    if metric == "frechet" and len(real.reference) <= network.size:
+        return (
+            f"features={network.name} needs at least {network.size + 1} real images to compare with, there "
+            f"are {len(real.reference):,}"
+        )
+    if metric == "classes" and real.shape != GARMENT_SHAPE:
+        return "the classifier knows grey images of 28 x 28 pixels only"
     if metric not in CLASS_METRICS:
         return None
     if labels is None:
@@ -233,7 +240,7 @@ def _newness_scores(
     """Return newness in the feature space and in pixels.
 
     Args:
-        images: uint8 (N, 1, 28, 28), in canonical order.
+        images: uint8 (N, C, H, W), in canonical order.
         order: Indices of these images among the given ones, (N,).
         real: Real images, including the training images.
         network: Feature network.

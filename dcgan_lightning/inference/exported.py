@@ -51,6 +51,7 @@ class Part:
 def generator_part(trained: TrainedGenerator) -> Part:
     """Return a generator that makes images from noise, and what its card says."""
     generator = trained.generator
+    size = generator.image_size
     inputs = {"z": f"(N, {generator.latent_dim}) float32, N at least 1, standard normal"}
     if generator.classes:
         names = ", ".join(class_names(trained))
@@ -60,12 +61,12 @@ def generator_part(trained: TrainedGenerator) -> Part:
         "subject": f"makes {_garments(trained)}",
         "caption": f"The picture shows the images 0 to {SHOWN - 1} of seed 0.",
         "inputs": inputs,
-        "size": 28,
-        "limits": "It draws images of 28 x 28 pixels like those it was trained on, which it may repeat "
-        "or blur.",
+        "size": size,
+        "limits": f"It draws images of {size} x {size} pixels like those it was trained on, which it may "
+        "repeat or blur.",
         "tags": ["gan", "dcgan"],
     }
-    grid = make_grid(sample_images(generator, SHOWN), columns=4, scale=4)
+    grid = make_grid(sample_images(generator, SHOWN), columns=4, scale=None)
     return Part(trained, generator, "", facts, grid)
 
 
@@ -112,12 +113,13 @@ def is_of_made_up_data(training: Training) -> bool:
     return training.fingerprint.get("data.count") is not None
 
 
-def _garments(training: Training) -> str:
+def _garments(training: TrainedGenerator) -> str:
     if is_of_made_up_data(training):
         return "rectangles and ellipses, from made-up data"
     if is_of_fashion_mnist(training):
         return "garments that never existed, from Fashion-MNIST"
-    return "images of 28 x 28 pixels"
+    channels, height, width = training.generator.image_shape
+    return f"{'grey' if channels == 1 else 'colour'} images of {height} x {width} pixels"
 
 
 def _translation(trained: TrainedTranslators, direction: str) -> str:

@@ -38,13 +38,13 @@ def write_images(
 
     Args:
         folder: Output folder.
-        blocks: Blocks of images, uint8 (n, C, 28, 28); only one block and the grid are in memory at a time.
+        blocks: Blocks of images, uint8 (n, C, H, W); only one block and the grid are in memory at a time.
         count: Number of images in all blocks.
         first: Number of the first image.
         columns: Columns of the grid; as many as rows if not given.
         scale: Magnification of the grid.
         png: Write single images, without magnification.
-        npz: Write ``images.npz``: ``images``, uint8 (count, C, 28, 28).
+        npz: Write ``images.npz``: ``images``, uint8 (count, C, H, W).
     """
     shown: list[Tensor] = []
     number = first
@@ -70,6 +70,7 @@ def write_neighbours(
     indices: Tensor,
     distances: Tensor,
     scale: int,
+    likeness: str = "the classifier's features",
 ) -> None:
     """Write each image beside its nearest training images, as ``neighbours.png`` and ``.csv``.
 
@@ -78,14 +79,15 @@ def write_neighbours(
 
     Args:
         folder: Output folder.
-        images: uint8 (N, 1, 28, 28).
+        images: uint8 (N, C, H, W).
         numbers: The N numbers of the images.
-        train: Training images, uint8 (M, 1, 28, 28).
+        train: Training images, uint8 (M, C, H, W).
         indices: Indices of the nearest training images of each image, int64 (N, k), in ascending distance.
         distances: Distances of their features, (N, k).
         scale: Magnification of the picture.
+        likeness: What is compared, for the heading.
     """
-    found = train[indices]  # (N, k, 1, 28, 28)
+    found = train[indices]  # (N, k, C, H, W)
     pixels = (images[:, None].float() - found.float()).square().mean(dim=(2, 3, 4)).sqrt()
     places = range(1, indices.shape[1] + 1)
     _write_table(
@@ -110,7 +112,7 @@ def write_neighbours(
         titles=["generated", "nearest", *map(_ordinal, places[1:])],
         scale=scale,
         gap_after=1,
-        headings={0: "The nearest training images by the classifier's features, with their distance"},
+        headings={0: f"The nearest training images by {likeness}, with their distance"},
     )
     (folder / "neighbours.png").write_bytes(picture)
 
@@ -151,7 +153,7 @@ def write_classes(
 
     Args:
         folder: Output folder.
-        images: uint8 (classes, N, C, 28, 28); the images of a column have the same noise vector.
+        images: uint8 (classes, N, C, H, W); the images of a column have the same noise vector.
         names: Names of the classes.
         first: Number of the first noise vector.
         scale: Magnification of the picture.

@@ -3,7 +3,7 @@
 import logging
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import torch
 
@@ -11,6 +11,7 @@ from dcgan_lightning.core.heartbeat import log_pace, show_progress, with_progres
 from dcgan_lightning.core.pixels import normalize
 from dcgan_lightning.evaluation.fashion_mnist.classifier import FashionClassifier, load_classifier
 from dcgan_lightning.evaluation.fashion_mnist.garments import nearest
+from dcgan_lightning.evaluation.features import GARMENT_SHAPE, reduced_pixels
 from dcgan_lightning.inference import films, gallery
 from dcgan_lightning.inference.pretrained import TrainedGenerator
 from dcgan_lightning.inference.selection import Choice, draw_blocks
@@ -73,21 +74,41 @@ def of_each_class(
     return fill
 
 
+class Likeness(NamedTuple):
+    """What tells how alike images are.
+
+    Attributes:
+        name: What it looks at.
+        features: uint8 (N, C, H, W) on the device that it is for, to (N, D): alike are near.
+    """
+
+    name: str
+    features: Callable[[torch.Tensor], torch.Tensor]
+
+
+def find_likeness(shape: Sequence[int], device: str, classifier: FashionClassifier | None) -> Likeness:
+    """Return what is known of images of a shape (C, H, W): for garments the classifier, else the pixels."""
+    if tuple(shape) == GARMENT_SHAPE:
+        network = classifier_on(device, classifier)
+        return Likeness("the classifier's features", lambda images: network.features(normalize(images)))
+    return Likeness("their pixels", reduced_pixels)
+
+
 def beside_neighbours(
     values: Mapping[str, Any],
     trained: TrainedGenerator,
     choice: Choice,
-    network: FashionClassifier,
+    likeness: Likeness,
     train: torch.Tensor,
 ) -> Fill:
     """Return the writer of mode=neighbours: images beside their nearest training images (uint8)."""
 
     def features(images: torch.Tensor) -> torch.Tensor:
-        size = network.features(normalize(images[:1].to(values["device"]))).shape[1]
+        size = likeness.features(images[:1].to(values["device"])).shape[1]
         found = torch.empty(len(images), size)  # allocated once: many small pieces would fragment 1.4 GB
         done = 0
         for part in with_progress(images.split(256), len(images), f"looking at {len(images):,} images"):
-            found[done : done + len(part)] = network.features(normalize(part.to(values["device"])))
+            found[done : done + len(part)] = likeness.features(part.to(values["device"]))
             done += len(part)
         return found
 
@@ -97,7 +118,9 @@ def beside_neighbours(
         with torch.no_grad(), show_progress("looking for the nearest training images"):
             distances, indices = nearest(features(images), features(train), values["k"])
         numbers = range(values["first"], values["first"] + values["n"])
-        gallery.write_neighbours(folder, images, numbers, train, indices, distances, values["scale"])
+        gallery.write_neighbours(
+            folder, images, numbers, train, indices, distances, values["scale"], likeness.name
+        )
 
     return fill
 

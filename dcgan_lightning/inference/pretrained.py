@@ -79,15 +79,21 @@ def _load_exported(folder: Path) -> TrainedGenerator:
     return TrainedGenerator(path=folder, **about, generator=generator, discriminator=None)
 
 
-def warn_of_other_images(trained: TrainedGenerator, data: Mapping[str, Any]) -> None:
+def warn_of_other_images(
+    trained: TrainedGenerator, data: Mapping[str, Any], found: Mapping[str, Any] | None = None
+) -> None:
     """Log a warning if a generator is compared with images that it was not trained on.
 
     Args:
         trained: The generator.
         data: The configuration's group ``data``; its ``root`` is not checked.
+        found: Facts about the images themselves (see `InMemoryDataModule.fingerprint`).
     """
     known = trained.fingerprint
     keys = ["data.verify", "data.count"]
+    if found:
+        data = {**data, **{key[5:]: value for key, value in found.items()}}
+        keys.append("data.content")
     if "data.count" in known:
         keys.append("data.seed")  # determines the synthetic images
     differences = [

@@ -79,7 +79,7 @@ def select_blocks(
         first: Number of the first image, from 0.
 
     Shape:
-        Each uint8 (up to BLOCK_SIZE * keep * classes, C, 28, 28), on the CPU.
+        Each uint8 (up to BLOCK_SIZE * keep * classes, C, H, W), on the CPU.
     """
     classes: list[int | None] = [None]
     if generator.classes:

@@ -14,6 +14,10 @@ FastPaths = bool | Literal["auto"]
 
 FREQUENCY_MIN_COUNT = {1: 16, 2: 64}  # images, for each stride
 FREQUENCY_MIN_CHANNELS = 2048  # input channels times output channels
+FREQUENCY_MAX_SIDE = {
+    1: 8,
+    2: 14,
+}  # pixels of the larger image, for each stride; above it, up to twice as slow
 GROUPED_MIN_SIZE = 64  # images and channels on both sides
 PATCHES_MAX_CHANNELS = 1  # of the larger image; with three PyTorch's own are faster
 
@@ -40,7 +44,7 @@ def use_direct(setting: FastPaths, images: Tensor, outer_channels: int) -> bool:
     return use_patches(setting, images, outer_channels) and _is_wide(images)
 
 
-def use_frequency(setting: FastPaths, images: Tensor, weight: Tensor, stride: int) -> bool:
+def use_frequency(setting: FastPaths, images: Tensor, weight: Tensor, stride: int, side: int) -> bool:
     """Return whether a convolution takes the way of `dcgan_lightning.kernels.frequency`.
 
     Args:
@@ -48,19 +52,21 @@ def use_frequency(setting: FastPaths, images: Tensor, weight: Tensor, stride: in
         images: The convolution's input.
         weight: Its kernel.
         stride: Its stride.
+        side: Pixels a side of the larger image.
     """
     # The number of images comes last: asking a traced network for it would fix it in the exported program.
     return (
         _is_allowed(setting, images)
         and _is_plain(images)
-        and (setting != "auto" or _is_large(images, weight, stride))
+        and (setting != "auto" or _is_suitable(images, weight, stride, side))
     )
 
 
-def _is_large(images: Tensor, weight: Tensor, stride: int) -> bool:
+def _is_suitable(images: Tensor, weight: Tensor, stride: int, side: int) -> bool:
     return (
         weight.shape[0] * weight.shape[1] >= FREQUENCY_MIN_CHANNELS
         and stride in FREQUENCY_MIN_COUNT
+        and side <= FREQUENCY_MAX_SIDE[stride]
         and len(images) >= FREQUENCY_MIN_COUNT[stride]
     )
 

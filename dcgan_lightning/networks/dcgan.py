@@ -1,7 +1,8 @@
-"""The notebook's networks: a generator of 28 x 28 images, and a discriminator with one logit per image."""
+"""The notebook's networks, for images of 28 x 28 pixels and larger: a generator and a discriminator."""
 
 from collections import OrderedDict
 from collections.abc import Mapping, Sequence
+from itertools import pairwise
 from typing import Any
 
 import torch
@@ -18,20 +19,19 @@ from dcgan_lightning.networks.layers import (
     SameConvTranspose2d,
 )
 from dcgan_lightning.networks.noise_generator import NoiseGenerator
-
-IMAGE_SIZE = 28
-START_SIZE = 7  # pixels a side after the dense layer; two layers of stride 2 make it 28
+from dcgan_lightning.networks.sizes import count_doublings, fill_channels, start_size
 
 
 class Generator(NoiseGenerator):
     """Turn noise vectors into images: 7 x 7 from a dense layer, then 14 x 14, then 28 x 28.
 
     Without arguments it is exactly the notebook's network with Keras' defaults: 2,305,472 trainable
-    parameters and 25,472 BatchNorm statistics.
+    parameters and 25,472 BatchNorm statistics. Larger images have more layers of stride 2.
 
     Args:
         latent_dim: Length of a noise vector, >= 1.
-        channels: Channels of the three inner layers, at 7 x 7, 7 x 7 and 14 x 14.
+        channels: Channels of the inner layers, at 7 x 7, 7 x 7 and 14 x 14. Larger images have one more layer
+            for each doubling, with half the channels of the one before unless given.
         image_channels: Channels of the image, 1 for grey.
         negative_slope: Slope of the leaky rectifiers for negative inputs, >= 0.
         initialization: How the weights start (see `initialize`).
@@ -40,13 +40,15 @@ class Generator(NoiseGenerator):
             to be faster.
         classes: Number of classes; the class is appended to the noise vector (see `append_one_hot`). The
             notebook has none.
+        image_size: Pixels a side: a number up to 8, doubled a few times.
 
     Shape:
         z (N, latent_dim), standard normal in training, and labels (N,), None without classes; images
-        (N, image_channels, 28, 28) in [-1, 1]. In training mode N must be at least 2 (BatchNorm).
+        (N, image_channels, image_size, image_size) in [-1, 1]. In training mode N must be at least 2
+        (BatchNorm).
 
     Raises:
-        ValueError: A size is below 1, or ``channels`` does not have three entries.
+        ValueError: A size is below 1 or not possible, or ``channels`` has too few or too many entries.
 
     Source:
         ``make_generator_model`` of the notebook; Radford et al. 2015, https://arxiv.org/abs/1511.06434.
@@ -62,50 +64,47 @@ class Generator(NoiseGenerator):
         generator: torch.Generator | None = None,
         fast_paths: FastPaths = "auto",
         classes: int = 0,
+        image_size: int = 28,
     ) -> None:
-        if len(channels) != 3:
-            raise ValueError(f"channels must have 3 entries, got {list(channels)}")
-        if min(latent_dim, image_channels, *channels) < 1:
+        if min(latent_dim, image_channels) < 1:
             raise ValueError(
-                f"sizes must be at least 1, got latent_dim={latent_dim}, channels={list(channels)}, "
-                f"image_channels={image_channels}"
+                f"sizes must be at least 1, got latent_dim={latent_dim}, image_channels={image_channels}"
             )
+        doublings, start = count_doublings(image_size), start_size(image_size)
+        filled = fill_channels(channels, 3, 1 + doublings, 1 / 2)
         super().__init__(
             latent_dim=latent_dim,
             channels=list(channels),
             image_channels=image_channels,
+            image_size=image_size,
             negative_slope=negative_slope,
             classes=classes,
         )
-        first, second, third = channels
 
         def rectifier() -> nn.Module:
             return nn.LeakyReLU(negative_slope, inplace=True)  # the layer's input is not needed again
 
-        start = (first, START_SIZE, START_SIZE)
-        features = first * START_SIZE**2
+        def enlarge(few: int, many: int, stride: int) -> nn.Module:
+            return SameConvTranspose2d(few, many, 5, stride, fast_paths)
+
+        first, last = filled[0], filled[-1]
+        features = first * start**2
         self.layers = nn.Sequential(
             OrderedDict[str, nn.Module](
                 dense=nn.Linear(latent_dim + classes, features, bias=False),
                 batch_normalization=KerasBatchNorm1d(features),
                 leaky_re_lu=rectifier(),
-                reshape=nn.Unflatten(1, start),  # (N, 256, 7, 7)
-                conv2d_transpose=SameConvTranspose2d(
-                    first, second, 5, stride=1, fast_paths=fast_paths
-                ),  # (N, 128, 7, 7)
-                batch_normalization_1=KerasBatchNorm2d(second),
-                leaky_re_lu_1=rectifier(),
-                conv2d_transpose_1=SameConvTranspose2d(
-                    second, third, 5, stride=2, fast_paths=fast_paths
-                ),  # (N, 64, 14, 14)
-                batch_normalization_2=KerasBatchNorm2d(third),
-                leaky_re_lu_2=rectifier(),
-                conv2d_transpose_2=SameConvTranspose2d(
-                    third, image_channels, 5, stride=2, fast_paths=fast_paths
-                ),
-                tanh=nn.Tanh(),  # (N, 1, 28, 28); part of the layer before it in Keras
+                reshape=nn.Unflatten(1, (first, start, start)),  # (N, 256, 7, 7)
             )
         )
+        # (N, 128, 7, 7), (N, 64, 14, 14), and so on
+        for number, (before, after) in enumerate(pairwise(filled), 1):
+            name = "conv2d_transpose" if number == 1 else f"conv2d_transpose_{number - 1}"
+            self.layers.add_module(name, enlarge(before, after, stride=1 if number == 1 else 2))
+            self.layers.add_module(f"batch_normalization_{number}", KerasBatchNorm2d(after))
+            self.layers.add_module(f"leaky_re_lu_{number}", rectifier())
+        self.layers.add_module(f"conv2d_transpose_{doublings}", enlarge(last, image_channels, stride=2))
+        self.layers.add_module("tanh", nn.Tanh())  # (N, 1, 28, 28); part of the layer before it in Keras
         initialize(self, initialization, generator)
 
     def forward(self, z: Tensor, labels: Tensor | None = None) -> Tensor:
@@ -117,10 +116,12 @@ class Generator(NoiseGenerator):
 class Discriminator(nn.Module):
     """Classify images as real or generated: 28 x 28 to 14 x 14 to 7 x 7 to one logit, high for "real".
 
-    Without arguments it is exactly the notebook's network with Keras' defaults: 212,865 parameters.
+    Without arguments it is exactly the notebook's network with Keras' defaults: 212,865 parameters. Larger
+    images have more layers of stride 2.
 
     Args:
-        channels: Channels of the two convolutions, at 14 x 14 and 7 x 7.
+        channels: Channels of the convolutions, at 14 x 14 and 7 x 7. Larger images have one more layer for
+            each halving, with twice the channels of the one before unless given.
         image_channels: Channels of the image, 1 for grey.
         negative_slope: Slope of the leaky rectifiers for negative inputs, >= 0.
         dropout: Share of activations dropped after each convolution in training, in [0, 1).
@@ -130,13 +131,14 @@ class Discriminator(nn.Module):
             measured to be faster.
         classes: Number of classes; the class is appended to the image (see `append_one_hot`). The notebook
             has none.
+        image_size: Pixels a side: a number up to 8, doubled a few times.
 
     Shape:
-        images (N, image_channels, 28, 28) in [-1, 1] and labels (N,), None without classes; logits (N,),
-        unbounded.
+        images (N, image_channels, image_size, image_size) in [-1, 1] and labels (N,), None without classes;
+        logits (N,), unbounded.
 
     Raises:
-        ValueError: A size is below 1, or ``channels`` does not have two entries.
+        ValueError: A size is below 1 or not possible, or ``channels`` has too few or too many entries.
 
     Source:
         ``make_discriminator_model`` of the notebook.
@@ -152,30 +154,24 @@ class Discriminator(nn.Module):
         generator: torch.Generator | None = None,
         fast_paths: FastPaths = "auto",
         classes: int = 0,
+        image_size: int = 28,
     ) -> None:
         super().__init__()
         self.classes = classes
-        if len(channels) != 2:
-            raise ValueError(f"channels must have 2 entries, got {list(channels)}")
-        if min(image_channels, *channels) < 1:
-            raise ValueError(
-                f"sizes must be at least 1, got channels={list(channels)}, image_channels={image_channels}"
+        if image_channels < 1:
+            raise ValueError(f"sizes must be at least 1, got image_channels={image_channels}")
+        filled = fill_channels(channels, 2, count_doublings(image_size), 2)
+        self.layers = nn.Sequential()
+        # (N, 64, 14, 14), (N, 128, 7, 7), and so on
+        for number, (before, after) in enumerate(pairwise([image_channels + classes, *filled])):
+            ending = f"_{number}" if number else ""
+            self.layers.add_module(
+                f"conv2d{ending}", SameConv2d(before, after, 5, stride=2, fast_paths=fast_paths)
             )
-        first, second = channels
-        self.layers = nn.Sequential(
-            OrderedDict[str, nn.Module](
-                conv2d=SameConv2d(
-                    image_channels + classes, first, 5, stride=2, fast_paths=fast_paths
-                ),  # (N, 64, 14, 14)
-                leaky_re_lu=nn.LeakyReLU(negative_slope, inplace=True),
-                dropout=Dropout(dropout, fast_paths),
-                conv2d_1=SameConv2d(first, second, 5, stride=2, fast_paths=fast_paths),  # (N, 128, 7, 7)
-                leaky_re_lu_1=nn.LeakyReLU(negative_slope, inplace=True),
-                dropout_1=Dropout(dropout, fast_paths),
-                flatten=nn.Flatten(),
-                dense=nn.Linear(second * (IMAGE_SIZE // 4) ** 2, 1),
-            )
-        )
+            self.layers.add_module(f"leaky_re_lu{ending}", nn.LeakyReLU(negative_slope, inplace=True))
+            self.layers.add_module(f"dropout{ending}", Dropout(dropout, fast_paths))
+        self.layers.add_module("flatten", nn.Flatten())
+        self.layers.add_module("dense", nn.Linear(filled[-1] * start_size(image_size) ** 2, 1))
         initialize(self, initialization, generator)
 
     def forward(self, images: Tensor, labels: Tensor | None = None) -> Tensor:
@@ -190,7 +186,8 @@ def build(
     """Return the networks of a `dcgan_lightning.systems.DCGAN`.
 
     Args:
-        settings: The system's arguments; ``classes`` may be missing, as in older checkpoints.
+        settings: The system's arguments; ``classes`` and ``image_size`` may be missing, as in older
+            checkpoints.
         weights: Source of the random numbers for the weights; PyTorch's default one if not given.
     """
     shared = {
@@ -200,6 +197,7 @@ def build(
         "generator": weights,
         "fast_paths": settings["fast_paths"],
         "classes": settings.get("classes", 0),
+        "image_size": settings.get("image_size", 28),
     }
     generator = Generator(settings["latent_dim"], settings["generator_channels"], **shared)
     discriminator = Discriminator(settings["discriminator_channels"], dropout=settings["dropout"], **shared)

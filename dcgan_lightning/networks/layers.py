@@ -42,14 +42,23 @@ def same_padding(kernel_size: int, stride: int) -> tuple[int, int]:
 
 
 def _find_way(
-    setting: FastPaths, images: Tensor, weight: Tensor, stride: int, outer_channels: int
+    setting: FastPaths, images: Tensor, weight: Tensor, stride: int, outer_channels: int, side: int
 ) -> type[Way] | None:
-    """Return the fast path for a convolution, or None for PyTorch's operation."""
+    """Return the fast path for a convolution, or None for PyTorch's operation.
+
+    Args:
+        setting: See `choose.use_frequency`, as the next three and the last.
+        images: The convolution's input.
+        weight: Its kernel.
+        stride: Its stride.
+        outer_channels: Channels of the larger image, the one next to the pixels.
+        side: Pixels a side of the larger image.
+    """
     if choose.use_direct(setting, images, outer_channels):
         return Direct
     if choose.use_patches(setting, images, outer_channels):
         return Patches
-    return Frequency if choose.use_frequency(setting, images, weight, stride) else None
+    return Frequency if choose.use_frequency(setting, images, weight, stride, side) else None
 
 
 class SameConv2d(nn.Conv2d):
@@ -86,10 +95,11 @@ class SameConv2d(nn.Conv2d):
 
     def forward(self, input: Tensor) -> Tensor:
         """Pad, unevenly if "same" requires it, then convolve (shapes: see the class)."""
-        way = _find_way(self.fast_paths, input, self.weight, self.stride[0], self.in_channels)
+        stride, side = self.stride[0], input.shape[-1]
+        way = _find_way(self.fast_paths, input, self.weight, stride, self.in_channels, side)
         if way is None:
             return super().forward(input if self._pad is None else F.pad(input, self._pad))
-        output = conv2d_same(input, self.weight, self.stride[0], way)
+        output = conv2d_same(input, self.weight, stride, way)
         return output if self.bias is None else output + self.bias.view(-1, 1, 1)
 
 
@@ -125,9 +135,11 @@ class SameConvTranspose2d(nn.ConvTranspose2d):
 
     def forward(self, input: Tensor, output_size: list[int] | None = None) -> Tensor:
         """Convolve, then crop the surplus rows and columns at the end (shapes: see the class)."""
-        way = _find_way(self.fast_paths, input, self.weight, self.stride[0], self.out_channels)
+        stride = self.stride[0]
+        side = stride * input.shape[-1]
+        way = _find_way(self.fast_paths, input, self.weight, stride, self.out_channels, side)
         if way is not None:
-            return conv_transpose2d_same(input, self.weight, self.stride[0], way)
+            return conv_transpose2d_same(input, self.weight, stride, way)
         output = super().forward(input, output_size)
         return output[..., : -self._crop, : -self._crop] if self._crop else output
 

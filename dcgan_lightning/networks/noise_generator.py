@@ -14,15 +14,26 @@ class NoiseGenerator(PortableNetwork):
     Args:
         latent_dim: Length of a noise vector.
         image_channels: Channels of the images, 1 for grey.
+        image_size: Pixels a side.
         classes: Number of classes; 0: unconditional.
         **arguments: See `PortableNetwork`.
     """
 
-    def __init__(self, latent_dim: int, image_channels: int, classes: int, **arguments: Any) -> None:
-        super().__init__(image_channels, latent_dim=latent_dim, classes=classes, **arguments)
+    def __init__(
+        self, latent_dim: int, image_channels: int, image_size: int, classes: int, **arguments: Any
+    ) -> None:
+        super().__init__(
+            image_channels, latent_dim=latent_dim, image_size=image_size, classes=classes, **arguments
+        )
+        self.image_size = image_size
         self.latent_dim = latent_dim
         self.classes = classes
         self.input_names = ("z", "labels") if classes else ("z",)
+
+    @property
+    def image_shape(self) -> tuple[int, int, int]:
+        """The shape (C, H, W) of its images."""
+        return self.image_channels, self.image_size, self.image_size
 
     def forward(self, z: Tensor, labels: Tensor | None = None) -> Tensor:
         """Return one image for each noise vector.
@@ -33,7 +44,7 @@ class NoiseGenerator(PortableNetwork):
                 without classes.
 
         Returns:
-            (N, image_channels, 28, 28) in [-1, 1].
+            (N, image_channels, image_size, image_size) in [-1, 1].
         """
         raise NotImplementedError
 

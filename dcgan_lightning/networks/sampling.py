@@ -66,7 +66,7 @@ def generate_images(generator: "NoiseGenerator", noise: Tensor, labels: Tensor |
         labels: Classes (N,) or mixtures of classes (N, classes) for a conditional generator; else None.
 
     Returns:
-        uint8 (N, C, 28, 28), on the CPU.
+        uint8 (N, C, H, W), on the CPU.
     """
     device = next(generator.parameters()).device
     images = []
@@ -104,7 +104,7 @@ def sample_blocks(
             al. 2019, https://arxiv.org/abs/1809.11096, section 3.1, where noise is resampled instead).
 
     Shape:
-        Each uint8 (up to BLOCK_SIZE, C, 28, 28), on the CPU.
+        Each uint8 (up to BLOCK_SIZE, C, H, W), on the CPU.
     """
     position, end = first, first + count
     while position < end:
@@ -124,5 +124,5 @@ def sample_images(
     label: int | Sequence[int] | None = None,
     truncation: float = 1.0,
 ) -> Tensor:
-    """Return the images of `sample_blocks` as one tensor, uint8 (count, C, 28, 28)."""
+    """Return the images of `sample_blocks` as one tensor, uint8 (count, C, H, W)."""
     return torch.cat(list(sample_blocks(generator, count, seed, first, label, truncation)))

@@ -1,6 +1,7 @@
 """Small, fast networks with spectral normalization and class projection."""
 
 from collections.abc import Mapping, Sequence
+from itertools import pairwise
 from typing import Any, Literal
 
 import torch
@@ -10,13 +11,11 @@ from torch.nn import functional as F
 from dcgan_lightning.networks.conditioning import ConditionalBatchNorm2d, given
 from dcgan_lightning.networks.initialization import Initialization, initialize
 from dcgan_lightning.networks.noise_generator import NoiseGenerator
+from dcgan_lightning.networks.sizes import count_doublings, fill_channels, start_size
 from dcgan_lightning.networks.spectral import normalize_spectrally
 
-IMAGE_SIZE = 28
-START_SIZE = 7
-
 Output = Literal["pixel_shuffle", "transposed", "resize"]
-"""Upsampling from 14 x 14 to 28 x 28: convolution and pixel shuffle, transposed convolution, or
+"""The last upsampling, as from 14 x 14 to 28 x 28: convolution and pixel shuffle, transposed convolution, or
 nearest-neighbour resizing and a convolution, which avoids checkerboard artefacts."""
 
 
@@ -25,16 +24,18 @@ class SNGANGenerator(NoiseGenerator):
 
     Args:
         latent_dim: Length of a noise vector, >= 1.
-        channels: Channels at 7 x 7 and at 14 x 14.
+        channels: Channels at 7 x 7 and at 14 x 14. Larger images have one more layer for each doubling, with
+            half the channels of the one before unless given.
         image_channels: Channels of the image, 1 for grey.
         classes: Number of classes; 0: unconditional.
         output: Upsampling of the last layer (see `Output`).
         initialization: How the weights start (see `initialize`).
         generator: Source of the random numbers for the weights; PyTorch's default one if not given.
+        image_size: Pixels a side: a number up to 8, doubled a few times.
 
     Shape:
-        z (N, latent_dim), standard normal in training, and labels (N,); images (N, image_channels, 28, 28) in
-        [-1, 1]. In training mode N must be at least 2 (BatchNorm).
+        z (N, latent_dim), standard normal in training, and labels (N,); images (N, image_channels,
+        image_size, image_size) in [-1, 1]. In training mode N must be at least 2 (BatchNorm).
 
     Source:
         Radford et al. 2015, https://arxiv.org/abs/1511.06434, for the layers; Miyato and Koyama 2018,
@@ -51,22 +52,36 @@ class SNGANGenerator(NoiseGenerator):
         output: Output = "pixel_shuffle",
         initialization: Initialization = "glorot_uniform",
         generator: torch.Generator | None = None,
+        image_size: int = 28,
     ) -> None:
-        super().__init__(latent_dim, image_channels, classes, channels=list(channels), output=output)
-        first, second = channels
-        self.dense = nn.Linear(latent_dim, first * START_SIZE**2, bias=False)
-        self.norm = ConditionalBatchNorm2d(first, classes)
-        self.enlarge = nn.ConvTranspose2d(first, second, 4, stride=2, padding=1, bias=False)
-        self.norm_1 = ConditionalBatchNorm2d(second, classes)
-        self.enlarge_1 = _output(second, image_channels, output)
+        super().__init__(
+            latent_dim, image_channels, image_size, classes, channels=list(channels), output=output
+        )
+        self.start_size, self.doublings = start_size(image_size), count_doublings(image_size)
+        filled = fill_channels(channels, 2, self.doublings, 1 / 2)
+        self.dense = nn.Linear(latent_dim, filled[0] * self.start_size**2, bias=False)
+        self.norm = ConditionalBatchNorm2d(filled[0], classes)
+        for number, (before, after) in enumerate(pairwise(filled)):
+            self.add_module(
+                _numbered("enlarge", number), nn.ConvTranspose2d(before, after, 4, 2, padding=1, bias=False)
+            )
+            self.add_module(_numbered("norm", number + 1), ConditionalBatchNorm2d(after, classes))
+        last = _numbered("enlarge", self.doublings - 1)
+        self.add_module(last, _output(filled[-1], image_channels, output))
         initialize(self, initialization, generator)
 
     def forward(self, z: Tensor, labels: Tensor | None = None) -> Tensor:
         """Return one image for each noise vector (shapes: see the class)."""
-        features = self.dense(z).unflatten(1, (-1, START_SIZE, START_SIZE))
-        features = F.relu(self.norm(features, labels))
-        features = F.relu(self.norm_1(self.enlarge(features), labels))
-        return torch.tanh(self.enlarge_1(features))
+        features = self.dense(z).unflatten(1, (-1, self.start_size, self.start_size))
+        for number in range(self.doublings):
+            norm, enlarge = (self.get_submodule(_numbered(name, number)) for name in ("norm", "enlarge"))
+            features = enlarge(F.relu(norm(features, labels)))
+        return torch.tanh(features)
+
+
+def _numbered(name: str, number: int) -> str:
+    """Return the name of a layer among others of its kind; the first one has no number."""
+    return f"{name}_{number}" if number else name
 
 
 def _output(channels: int, image_channels: int, output: Output) -> nn.Module:
@@ -83,16 +98,18 @@ class SNGANDiscriminator(nn.Module):
     """Classify images as real or generated: sides of 28, 14, 7 and 4 pixels, then one logit, high for "real".
 
     Args:
-        channels: Channels of the three convolutions.
+        channels: Channels of the convolutions. Larger images have one more layer for each halving, with twice
+            the channels of the one before unless given.
         image_channels: Channels of the image, 1 for grey.
         classes: Number of classes; 0: unconditional.
         negative_slope: Slope of the leaky rectifiers for negative inputs, >= 0.
         spectral: Whether the weights are spectrally normalized (see `normalize_spectrally`).
         initialization: How the weights start (see `initialize`).
         generator: Source of the random numbers for the weights; PyTorch's default one if not given.
+        image_size: Pixels a side: a number up to 8, doubled a few times.
 
     Shape:
-        images (N, image_channels, 28, 28) in [-1, 1] and labels (N,); logits (N,), unbounded.
+        images (N, image_channels, image_size, image_size) in [-1, 1] and labels (N,); logits (N,), unbounded.
 
     Source:
         Miyato et al. 2018, https://arxiv.org/abs/1802.05957, for spectral normalization; Miyato and Koyama
@@ -108,15 +125,19 @@ class SNGANDiscriminator(nn.Module):
         spectral: bool = True,
         initialization: Initialization = "glorot_uniform",
         generator: torch.Generator | None = None,
+        image_size: int = 28,
     ) -> None:
         super().__init__()
-        first, second, third = channels
-        features = third * 4 * 4
+        self.halvings = count_doublings(image_size)
+        filled = fill_channels(channels, 3, self.halvings + 1, 2)
         self.classes = classes
         self.negative_slope = negative_slope
-        self.convolution = nn.Conv2d(image_channels, first, 4, stride=2, padding=1)  # (N, 32, 14, 14)
-        self.convolution_1 = nn.Conv2d(first, second, 4, stride=2, padding=1)  # (N, 64, 7, 7)
-        self.convolution_2 = nn.Conv2d(second, third, 3, stride=2, padding=1)  # (N, 128, 4, 4)
+        # (N, 32, 14, 14), (N, 64, 7, 7) and so on
+        for number, (before, after) in enumerate(pairwise([image_channels, *filled[:-1]])):
+            self.add_module(_numbered("convolution", number), nn.Conv2d(before, after, 4, 2, padding=1))
+        last = _numbered("convolution", self.halvings)  # (N, 128, 4, 4)
+        self.add_module(last, nn.Conv2d(filled[-2], filled[-1], 3, stride=2, padding=1))
+        features = filled[-1] * ((start_size(image_size) + 1) // 2) ** 2
         self.dense = nn.Linear(features, 1)
         self.projection = nn.Embedding(classes, features) if classes else None
         initialize(self, initialization, generator)
@@ -128,7 +149,8 @@ class SNGANDiscriminator(nn.Module):
     def forward(self, images: Tensor, labels: Tensor | None = None) -> Tensor:
         """Return one logit for each image (shapes: see the class)."""
         features = images
-        for convolution in (self.convolution, self.convolution_1, self.convolution_2):
+        for number in range(self.halvings + 1):
+            convolution = self.get_submodule(_numbered("convolution", number))
             features = F.leaky_relu(convolution(features), self.negative_slope)
         features = features.flatten(1)
         logits: Tensor = self.dense(features).squeeze(1)
@@ -143,7 +165,7 @@ def build(
     """Return the networks of a `dcgan_lightning.systems.SNGAN`.
 
     Args:
-        settings: The system's arguments.
+        settings: The system's arguments; ``image_size`` may be missing, as in older checkpoints.
         weights: Source of the random numbers for the weights; PyTorch's default one if not given.
     """
     shared = {
@@ -151,6 +173,7 @@ def build(
         "classes": settings["classes"],
         "initialization": settings["initialization"],
         "generator": weights,
+        "image_size": settings.get("image_size", 28),
     }
     generator = SNGANGenerator(
         settings["latent_dim"], settings["generator_channels"], output=settings["output"], **shared

@@ -15,13 +15,21 @@ if TYPE_CHECKING:  # it takes seconds to import, and pictures that are already m
     from torch import Tensor
 
 
-def make_grid(images: "Tensor", columns: int, scale: int = 1, padding: int = 2) -> NDArray[np.uint8]:
+SHOWN_SIDE = 128  # pixels of a picture that an image's side becomes, at most, where no scale is given
+
+
+def fitting_scale(image_size: int) -> int:
+    """Return the scale at which images of ``image_size`` pixels a side are well seen: 4 for 28, 2 for 64."""
+    return max(1, SHOWN_SIDE // image_size)
+
+
+def make_grid(images: "Tensor", columns: int, scale: int | None = 1, padding: int = 2) -> NDArray[np.uint8]:
     """Lay images out row by row.
 
     Args:
         images: uint8 (N, C, H, W) with C 1 or 3.
         columns: Images a row.
-        scale: Each pixel becomes a visible square of this side.
+        scale: Each pixel becomes a visible square of this side; None: see `fitting_scale`.
         padding: Pixels between images and around them, before scaling; mid-grey, to distinguish them from the
             images' black and white.
 
@@ -38,6 +46,7 @@ def make_grid(images: "Tensor", columns: int, scale: int = 1, padding: int = 2) 
         raise ValueError(f"expected images of 1 or 3 channels, got {images.shape[1]}")
     import torchvision
 
+    scale = scale or fitting_scale(images.shape[-1])
     grid = torchvision.utils.make_grid(images.cpu(), nrow=columns, padding=padding, pad_value=128)
     grid = grid.repeat_interleave(scale, dim=1).repeat_interleave(scale, dim=2)
     array: NDArray[np.uint8] = grid[0].numpy() if images.shape[1] == 1 else grid.permute(1, 2, 0).numpy()

@@ -3,6 +3,7 @@
 from pathlib import Path
 from typing import Any
 
+from dcgan_lightning.config.data import renamed
 from dcgan_lightning.runs.jobs import CONFIG_FILE
 from dcgan_lightning.runs.reading import read_settings
 
@@ -23,4 +24,6 @@ def own_data(ckpt_path: Path | str) -> dict[str, Any] | None:
     candidates = (path, path.resolve().parent.parent)
     folder = next((folder for folder in candidates if (folder / CONFIG_FILE).is_file()), None)
     data = None if folder is None else read_settings(folder / CONFIG_FILE).get("data")
-    return data if isinstance(data, dict) else None
+    if not isinstance(data, dict):
+        return None
+    return {renamed(f"data.{key}").removeprefix("data."): value for key, value in data.items()}

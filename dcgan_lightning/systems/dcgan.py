@@ -27,6 +27,7 @@ class DCGAN(GAN):
         generator_channels: The generator's inner channels (see `Generator`).
         discriminator_channels: The discriminator's channels (see `Discriminator`).
         image_channels: Channels of the images, 1 for grey.
+        image_size: Pixels a side.
         negative_slope: Slope of all leaky rectifiers for negative inputs.
         dropout: Share of the discriminator's activations dropped in training, in [0, 1).
         initialization: Initialization of the weights (see `initialize`).
@@ -48,6 +49,7 @@ class DCGAN(GAN):
         generator_channels: Sequence[int] = (256, 128, 64),
         discriminator_channels: Sequence[int] = (64, 128),
         image_channels: int = 1,
+        image_size: int = 28,
         negative_slope: float = 0.3,
         dropout: float = 0.3,
         initialization: Initialization = "glorot_uniform",

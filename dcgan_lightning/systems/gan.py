@@ -127,7 +127,7 @@ class GAN(System):
         """Update both networks, with both gradients taken at the same weights.
 
         Args:
-            batch: Real images (N, C, 28, 28) in [-1, 1], and their classes (N,) if the networks are
+            batch: Real images (N, C, H, W) in [-1, 1], and their classes (N,) if the networks are
                 conditional.
 
         Returns:
@@ -167,7 +167,7 @@ class GAN(System):
         """Add the penalty's gradient to the discriminator's in an iteration where it is due.
 
         Args:
-            real_images: (N, C, 28, 28).
+            real_images: (N, C, H, W).
             fake: At least N generated images, whose first N have the classes of the real images.
 
         Returns:
@@ -219,7 +219,7 @@ class GAN(System):
 
     def examples(self) -> dict[str, tuple[Tensor, ...]]:
         """Return a noise vector and an image, each with a class if the networks are conditional."""
-        image = torch.zeros(1, self.generator.image_channels, 28, 28)
+        image = torch.zeros(1, *self.generator.image_shape)
         label = [torch.zeros(1, dtype=torch.int64)] if self.generator.classes else []
         return {
             "generator": (torch.zeros(1, self.generator.latent_dim), *label),

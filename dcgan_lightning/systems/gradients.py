@@ -57,8 +57,8 @@ def backpropagate(
     Args:
         generator: The network that made ``fake_images``.
         discriminator: The network that classifies both, in one batch if ``single_pass``.
-        real_images: (N, C, 28, 28).
-        fake_images: (M, C, 28, 28), with the generator's graph if ``generator_learns``.
+        real_images: (N, C, H, W).
+        fake_images: (M, C, H, W), with the generator's graph if ``generator_learns``.
         single_pass: Use one backward pass through the discriminator; requires ``loss.allows_single_pass``.
         backward: Called like ``Tensor.backward``.
         loss: The losses of the two networks.

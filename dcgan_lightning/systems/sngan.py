@@ -21,6 +21,7 @@ class SNGAN(GAN):
         generator_channels: The generator's channels (see `SNGANGenerator`).
         discriminator_channels: The discriminator's channels (see `SNGANDiscriminator`).
         image_channels: Channels of the images, 1 for grey.
+        image_size: Pixels a side.
         output: Upsampling of the generator's last layer (see `Output`).
         negative_slope: Slope of the discriminator's leaky rectifiers for negative inputs.
         spectral: Whether the discriminator's weights are spectrally normalized.
@@ -42,6 +43,7 @@ class SNGAN(GAN):
         generator_channels: Sequence[int] = (96, 48),
         discriminator_channels: Sequence[int] = (32, 64, 128),
         image_channels: int = 1,
+        image_size: int = 28,
         output: Output = "pixel_shuffle",
         negative_slope: float = 0.2,
         spectral: bool = True,

@@ -9,6 +9,7 @@ from typing import Any
 from omegaconf import DictConfig
 
 from dcgan_lightning.config.build import plain
+from dcgan_lightning.config.data import renamed
 from dcgan_lightning.config.nested import flatten
 from dcgan_lightning.core.errors import ConfigError
 
@@ -63,6 +64,7 @@ def check_fingerprint(
     Raises:
         ConfigError: Lists each setting that differs.
     """
+    saved = {renamed(key): value for key, value in saved.items()}
     saved = {key: defaults[key] for key in current.keys() & defaults.keys()} | dict(saved)
     saved = {key: value for key, value in saved.items() if key not in _OF_IMAGES}
     differences = [

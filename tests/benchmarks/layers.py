@@ -141,7 +141,7 @@ def frequency_rows(batch_sizes: Sequence[int], repetitions: int) -> Iterator[Row
                 for count in batch_sizes:
                     own, kernels = convolutions(kind, count, sizes, stride, SMALL_SIDE)
                     images, weight = kernels["frequency"][1], kernels["frequency"][2][0]
-                    auto = choose.use_frequency("auto", images, weight, stride)
+                    auto = choose.use_frequency("auto", images, weight, stride, images.shape[-1])
                     name = f"{kind}, stride {stride}, {sizes[0]} to {sizes[1]} channels, {count} images"
                     yield compare(name, own, kernels["frequency"], auto, repetitions)
 

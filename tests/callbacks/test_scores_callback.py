@@ -158,7 +158,7 @@ def test_loggers_get_the_scores(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("options", "message"), [({"count": 100}, "too few"), ({"image_channels": 3}, "grey images")]
+    ("options", "message"), [({"count": 100}, "too few"), ({"channels": 3}, "grey images")]
 )
 def test_data_that_cannot_be_scored_are_refused_before_the_training(
     tmp_path: Path, options: dict[str, int], message: str

@@ -57,7 +57,14 @@ def test_unknown_systems_have_no_settings() -> None:
         (["model.discriminator_steps=0"], "model.discriminator_steps must be a whole number from 1 to 100"),
         (["model.penalty=r1", "model.compile_mode=default"], "model.penalty=r1 needs second derivatives"),
         (["model.loss=hinge", "model.compile_mode=default"], "model.loss=hinge needs two backward passes"),
-        (["data=synthetic", "data.image_channels=3"], "model.image_channels must be 3"),
+        (["data=synthetic", "data.channels=3", "model.image_channels=1"], "model.image_channels must be 3"),
+        (["data=synthetic", "data.size=30"], "data.size must be one of 28, 32, 48, 64, 96, 128; got 30"),
+        (["data=synthetic", "model.image_size=64"], "model.image_size must be 28, as data.size is; got 64"),
+        (["model.image_size=65"], "model.image_size must be one of 28, 32, 48, 64, 96, 128; got 65"),
+        (
+            ["data=synthetic", "data.size=32", "model.discriminator_channels=[4,4,4,4]"],
+            "model.discriminator_channels may have [23] numbers for images of 32 pixels a side; got 4",
+        ),
     ],
 )
 def test_what_cannot_work_is_refused(
@@ -65,6 +72,14 @@ def test_what_cannot_work_is_refused(
 ) -> None:
     with pytest.raises(ConfigError, match=message):
         validate(compose_cfg(f"model={name}", *overrides))
+
+
+@pytest.mark.parametrize("model", ["dcgan", "sngan", "pix2pix", "style"])
+def test_the_networks_follow_the_data(compose_cfg: Compose, model: str) -> None:
+    cfg = compose_cfg(f"model={model}", "data=synthetic", "data.size=64", "data.channels=3")
+    assert (cfg.model.image_size, cfg.model.image_channels) == (64, 3)
+    validate(cfg)
+    assert compose_cfg(f"model={model}").model.image_size == 28
 
 
 def test_wasserstein_needs_a_bound(compose_cfg: Compose) -> None:

@@ -36,7 +36,7 @@ def test_synthetic_images_are_a_function_of_the_seed() -> None:
 
 
 def test_synthetic_colour() -> None:
-    datamodule = SyntheticDataModule(count=8, batch_size=4, image_channels=3)
+    datamodule = SyntheticDataModule(count=8, batch_size=4, channels=3)
     datamodule.setup()
     assert datamodule.images.shape == (8, 3, 28, 28)
 

@@ -9,7 +9,14 @@ from torch import Tensor
 from torchvision.transforms.functional import gaussian_blur, hflip
 
 from dcgan_lightning.core.errors import ScoreError
-from dcgan_lightning.evaluation import CHEAP_METRICS, CLASS_NAMES, METRICS, RealImages, score_images
+from dcgan_lightning.evaluation import (
+    CHEAP_METRICS,
+    CLASS_NAMES,
+    METRICS,
+    RealImages,
+    load_features,
+    score_images,
+)
 from dcgan_lightning.evaluation.real_images import canonical_order
 
 COUNT = 1500
@@ -206,6 +213,11 @@ def test_newness_needs_training_images() -> None:
         score_images(shapes(150, 3), RealImages(shapes(150, 1)), metrics=("newness",))
 
 
-def test_colour_is_refused() -> None:
-    with pytest.raises(ScoreError, match=r"got uint8 \(2, 3, 28, 28\)"):
-        RealImages(torch.zeros(2, 3, 28, 28).byte())
+def test_images_of_another_shape_than_the_real_ones_are_refused() -> None:
+    colour = shapes(150, 1).expand(-1, 3, -1, -1)
+    with pytest.raises(
+        ScoreError, match=r"for colour images of 28 x 28 pixels.* got uint8 \(150, 1, 28, 28\)"
+    ):
+        score_images(shapes(150, 2), RealImages(colour))
+    with pytest.raises(ScoreError, match=r"for grey images .* got uint8 \(150, 3, 28, 28\)"):
+        score_images(colour, RealImages(colour), load_features("classifier"), metrics=("kernel",))

@@ -8,9 +8,11 @@ from dcgan_lightning.networks import Discriminator, Generator
 HAS_MKL = torch.backends.mkl.is_available()
 
 
-def frequency(count: int, inputs: int, outputs: int, stride: int, setting: choose.FastPaths = "auto") -> bool:
-    images, weight = torch.empty(count, inputs, 14, 14), torch.empty(outputs, inputs, 5, 5)
-    return choose.use_frequency(setting, images, weight, stride)
+def frequency(
+    count: int, inputs: int, outputs: int, stride: int, setting: choose.FastPaths = "auto", side: int = 7
+) -> bool:
+    images, weight = torch.empty(count, inputs, side, side), torch.empty(outputs, inputs, 5, 5)
+    return choose.use_frequency(setting, images, weight, stride, side)
 
 
 @pytest.mark.skipif(not HAS_MKL, reason="the fast paths were measured with MKL")
@@ -29,6 +31,14 @@ def frequency(count: int, inputs: int, outputs: int, stride: int, setting: choos
 )
 def test_auto_takes_the_frequency_domain_where_it_wins(count, inputs, outputs, stride, expected) -> None:
     assert frequency(count, inputs, outputs, stride) is expected
+
+
+@pytest.mark.skipif(not HAS_MKL, reason="the fast paths were measured with MKL")
+def test_auto_leaves_larger_images_than_the_notebooks_to_pytorch() -> None:
+    assert frequency(256, 256, 128, 1, side=8)
+    assert frequency(256, 64, 128, 2, side=14)
+    assert not frequency(256, 64, 128, 2, side=16)
+    assert frequency(256, 64, 128, 2, True, side=32)
 
 
 def test_settings_decide_without_a_look_at_the_sizes() -> None:

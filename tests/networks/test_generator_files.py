@@ -10,7 +10,14 @@ from dcgan_lightning.core.errors import CheckpointError, MissingExtraError
 from dcgan_lightning.networks import Generator
 from dcgan_lightning.networks.portable import CONFIG_FILE, WEIGHTS_FILE
 
-SIZES = {"latent_dim": 5, "channels": [8, 6, 4], "image_channels": 3, "classes": 0, "negative_slope": 0.2}
+SIZES = {
+    "latent_dim": 5,
+    "channels": [8, 6, 4],
+    "image_channels": 3,
+    "classes": 0,
+    "negative_slope": 0.2,
+    "image_size": 28,
+}
 
 
 @pytest.fixture

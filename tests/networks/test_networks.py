@@ -1,10 +1,12 @@
 import numpy as np
 import pytest
 import torch
+from torch import nn
 
+from dcgan_lightning.config.data import DOUBLINGS
 from dcgan_lightning.kernels.choose import FastPaths
 from dcgan_lightning.losses import discriminator_loss, generator_loss
-from dcgan_lightning.networks import Discriminator, Generator
+from dcgan_lightning.networks import Discriminator, Generator, SNGANDiscriminator, SNGANGenerator
 from dcgan_lightning.networks.layers import (
     KerasBatchNorm1d,
     KerasBatchNorm2d,
@@ -12,6 +14,7 @@ from dcgan_lightning.networks.layers import (
     SameConvTranspose2d,
     same_padding,
 )
+from dcgan_lightning.networks.sizes import count_doublings, start_size
 from dcgan_lightning.networks.summary import count_parameters
 
 
@@ -169,3 +172,50 @@ def test_gradient_penalty_is_the_plain_paths(fast_paths: FastPaths) -> None:
     assert expected[1].abs().max() > 0
     for value, plain in zip(found, expected, strict=True):
         torch.testing.assert_close(value, plain, rtol=1e-9, atol=1e-12)
+
+
+@pytest.mark.parametrize("image_size", DOUBLINGS)
+@pytest.mark.parametrize("image_channels", [1, 3])
+def test_networks_follow_the_size_of_the_images(image_size: int, image_channels: int) -> None:
+    """Both kinds of networks, in both directions, with layers as the settings promise."""
+    shape = {"image_channels": image_channels, "image_size": image_size}
+    more = DOUBLINGS[image_size] - 2
+    assert count_doublings(image_size) == DOUBLINGS[image_size]
+    assert start_size(image_size) * 2 ** DOUBLINGS[image_size] == image_size
+    for generator, discriminator in (
+        (Generator(5, (16, 8, 8), **shape), Discriminator((4, 6), **shape)),
+        (SNGANGenerator(5, (16, 8), **shape), SNGANDiscriminator((4, 6, 8), **shape)),
+    ):
+        images = generator.eval()(torch.randn(2, 5))
+        assert images.shape == (2, image_channels, image_size, image_size)
+        assert discriminator(images).shape == (2,)
+        convolutions = [each for each in generator.modules() if isinstance(each, nn.modules.conv._ConvNd)]
+        halves = [8 // 2**number for number in range(more + 1)]
+        assert [each.in_channels for each in convolutions][-more - 1 :] == halves
+
+
+def test_further_channels_can_be_given() -> None:
+    generator = Generator(5, (16, 8, 8, 6), image_size=64)
+    assert generator.layers.conv2d_transpose_3.weight.shape[:2] == (6, 1)
+    assert Generator(5, (16, 8, 8), image_size=64).layers.conv2d_transpose_3.weight.shape[:2] == (4, 1)
+    assert Discriminator((4, 6), image_size=64).layers.conv2d_2.weight.shape[:2] == (12, 6)
+    assert SNGANDiscriminator((4, 6, 8), image_size=64).convolution_3.weight.shape[:2] == (16, 8)
+    with pytest.raises(ValueError, match="channels must have 3 to 4 entries, got"):
+        Generator(5, (16, 8, 8, 6, 4), image_size=64)
+    with pytest.raises(ValueError, match="image_size=30"):
+        Generator(5, (16, 8, 8), image_size=30)
+
+
+@pytest.mark.parametrize("image_channels", [1, 3])
+def test_fast_paths_make_the_same_of_larger_images(image_channels: int) -> None:
+    results = []
+    for fast_paths in (True, False):
+        weights = torch.Generator().manual_seed(0)
+        shape = {"image_channels": image_channels, "image_size": 48, "generator": weights}
+        generator = Generator(5, (8, 6, 4), fast_paths=fast_paths, **shape)
+        discriminator = Discriminator((4, 6), dropout=0.0, fast_paths=fast_paths, **shape)
+        images = generator(torch.randn(3, 5, generator=weights))
+        discriminator(images).sum().backward()
+        results.append([images, *(parameter.grad for parameter in generator.parameters())])
+    for fast, plain in zip(*results, strict=True):
+        torch.testing.assert_close(fast, plain, rtol=1e-4, atol=1e-5)

@@ -106,6 +106,6 @@ def test_build_takes_a_systems_settings() -> None:
     }
     with torch.device("meta"):
         generator, discriminator = build(settings)
-    assert generator.arguments == SIZES | {"image_channels": 1, "output": "resize"}
+    assert generator.arguments == SIZES | {"image_channels": 1, "image_size": 28, "output": "resize"}
     assert discriminator.negative_slope == 0.1
     assert isinstance(discriminator.convolution, nn.Conv2d)

@@ -61,8 +61,12 @@ def test_training_begins_with_the_check_of_their_shape(
     compose_cfg: Compose, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     images = torch.arange(144 * 32 * 32).remainder(256).byte().view(144, 1, 32, 32)
-    monkeypatch.setattr(SyntheticDataModule, "load_images", lambda self, split="train": images)
-    monkeypatch.setattr(SyntheticDataModule, "image_size", 32)
+
+    def load_images(self: SyntheticDataModule, split: str = "train") -> torch.Tensor:
+        self.image_size = 32
+        return images
+
+    monkeypatch.setattr(SyntheticDataModule, "load_images", load_images)
     with pytest.raises(
         ConfigError, match=r"DCGAN takes images of 1 x 28 x 28 .*, and these are 1 x 32 x 32;"
     ):

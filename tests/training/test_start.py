@@ -34,7 +34,7 @@ REFUSALS = [
     ("+callbacks.film.loops=2", "unknown key 'callbacks.film.loops'; --help lists all keys"),
     ("+callbacks.film.frames_ms=20", "did you mean 'callbacks.film.frame_ms'?"),
     (
-        "callbacks=[default,scores] data.image_channels=3 model.image_channels=3",
+        "callbacks=[default,scores] data.channels=3 model.image_channels=3",
         "scores are for grey images",
     ),
 ]

@@ -16,6 +16,7 @@ from dcgan_lightning.config.checks import (
     subset_of,
     whole,
 )
+from dcgan_lightning.config.data import DOUBLINGS
 
 # Names, here because a check may not import PyTorch; a test compares them with `losses` and `networks`.
 LOSSES = ("non_saturating", "hinge", "least_squares", "wasserstein", "relativistic")
@@ -28,6 +29,7 @@ RULES: dict[str, Check] = {
     "classes": whole(0, 1000),
     "latent_dim": whole(1, 65_536),
     "image_channels": one_of(1, 3),
+    "image_size": one_of(*DOUBLINGS),
     "negative_slope": not_negative,
     "initialization": one_of("glorot_uniform", "normal"),
     "loss": one_of(*LOSSES),
@@ -49,7 +51,7 @@ RULES: dict[str, Check] = {
 
 def find_problem(model: Mapping[str, Any], data: Mapping[str, Any]) -> str | None:
     """Return why settings do not fit together, or None if they do."""
-    if problem := channels_problem(model, data):
+    if problem := shape_problem(model, data):
         return problem
     loss, penalty = model.get("loss", LOSSES[0]), model.get("penalty")
     if model.get("compile_mode") is not None:
@@ -65,12 +67,31 @@ def find_problem(model: Mapping[str, Any], data: Mapping[str, Any]) -> str | Non
     return None
 
 
-def channels_problem(model: Mapping[str, Any], data: Mapping[str, Any]) -> str | None:
-    """Return why the images' channels do not fit, or None if they do."""
-    channels = data.get("image_channels", 1)
-    if model.get("image_channels") == channels:
-        return None
-    return (
-        f"model.image_channels must be {channels}, the number of the data's channels; "
-        f"got {model.get('image_channels')}"
-    )
+def shape_problem(model: Mapping[str, Any], data: Mapping[str, Any]) -> str | None:
+    """Return why the images' channels or their size do not fit, or None if they do."""
+    channels, size = data.get("channels", 1), data.get("size", model.get("image_size"))
+    if model.get("image_channels") != channels:
+        return (
+            f"model.image_channels must be {channels}, the number of the data's channels; "
+            f"got {model.get('image_channels')}"
+        )
+    if model.get("image_size") != size:
+        return f"model.image_size must be {size}, as data.size is; got {model.get('image_size')}"
+    return None
+
+
+def layers_problem(model: Mapping[str, Any], extra: Mapping[str, int]) -> str | None:
+    """Return why networks have too many layers for the images' size, or None if they do not.
+
+    Args:
+        model: The group model.
+        extra: Layers that a network has beside one for each doubling of the side, by the key of its channels.
+    """
+    for key, more in extra.items():
+        most = DOUBLINGS[model["image_size"]] + more
+        if len(model[key]) > most:
+            return (
+                f"model.{key} may have {most} numbers for images of {model['image_size']} pixels a side; "
+                f"got {len(model[key])}"
+            )
+    return None

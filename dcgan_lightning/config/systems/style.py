@@ -47,9 +47,8 @@ RULES: dict[str, Check] = {
 
 def find_problem(model: Mapping[str, Any], data: Mapping[str, Any]) -> str | None:
     """Return why settings do not fit together, or None if they do."""
-    channels = data.get("channels", data.get("image_channels", 1))
-    if model.get("image_channels") != channels:
-        return f"model.image_channels must be {channels}, the number of the data's channels"
+    if problem := gan.shape_problem(model, data):
+        return problem
     doublings = model["scale"].bit_length() - 1
     if len(model["channels"]) != doublings + 1:
         return (

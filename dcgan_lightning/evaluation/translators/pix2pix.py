@@ -11,7 +11,7 @@ from torchmetrics.functional.image import structural_similarity_index_measure
 from dcgan_lightning.core.pixels import normalize
 from dcgan_lightning.evaluation.class_scores import found_classes
 from dcgan_lightning.evaluation.distances import mean_difference, nearest_rows
-from dcgan_lightning.evaluation.features import SHAPE, FeatureNetwork
+from dcgan_lightning.evaluation.features import GARMENT_SHAPE, FeatureNetwork
 from dcgan_lightning.evaluation.metrics import frechet_distance
 from dcgan_lightning.networks.tasks import draw_edges
 from dcgan_lightning.networks.translator import ImageTranslator, make_inputs, translate_images
@@ -86,7 +86,7 @@ def _likeness(
 ) -> dict[str, float]:
     """Return the scores of images' agreement with their classes and similarity to reference images."""
     scores = {}
-    if images.shape[1:] == SHAPE:
+    if images.shape[1:] == GARMENT_SHAPE:
         if labels is not None:
             scores["class_accuracy"] = float(found_classes(images, labels, features.device).double().mean())
         if min(len(images), len(reference)) > features.size:

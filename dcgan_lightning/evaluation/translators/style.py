@@ -11,7 +11,7 @@ from dcgan_lightning.core.pixels import normalize, to_uint8
 from dcgan_lightning.core.randomness import stream_generator
 from dcgan_lightning.data.style_images import read_style
 from dcgan_lightning.evaluation.class_scores import found_classes
-from dcgan_lightning.evaluation.features import SHAPE, FeatureNetwork
+from dcgan_lightning.evaluation.features import GARMENT_SHAPE, FeatureNetwork
 from dcgan_lightning.evaluation.perceptual import load_perceptual
 from dcgan_lightning.evaluation.style_objective import StyleObjective
 from dcgan_lightning.evaluation.stylization import LossWeights, optimise_pixels
@@ -128,7 +128,7 @@ def score(
     """
     (network,) = networks.values()
     images = data.load_images("test")[:count]
-    knows_classes = getattr(data, "verify", False) and images.shape[1:] == SHAPE
+    knows_classes = getattr(data, "verify", False) and images.shape[1:] == GARMENT_SHAPE
     labels = data.load_labels("test")[:count] if knows_classes else None
     inputs = make_inputs(network, images)
     judge = Judge(settings, inputs, labels, features.device)

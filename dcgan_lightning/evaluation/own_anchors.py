@@ -1,0 +1,34 @@
+"""Anchors of any data set, made of its own images: what real, spoilt and all too equal images reach."""
+
+from collections.abc import Collection
+from typing import Any
+
+from dcgan_lightning.config.commands import Metric
+from dcgan_lightning.evaluation.fashion_mnist.anchors import ANCHORS, anchor_images
+from dcgan_lightning.evaluation.features import FeatureNetwork
+from dcgan_lightning.evaluation.real_images import RealImages
+from dcgan_lightning.evaluation.scores import score_images
+
+OWN_ANCHORS = {name: ANCHORS[name] for name in ("real", "noise", "blur", "mean_image")}
+_METRICS: tuple[Metric, ...] = ("frechet", "kernel", "manifold")  # newness of training images would be 0
+
+
+def own_anchors(
+    real: RealImages, network: FeatureNetwork, metrics: Collection[Metric], count: int
+) -> tuple[int, dict[str, dict[str, Any]]]:
+    """Return of how many images each anchor is, and its scores; nothing if no score has anchors.
+
+    Args:
+        real: The held-out images as reference, and the training images.
+        network: What to look through.
+        metrics: Those of the generated images.
+        count: Of the generated images; there are at most as many as training images.
+    """
+    assert real.train is not None
+    chosen = [metric for metric in _METRICS if metric in metrics]
+    count = min(count, len(real.train))
+    if not chosen or ("frechet" in chosen and count <= network.size):
+        return count, {}
+    return count, {
+        name: score_images(anchor_images(name, real, count), real, network, chosen) for name in OWN_ANCHORS
+    }
