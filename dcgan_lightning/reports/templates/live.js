@@ -25,7 +25,7 @@
     return (slider && slider.value !== slider.max) || String(getSelection()) !== "";
   }
   function look() {
-    var isSilent = Date.now() - written > Math.max(60000, 10 * again);
+    var isSilent = Date.now() - written > Math.max(180000, 10 * again);
     document.getElementById("silence").hidden = !isSilent;
     follow.textContent = isLooking() ? "It waits while you look at an earlier moment." : "This page follows the training.";
     if (document.hidden || isLooking() || Date.now() - opened < (isSilent ? 6 * again : again)) return;
