@@ -1,4 +1,4 @@
-"""What an export holds: each network, with what its model card says of it."""
+"""The networks of an export, with the contents of their model cards."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from dcgan_lightning.data import InMemoryDataModule
 
 SHOWN = 16  # images of a picture
-PICTURE_SIZE = 112  # pixels that an image's side has in a picture, about
+PICTURE_SIZE = 112  # approximate side of an image in a picture, in pixels
 _NAMES = {"Generator": "DCGAN", "SNGANGenerator": "SNGAN"}
 _SYSTEMS = {"UNet": "Pix2Pix", "CycleGANGenerator": "CycleGAN", "StyleNetwork": "Style transfer"}
 
@@ -49,7 +49,7 @@ class Part:
 
 
 def generator_part(trained: TrainedGenerator) -> Part:
-    """Return a generator that makes images from noise, and what its card says."""
+    """Return a generator of images from noise, with the contents of its card."""
     generator = trained.generator
     size = generator.image_size
     inputs = {"z": f"(N, {generator.latent_dim}) float32, N at least 1, standard normal"}
@@ -71,11 +71,11 @@ def generator_part(trained: TrainedGenerator) -> Part:
 
 
 def translator_parts(trained: TrainedTranslators, datamodule: "InMemoryDataModule | None") -> list[Part]:
-    """Return the networks of all directions, and what their cards say.
+    """Return the networks of all directions, with the contents of their cards.
 
     Args:
         trained: On the CPU.
-        datamodule: Has images to show, with its files at hand; None: there are no pictures.
+        datamodule: The data module with images to show, after ``prepare_data``; None: no pictures.
 
     Raises:
         DataError: The data has no images for a direction.
@@ -104,12 +104,12 @@ def translator_parts(trained: TrainedTranslators, datamodule: "InMemoryDataModul
 
 
 def is_of_fashion_mnist(training: Training) -> bool:
-    """Return whether a training saw nothing but Fashion-MNIST."""
+    """Return whether a training used only Fashion-MNIST."""
     return bool(training.fingerprint.get("data.verify"))
 
 
 def is_of_made_up_data(training: Training) -> bool:
-    """Return whether a training saw made-up images."""
+    """Return whether a training used synthetic images."""
     return training.fingerprint.get("data.count") is not None
 
 

@@ -1,4 +1,4 @@
-"""A network that stylises images in one pass."""
+"""A network that stylises images in one forward pass."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -16,23 +16,23 @@ DIRECTIONS = {"stylize": Direction("generator")}
 
 
 class StyleNetwork(ImageTranslator):
-    """Stylise an image that is enlarged first, so that there is room for a pattern.
+    """Stylise enlarged images, which have enough pixels for a pattern.
 
-    A convolutional network alone cannot draw a pattern onto a flat area, where all places look alike; so it
-    also sees a canvas: learned channels that differ from place to place.
+    A convolutional network cannot draw a pattern onto a flat area, where all positions look the same. A
+    further input is therefore the canvas: learned channels that differ between positions.
 
     Args:
         image_channels: Channels of the images, 1 for grey.
         image_size: Pixels a side of the images before they are enlarged.
-        scale: How often each pixel is repeated along each side: 1, 2 or 4.
-        channels: Channels at the images' own size and, for a scale of 2 or 4, after each doubling.
-        blocks: Number of residual blocks, at the images' own size.
+        scale: Factor by which the sides are enlarged: 1, 2 or 4.
+        channels: Channels at the images' original size and, for a scale of 2 or 4, after each doubling.
+        blocks: Number of residual blocks, at the images' original size.
         canvas_channels: Channels of the canvas.
-        keep_background: Leave pixels as they are where the image and what surrounds it are black.
+        keep_background: Leave black background unchanged (see `object_mask`).
         generator: Source of the random numbers for the weights; PyTorch's default one if not given.
 
     Shape:
-        images (N, image_channels, S, S) in [-1, 1] with S = scale * image_size; the same.
+        images (N, image_channels, S, S) in [-1, 1] with S = scale * image_size; output: same shape and range.
 
     Source:
         Johnson et al. 2016, https://arxiv.org/abs/1603.08155; instance normalization (Ulyanov et al. 2016,
@@ -83,7 +83,7 @@ class StyleNetwork(ImageTranslator):
         return torch.lerp(images, made, object_mask(images, factor=self.scale))
 
     def inputs_of(self, images: Tensor) -> Tensor:
-        """Return enlarged images.
+        """Return images enlarged by ``scale``.
 
         Args:
             images: (N, image_channels, image_size, image_size) in [-1, 1].
@@ -99,10 +99,10 @@ class StyleNetwork(ImageTranslator):
 
 
 def build(settings: Mapping[str, Any], weights: torch.Generator | None = None) -> dict[str, nn.Module]:
-    """Return the network of a `dcgan_lightning.systems.Style` by its name in it.
+    """Return the network of a `dcgan_lightning.systems.Style` by its attribute name.
 
     Args:
-        settings: Its arguments.
+        settings: The system's arguments.
         weights: Source of the random numbers for the weights; PyTorch's default one if not given.
     """
     names = (

@@ -1,4 +1,4 @@
-"""Feed-forward style transfer: a network that learns one style and then stylises images in milliseconds."""
+"""Feed-forward style transfer: a network trained for one style stylises images in milliseconds."""
 
 from collections.abc import Mapping, Sequence
 
@@ -25,7 +25,7 @@ _DISTANCE = ("Style and content", "relative distance (0: reached)")
 
 
 class Style(Translator):
-    """A network that minimises what ``stylize`` minimises, for all images at once instead of one.
+    """Train a network to minimise the loss of ``stylize`` for all images instead of a single one.
 
     All arguments are plain values, so a checkpoint holds them and can be loaded with ``weights_only=True``.
 
@@ -34,16 +34,16 @@ class Style(Translator):
         style: The name of a built-in pattern, or an image file.
         period: Pixels from one repetition of a built-in pattern to the next, in the enlarged image.
         features: Name of the feature network (see `load_perceptual`).
-        weights: Its file, for "vgg19" only.
-        image_channels: Channels of the images, 1 for grey: then the style is taken in grey too.
+        weights: File of the feature network's weights, for "vgg19" only.
+        image_channels: Channels of the images; with 1 (grey) the style is converted to greyscale too.
         image_size: Pixels a side of the images.
         scale: How often the network enlarges them (see `StyleNetwork`).
         channels: The network's channels (see `StyleNetwork`).
         blocks: Its number of residual blocks.
-        canvas_channels: Its learned channels that differ from place to place.
-        keep_background: Stylise only what is not black background.
-        content_weight: Weight of the content's loss.
-        style_weight: Weight of the style's loss.
+        canvas_channels: Learned input channels that differ between positions (see `StyleNetwork`).
+        keep_background: Stylise only pixels that are not black background.
+        content_weight: Weight of the content loss.
+        style_weight: Weight of the style loss.
         variation_weight: Weight of the total variation.
         generator_lr: Learning rate, > 0.
         lr_decay: See `System`.
@@ -99,11 +99,11 @@ class Style(Translator):
         for name, network in build(self.hparams, stream_generator(seed, "init")).items():
             self.add_module(name, network)
         image = read_style(style, "model.style", scale * image_size, image_channels, period)
-        self.register_buffer("style_image", to_uint8(image))  # in checkpoints, to know it again
+        self.register_buffer("style_image", to_uint8(image))  # in checkpoints, to detect a changed file
         self._objective = self._find_objective()
 
     def on_fit_start(self) -> None:
-        """Move the feature network to the device that trains."""
+        """Move the feature network to the training device."""
         super().on_fit_start()
         self._objective = self._find_objective()
 
@@ -128,25 +128,28 @@ class Style(Translator):
         return self.apply_gradients(figures)
 
     def show(self, images: Tensor, labels: Tensor | None, groups: int) -> Tensor:
-        """Return enlarged images, each beside its stylised one."""
+        """Return enlarged images, each beside its stylised version (see `Translator`)."""
         inputs = self.generator.inputs_of(images[:groups])
         with inference(self.generator):
             return torch.stack([inputs, self.generator(inputs)], dim=1).flatten(0, 1)
 
     def examples(self) -> dict[str, tuple[Tensor, ...]]:
-        """Return an enlarged image."""
+        """Return an enlarged image of noise."""
         return {"generator": self.generator.example_inputs(1)}
 
     def image_shapes(self) -> set[torch.Size]:
-        """Return the shape of images before they are enlarged."""
+        """Return the shape (C, H, W) of images before they are enlarged."""
         network = self.generator
         return {torch.Size([network.image_channels, network.image_size, network.image_size])}
 
     def find_fault(self, state: Mapping[str, Tensor]) -> str | None:
-        """Refuse a checkpoint of another style image; there is no other fault.
+        """Refuse a checkpoint of another style image.
+
+        Returns:
+            None: there are no other faults.
 
         Raises:
-            CheckpointError: The file of the style has changed.
+            CheckpointError: The style's file has changed since the run was started.
         """
         if not torch.equal(state["style_image"].cpu(), self.style_image.cpu()):
             raise CheckpointError(
@@ -156,7 +159,7 @@ class Style(Translator):
         return None
 
     def configure_optimizers(self) -> list[Optimizer]:
-        """Return the network's Adam."""
+        """Return Adam for the network."""
         return [make_adam(self.generator.parameters(), *self.adam)]
 
     def _find_objective(self) -> StyleObjective:

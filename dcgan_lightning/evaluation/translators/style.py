@@ -1,4 +1,4 @@
-"""Scores of stylised images in a network that had no part in making them, beside both ends."""
+"""Scores of stylised images in the features of a network that was not used to make them, with baselines."""
 
 from collections.abc import Callable, Mapping
 from typing import Any
@@ -37,8 +37,8 @@ class Judge:
     Args:
         settings: The system's arguments.
         inputs: Enlarged images, uint8 (N, C, S, S).
-        labels: Their classes, or None where the classifiers do not know them.
-        device: Where to compute.
+        labels: Classes of the images, or None if they are not those of Fashion-MNIST.
+        device: Device for the computation.
     """
 
     def __init__(
@@ -58,12 +58,12 @@ class Judge:
         self.held_out = StyleObjective(held_out, [style], reduction=self.scale)
 
     def mask(self, images: Tensor) -> Tensor | None:
-        """Return where enlarged images may be changed, or None for everywhere."""
+        """Return the mask of the pixels of enlarged images that may change, or None for all pixels."""
         return object_mask(images, factor=self.scale) if self.keep_background else None
 
     @torch.no_grad()
     def score(self, made: Tensor) -> dict[str, float]:
-        """Return the scores of what was made of the first of the inputs, uint8 (n, C, S, S)."""
+        """Return the scores of the stylised versions of the first inputs, uint8 (n, C, S, S)."""
         sums = torch.zeros(3, dtype=torch.float64)
         for inputs, outputs in zip(self.inputs[: len(made)].split(32), made.split(32), strict=True):
             before, after = normalize(inputs.to(self.device)), normalize(outputs.to(self.device))
@@ -96,7 +96,7 @@ class Judge:
         return to_uint8(torch.stack(made)).cpu()
 
     def paste(self) -> Tensor:
-        """Return nothing but the style, where images may be changed, uint8 (N, C, S, S)."""
+        """Return the inputs with the style pasted where pixels may change, uint8 (N, C, S, S)."""
         before = normalize(self.inputs)
         side = self.inputs.shape[2]
         repeats = [1, *(-(-side // length) for length in self.style.shape[1:])]
@@ -113,18 +113,18 @@ def score(
     count: int,
     report: Callable[[str], None],
 ) -> dict[str, Any]:
-    """Return the scores of the network, and of what needs no training.
+    """Return the scores of the network and of baselines without training.
 
     Args:
-        networks: By direction; there is one.
+        networks: The network by its direction.
         settings: The system's arguments.
         data: The run's data module.
-        features: Says where to compute; style and content are judged by the held-out classifier.
-        count: Test images, at most.
-        report: Takes the name of each stage before it begins.
+        features: Only its device is used; style and content are scored with the held-out classifier.
+        count: Largest number of test images.
+        report: Called with the name of each stage before it starts.
 
     Returns:
-        ``scores``, from names to numbers, and ``baselines``, from the name of a row to such scores.
+        ``scores``, numbers by name, and ``baselines``, such scores by the name of the baseline.
     """
     (network,) = networks.values()
     images = data.load_images("test")[:count]
