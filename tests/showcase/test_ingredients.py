@@ -38,9 +38,10 @@ def test_the_kept_outputs_are_those_of_the_code(ran: tuple) -> None:
 
 def test_the_rungs_are_the_benchmarks(ran: tuple, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.syspath_prepend(str(ROOT / "tests" / "benchmarks"))
-    from ingredients import RUNGS
+    from ingredients import CONTROL, RUNGS
 
     assert ran[0]["LADDER"] == [*RUNGS]
+    assert ran[0]["CONTROL"] == CONTROL
 
 
 def test_the_figures_are_what_the_text_says(ran: tuple) -> None:
@@ -53,8 +54,10 @@ def test_the_figures_are_what_the_text_says(ran: tuple) -> None:
     steps = [names["iterations"](rung) for rung in ladder]
     assert steps[1] > 5 * steps[0]
     assert steps[2] > 3 * steps[1]
+    assert 7 < mean(values(names["CONTROL"], "frechet_distance")) / distances[6] < 9
     averaged = [mean(values(rung, "frechet_distance", "averaged")) for rung in ladder]
     assert averaged[5] < 0.7 * distances[5]
+    assert averaged[5] < averaged[6]
     assert averaged[6] == pytest.approx(distances[6], rel=0.2)
 
 
