@@ -152,7 +152,7 @@ def _train(cfg: DictConfig, folder: Path, ckpt_path: Path | None) -> RunResult:
 def _reporting(cfg: DictConfig, folder: Path, stop: "GracefulStop") -> Iterator[None]:
     """Write the report after the block, also after a graceful stop, a collapse or a divergence.
 
-    A page that says that the training goes on is always replaced.
+    A report of a running training is always replaced.
     """
     try:
         yield
@@ -165,7 +165,7 @@ def _reporting(cfg: DictConfig, folder: Path, stop: "GracefulStop") -> Iterator[
 
 
 def _is_live(folder: Path) -> bool:
-    """Return whether the run's report says that the training goes on."""
+    """Return whether the run's report is that of a running training."""
     from dcgan_lightning.reports import REPORT_FILE, is_running_page
 
     return is_running_page(folder / REPORT_FILE)

@@ -1,4 +1,4 @@
-"""Well-known data sets as torchvision reads, downloads and verifies them."""
+"""Well-known data sets, read, downloaded and verified by torchvision."""
 
 import hashlib
 import logging
@@ -20,13 +20,13 @@ log = logging.getLogger(__name__)
 
 
 class Known(NamedTuple):
-    """How torchvision knows a data set.
+    """A data set of torchvision.
 
     Attributes:
-        title: What people call it.
-        open: Returns torchvision's data set of a folder, split and ``download``.
-        first_label: Its smallest label.
-        by_columns: Whether its images are stored by columns.
+        title: Name of the data set, for messages.
+        open: Returns torchvision's data set for (folder, split, ``download``).
+        first_label: Smallest label.
+        by_columns: Whether the images are stored by columns.
     """
 
     title: str
@@ -36,7 +36,7 @@ class Known(NamedTuple):
 
 
 def _by_train(name: str, **settings: Any) -> Callable[[Path, Split, bool], Any]:
-    """Return how to open a data set whose splits are told apart by ``train``."""
+    """Return a function that opens a data set whose splits are selected by the argument ``train``."""
 
     def open_split(root: Path, split: Split, download: bool) -> Any:
         return _torchvision(name)(root, train=split == "train", download=download, **settings)
@@ -64,17 +64,17 @@ KNOWN = {
 
 
 class TorchvisionDataModule(InMemoryDataModule):
-    """A data set that torchvision knows by name.
+    """A data set of torchvision, chosen by name.
 
     Args:
         name: One of `KNOWN`.
-        batch_size: Images an iteration, >= 2.
+        batch_size: Images per iteration, >= 2.
         seed: The run's seed.
-        root: Folder that holds the files in torchvision's layout. If not given they are downloaded to the
-            data cache once, whole or not at all, and torchvision compares their checksums.
+        root: Folder with the files in torchvision's layout. None: they are downloaded once to the data cache,
+            atomically, and torchvision compares their checksums.
         cache_dir: The data cache; ``DCGAN_DATA_DIR`` or the user's cache folder if not given.
-        size: Pixels a side, those of the data set.
-        channels: 1 for grey, 3 for colour; those of the data set.
+        size: Pixels a side; must be that of the data set.
+        channels: 1 for grey, 3 for colour; must be that of the data set.
     """
 
     def __init__(
@@ -97,7 +97,7 @@ class TorchvisionDataModule(InMemoryDataModule):
 
     @property
     def source(self) -> str:
-        """What the images are and where they come from, for messages."""
+        """Name and origin of the images, for messages."""
         return f"{KNOWN[self.set_name].title} in {self._folder}"
 
     @property
@@ -119,10 +119,10 @@ class TorchvisionDataModule(InMemoryDataModule):
         return cache / "torchvision" / self.set_name
 
     def prepare_data(self) -> None:
-        """Download the files if they are not there, on one process only.
+        """Download the files if they are missing, on one process only.
 
         Raises:
-            DataError: They are unavailable.
+            DataError: The files are unavailable.
         """
         if self.root is not None or self._folder.is_dir():
             self.load_split("train")
@@ -150,7 +150,7 @@ class TorchvisionDataModule(InMemoryDataModule):
         return self._read[split]
 
     def _open(self, folder: Path, split: Split, download: bool) -> Any:
-        """Return torchvision's data set; what it raises and prints is not a closed list."""
+        """Return torchvision's data set; every error of torchvision becomes a `DataError`."""
         try:
             return KNOWN[self.set_name].open(folder, split, download)
         except Exception as error:

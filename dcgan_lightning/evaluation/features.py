@@ -23,8 +23,8 @@ from dcgan_lightning.networks import initialize
 
 FeatureName = Literal["classifier", "random", "pixels", "inception"]
 
-GARMENT_SHAPE = (1, 28, 28)  # (C, H, W) of what the classifiers know
-COMPARED_SIDE = 32  # pixels to which larger images are reduced before their pixels are compared
+GARMENT_SHAPE = (1, 28, 28)  # (C, H, W) of the classifiers' images
+COMPARED_SIDE = 32  # pixels a side to which larger images are downsampled before their pixels are compared
 INCEPTION_FEATURES = 2048
 _RANDOM_FEATURES = 128  # as many as the classifier has
 
@@ -96,7 +96,7 @@ def check_images(images: Tensor, shape: tuple[int, int, int] = GARMENT_SHAPE) ->
 
 
 def choose_features(name: FeatureName, shape: tuple[int, int, int]) -> FeatureName:
-    """Return the features for images of a shape (C, H, W): random ones where the classifier does not fit."""
+    """Return the features for images of a shape (C, H, W): random ones if the classifier does not apply."""
     return "random" if name == "classifier" and shape != GARMENT_SHAPE else name
 
 
@@ -160,13 +160,13 @@ def load_features(
 
 
 def reduced_pixels(images: Tensor) -> Tensor:
-    """Return uint8 (N, C, H, W) as rows (N, D) in [-1, 1], of at most 32 x 32 pixels each."""
+    """Return images uint8 (N, C, H, W), downsampled to at most 32 x 32 pixels, as rows (N, D) in [-1, 1]."""
     height, width = (min(COMPARED_SIDE, side) for side in images.shape[2:])
     return F.adaptive_avg_pool2d(normalize(images), (height, width)).flatten(1)
 
 
 def _random(device: torch.device, shape: tuple[int, int, int]) -> FeatureNetwork:
-    """Return convolutions with weights that were never trained, with a mean over the pixels in the end."""
+    """Return untrained convolutions with a mean over the pixels at the end."""
     widths = (shape[0], 32, 64, _RANDOM_FEATURES)
     network = nn.Sequential()
     for few, many in pairwise(widths):

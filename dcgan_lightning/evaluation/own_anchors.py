@@ -1,4 +1,4 @@
-"""Anchors of any data set, made of its own images: what real, spoilt and all too equal images reach."""
+"""Anchors of any data set: scores of its real images, of degraded ones, and of a single repeated image."""
 
 from collections.abc import Collection
 from typing import Any
@@ -16,13 +16,13 @@ _METRICS: tuple[Metric, ...] = ("frechet", "kernel", "manifold")  # newness of t
 def own_anchors(
     real: RealImages, network: FeatureNetwork, metrics: Collection[Metric], count: int
 ) -> tuple[int, dict[str, dict[str, Any]]]:
-    """Return of how many images each anchor is, and its scores; nothing if no score has anchors.
+    """Return the number of images per anchor, and the scores by the anchor's name.
 
     Args:
         real: The held-out images as reference, and the training images.
-        network: What to look through.
-        metrics: Those of the generated images.
-        count: Of the generated images; there are at most as many as training images.
+        network: Feature network.
+        metrics: The scores of the generated images; without any that has anchors there are no anchors.
+        count: Number of generated images; anchors have at most as many images as there are training images.
     """
     assert real.train is not None
     chosen = [metric for metric in _METRICS if metric in metrics]

@@ -75,11 +75,11 @@ def of_each_class(
 
 
 class Likeness(NamedTuple):
-    """What tells how alike images are.
+    """A measure of the similarity of images.
 
     Attributes:
-        name: What it looks at.
-        features: uint8 (N, C, H, W) on the device that it is for, to (N, D): alike are near.
+        name: What is compared, for messages.
+        features: Maps uint8 (N, C, H, W) to (N, D); similar images have a small distance.
     """
 
     name: str
@@ -87,7 +87,7 @@ class Likeness(NamedTuple):
 
 
 def find_likeness(shape: Sequence[int], device: str, classifier: FashionClassifier | None) -> Likeness:
-    """Return what is known of images of a shape (C, H, W): for garments the classifier, else the pixels."""
+    """Return the measure for images of a shape (C, H, W): classifier features for garments, else pixels."""
     if tuple(shape) == GARMENT_SHAPE:
         network = classifier_on(device, classifier)
         return Likeness("the classifier's features", lambda images: network.features(normalize(images)))

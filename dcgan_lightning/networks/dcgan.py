@@ -40,7 +40,7 @@ class Generator(NoiseGenerator):
             to be faster.
         classes: Number of classes; the class is appended to the noise vector (see `append_one_hot`). The
             notebook has none.
-        image_size: Pixels a side: a number up to 8, doubled a few times.
+        image_size: Pixels a side: an integer of at most 8, multiplied by a power of 2.
 
     Shape:
         z (N, latent_dim), standard normal in training, and labels (N,), None without classes; images
@@ -131,7 +131,7 @@ class Discriminator(nn.Module):
             measured to be faster.
         classes: Number of classes; the class is appended to the image (see `append_one_hot`). The notebook
             has none.
-        image_size: Pixels a side: a number up to 8, doubled a few times.
+        image_size: Pixels a side: an integer of at most 8, multiplied by a power of 2.
 
     Shape:
         images (N, image_channels, image_size, image_size) in [-1, 1] and labels (N,), None without classes;

@@ -47,11 +47,11 @@ def _find_way(
     """Return the fast path for a convolution, or None for PyTorch's operation.
 
     Args:
-        setting: See `choose.use_frequency`, as the next three and the last.
+        setting: Whether to use fast paths (see `choose.use_frequency`).
         images: The convolution's input.
-        weight: Its kernel.
-        stride: Its stride.
-        outer_channels: Channels of the larger image, the one next to the pixels.
+        weight: The convolution's kernel.
+        stride: The convolution's stride.
+        outer_channels: Channels of the larger of input and output image.
         side: Pixels a side of the larger image.
     """
     if choose.use_direct(setting, images, outer_channels):

@@ -1,4 +1,4 @@
-"""How networks follow the size of the images: a small start, doubled as often as it takes."""
+"""Layers and channels of networks for images of different sizes: a small start size is doubled repeatedly."""
 
 from collections.abc import Sequence
 
@@ -6,10 +6,10 @@ _LARGEST_START = 8  # pixels a side
 
 
 def count_doublings(image_size: int) -> int:
-    """Return how often the smallest side of at most 8 pixels is doubled, as 7 is twice for 28 pixels.
+    """Return the number of doublings from a start size of at most 8 pixels, for example 2 from 7 to 28.
 
     Raises:
-        ValueError: There is no such whole number.
+        ValueError: The size is not an integer of at most 8, multiplied by a power of 2.
     """
     doublings, side = 0, image_size
     while side > _LARGEST_START:
@@ -20,21 +20,21 @@ def count_doublings(image_size: int) -> int:
 
 
 def start_size(image_size: int) -> int:
-    """Return the smallest side in pixels (see `count_doublings`)."""
+    """Return the start size in pixels (see `count_doublings`)."""
     return image_size >> count_doublings(image_size)
 
 
 def fill_channels(channels: Sequence[int], least: int, count: int, factor: float) -> list[int]:
-    """Return the channels of all layers of a network for images of any size.
+    """Return the channels of all layers of a network.
 
     Args:
-        channels: Those of the first layers, at least.
-        least: How many of them have to be given.
+        channels: Channels of the first layers.
+        least: Smallest allowed number of entries.
         count: Number of layers.
-        factor: A further layer has so many times the channels of the one before, but at least one.
+        factor: Ratio of the channels of each further layer to those of the previous one; at least 1 channel.
 
     Raises:
-        ValueError: Too few or too many are given, or one is below 1.
+        ValueError: There are too few or too many entries, or one is below 1.
     """
     if not least <= len(channels) <= count:
         wanted = f"{count}" if least == count else f"{least} to {count}"

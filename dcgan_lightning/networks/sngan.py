@@ -31,7 +31,7 @@ class SNGANGenerator(NoiseGenerator):
         output: Upsampling of the last layer (see `Output`).
         initialization: How the weights start (see `initialize`).
         generator: Source of the random numbers for the weights; PyTorch's default one if not given.
-        image_size: Pixels a side: a number up to 8, doubled a few times.
+        image_size: Pixels a side: an integer of at most 8, multiplied by a power of 2.
 
     Shape:
         z (N, latent_dim), standard normal in training, and labels (N,); images (N, image_channels,
@@ -106,7 +106,7 @@ class SNGANDiscriminator(nn.Module):
         spectral: Whether the weights are spectrally normalized (see `normalize_spectrally`).
         initialization: How the weights start (see `initialize`).
         generator: Source of the random numbers for the weights; PyTorch's default one if not given.
-        image_size: Pixels a side: a number up to 8, doubled a few times.
+        image_size: Pixels a side: an integer of at most 8, multiplied by a power of 2.
 
     Shape:
         images (N, image_channels, image_size, image_size) in [-1, 1] and labels (N,); logits (N,), unbounded.
