@@ -57,6 +57,7 @@ def evaluate(cfg: DictConfig) -> dict[str, Any]:
 
     from dcgan_lightning.evaluation import shipped_anchors
     from dcgan_lightning.evaluation.fashion_mnist.anchors import ANCHOR_COUNT
+    from dcgan_lightning.evaluation.newness import describe_copies
     from dcgan_lightning.evaluation.own_anchors import own_anchors
     from dcgan_lightning.evaluation.report import format_report, summarize
     from dcgan_lightning.evaluation.scores import check_count, choose_metrics
@@ -105,6 +106,8 @@ def evaluate(cfg: DictConfig) -> dict[str, Any]:
         "anchor_count": anchor_count,
     }
     log.info("\n%s", format_report(report, network.label))
+    if warning := describe_copies(report["mean"]):
+        log.warning("%s", warning)
     _write(report, _target(trained, cfg), first_images, real)
     return report
 

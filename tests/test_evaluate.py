@@ -13,11 +13,13 @@ from omegaconf import DictConfig
 from dcgan_lightning.config.build import CONF_DIR
 from dcgan_lightning.core import heartbeat
 from dcgan_lightning.core.errors import CheckpointError, ConfigError, DCGANError, ScoreError
+from dcgan_lightning.data import SyntheticDataModule
 from dcgan_lightning.evaluate import check_anchors, evaluate, real_images
 from dcgan_lightning.evaluation import CLASS_NAMES, METRICS, load_features, score_images
 from dcgan_lightning.evaluation.fashion_mnist import anchors, recompute
 from dcgan_lightning.evaluation.fashion_mnist.classifier import HELD_OUT_FILE, WEIGHTS_FILE, describe_weights
 from dcgan_lightning.evaluation.report import SCORES
+from dcgan_lightning.inference import selection
 from dcgan_lightning.inference.pretrained import load_generator
 from dcgan_lightning.networks.sampling import sample_images
 from dcgan_lightning.train import train
@@ -249,6 +251,17 @@ def test_a_model_of_colour_images_is_compared_with_colour_images(
     assert "classes left out: the classifier knows grey images of 28 x 28 pixels only" in caplog.text
     assert {"frechet_distance", "recall", "pixel_newness"} < report["mean"].keys()
     assert report["anchors"]["real"]["frechet_distance"] < report["mean"]["frechet_distance"]
+
+
+def test_a_generator_that_copies_is_warned_of(
+    cfg_for, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    evaluate(cfg_for("seeds=[0]", "metrics=[newness]"))
+    assert "repeats training images" not in caplog.text
+    train = SyntheticDataModule(count=200).load_images()
+    monkeypatch.setattr(selection, "draw_blocks", lambda *_: [train[:COUNT]])
+    evaluate(cfg_for("seeds=[0]", "metrics=[newness]"))
+    assert "the generator repeats training images: 100 % of its images are near-copies by" in caplog.text
 
 
 @pytest.mark.real_data

@@ -9,6 +9,7 @@ from torch import Tensor
 from dcgan_lightning.core.errors import ScoreError
 
 COPY_PERCENTILE = 1  # percentile of the unseen real images' distances below which an image is a near-copy
+MANY_COPIES = 0.05  # share of near-copies from which on a user is warned
 
 
 class Nearest(NamedTuple):
@@ -57,6 +58,23 @@ def newness(generated: Tensor, unseen: Tensor) -> Newness:
     bound = torch.quantile(unseen, COPY_PERCENTILE / 100)
     is_copy = (generated < bound) | (generated == 0)
     return Newness(ratio=float(generated.median()) / median, copies=int(is_copy.sum()) / len(generated))
+
+
+def describe_copies(mean: Mapping[str, Any]) -> str | None:
+    """Return a warning if a generator repeats its training images, or None.
+
+    Args:
+        mean: Scores by name, as ``pixel_copies``.
+    """
+    shares = {space: mean.get(f"{space}_copies", 0.0) for space in ("feature", "pixel")}
+    space = max(shares, key=lambda name: shares[name])
+    if shares[space] < MANY_COPIES:
+        return None
+    return (
+        f"the generator repeats training images: {100 * shares[space]:.0f} % of its images are near-copies "
+        f"by {space}s, where unseen real images have {COPY_PERCENTILE} %; train for less time, on more "
+        "images, or with model.augmentation=[translation,cutout]"
+    )
 
 
 def closest(nearest: Nearest, count: int) -> list[tuple[int, int, float]]:

@@ -2,7 +2,7 @@ import pytest
 import torch
 
 from dcgan_lightning.core.errors import ScoreError
-from dcgan_lightning.evaluation.newness import Nearest, closest, newness
+from dcgan_lightning.evaluation.newness import Nearest, closest, describe_copies, newness
 
 
 def test_newness_by_hand() -> None:
@@ -29,3 +29,11 @@ def test_an_image_twice_in_the_data_set_hides_no_copies() -> None:
 def test_a_reference_of_training_images_is_refused() -> None:
     with pytest.raises(ScoreError, match="newness needs unseen images, but half of the reference images"):
         newness(torch.ones(3), torch.tensor([0.0, 0.0, 1.0]))
+
+
+def test_copies_are_described_from_a_share_on() -> None:
+    assert describe_copies({"feature_copies": 0.04, "pixel_copies": 0.01}) is None
+    assert describe_copies({}) is None
+    text = describe_copies({"feature_copies": 0.06, "pixel_copies": 0.31})
+    assert text is not None
+    assert "31 % of its images are near-copies by pixels, where unseen real images have 1 %" in text
