@@ -58,7 +58,9 @@ def variety_shares(system: System, images: Tensor, labels: Tensor | None) -> dic
     Returns:
         The share by what was compared; without classes of a single image, or whose real ones are all alike.
     """
-    made, classes = system.preview(IMAGES), system.preview_labels(IMAGES)
+    panels = len(system.panels)
+    made = system.preview(panels * IMAGES)[system.generated_panel :: panels]
+    classes = system.preview_labels(IMAGES)
     pairs = {"generated images": (made, images[:IMAGES])}
     if classes is not None and labels is not None:
         for label in classes.unique().tolist():

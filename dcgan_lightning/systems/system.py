@@ -49,12 +49,14 @@ class System(pl.LightningModule, ABC):
         averaged: Names of the networks whose weights may be averaged over the training.
         remedy: Advice for the error message if a figure is not finite.
         panels: Names of the images that `preview` shows side by side for each input.
+        generated_panel: Index of the generated image among them.
     """
 
     figures: ClassVar[tuple[Figure, ...]]
     averaged: ClassVar[tuple[str, ...]] = ()
     remedy: ClassVar[str] = "try smaller learning rates"
     panels: ClassVar[tuple[str, ...]] = ("image",)
+    generated_panel: ClassVar[int] = 0
 
     def __init__(self, seed: int, compile_mode: str | None = None, lr_decay: float = 0.0) -> None:
         super().__init__()

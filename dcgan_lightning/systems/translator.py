@@ -17,10 +17,12 @@ class Translator(System):
     """A system that translates images; a subclass defines `panels` and `show` instead of `preview`.
 
     Attributes:
-        panels: Names of the images side by side in a preview, such as ("input", "output", "target").
+        panels: Names of the images side by side in a preview, such as ("input", "output", "target"): the
+            translation is the second.
     """
 
     panels: ClassVar[tuple[str, ...]]
+    generated_panel = 1
 
     @abstractmethod
     def show(self, images: Tensor, labels: Tensor | None, groups: int) -> Tensor:

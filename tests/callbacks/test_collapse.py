@@ -9,7 +9,7 @@ from dcgan_lightning.callbacks.collapse import variety, variety_shares
 from dcgan_lightning.core.errors import CollapsedError
 from dcgan_lightning.core.pixels import normalize
 from dcgan_lightning.data import SyntheticDataModule
-from dcgan_lightning.systems import DCGAN
+from dcgan_lightning.systems import DCGAN, Pix2Pix
 
 
 def test_variety_is_the_mean_deviation_of_a_pixel() -> None:
@@ -48,6 +48,26 @@ def test_one_image_for_a_class_is_a_collapse_of_this_class(tmp_path: Path) -> No
     assert after["generated images of class 1"] == 0.0
     trainer = make_trainer(tmp_path, [Collapse(after_epochs=1)])
     with pytest.raises(CollapsedError, match=r"1 generated images of class 1 differ 0\.000 times"):
+        trainer.fit(system, datamodule=SyntheticDataModule(8, count=36))
+
+
+def test_inputs_and_targets_of_translations_are_no_variety(tmp_path: Path) -> None:
+    sizes = {"generator_channels": (4, 6, 8), "discriminator_channels": (4, 6)}
+    system = Pix2Pix(**sizes)
+    trainer = make_trainer(tmp_path, [Collapse(after_epochs=1)])
+    data = SyntheticDataModule(8, count=36)
+    trainer.fit(system, datamodule=data)
+    (share,) = variety_shares(system, data.images, None).values()
+    inputs, made, targets = system.preview(3 * 256).unflatten(0, (256, 3)).unbind(1)
+    assert share == variety(made) / variety(normalize(data.images))
+    with torch.no_grad():
+        system.generator.output.weight.zero_()
+    (share,) = variety_shares(system, data.images, None).values()
+    assert share == pytest.approx(0.0, abs=1e-6)
+    assert min(variety(inputs), variety(targets)) > 0.1
+    trainer = make_trainer(tmp_path / "again", [Collapse(after_epochs=1)])
+    system.learn = lambda batch: {}  # type: ignore[method-assign]
+    with pytest.raises(CollapsedError, match=r"after epoch 1 generated images differ 0\.000 times"):
         trainer.fit(system, datamodule=SyntheticDataModule(8, count=36))
 
 
