@@ -250,7 +250,9 @@ def test_the_data_command_needs_data(compose_cfg: Compose) -> None:
         check_command(compose_cfg("~data", config_name="describe"), "describe")
 
 
-@pytest.mark.parametrize("command", sorted({*COMMANDS} - {"compare", "export", "report", "translate"}))
+@pytest.mark.parametrize(
+    "command", sorted({*COMMANDS} - {"compare", "export", "play", "report", "translate"})
+)
 @pytest.mark.parametrize(
     ("override", "message"),
     [
