@@ -226,7 +226,7 @@ def test_the_newest_run_is_suggested(tmp_path: Path, is_named: bool) -> None:
         find_checkpoint("last", run, is_named)
     what = f"{run} holds no run to continue" if is_named else "needs the run_name of a run to continue"
     assert what in str(refusal.value)
-    assert str(refusal.value).endswith("; the newest is run_name='new run'")
+    assert str(refusal.value).endswith("; the newest is \"run_name='new run'\"")
 
 
 def test_an_explicit_damaged_file_is_refused(compose_cfg: Compose, tmp_path: Path) -> None:
