@@ -52,7 +52,12 @@ def test_yaml_errors_name_file_line_and_column(tmp_path: Path, text: str, positi
             "abc/model",
             "ckpt_path=abc: File name too long; give a shorter name",
         ),
-        ("+run='a b'", errno.EACCES, "/x/a b/c", "run=a b: Permission denied; check its permissions"),
+        (
+            "+run='a b'",
+            errno.EACCES,
+            "/x/a b/c",
+            "run=a b: /x/a b/c: Permission denied; check its permissions",
+        ),
         ("run=a", errno.EIO, "ab/c", "ab/c: Input/output error; check the path and its disk"),
         (
             "run=/x/",

@@ -6,6 +6,7 @@ import sys
 import traceback
 from pathlib import Path
 
+from hydra.errors import HydraException
 from omegaconf.errors import OmegaConfBaseException
 from yaml import MarkedYAMLError, YAMLError
 
@@ -34,7 +35,7 @@ def one_line(error: Exception, config_name: str = "train") -> str:
         return str(error)  # of one line, but for the list of data sources that were tried
     if isinstance(error, YAMLError):
         return _yaml_error(error)
-    if isinstance(error, OSError):
+    if isinstance(error, OSError) and not isinstance(error, HydraException):  # a missing option is both
         return _os_error(error)
     text = " ".join(str(error).split())
     cause = error.__cause__
@@ -53,6 +54,8 @@ def _os_error(error: OSError) -> str:
     name = str(error.filename)
     settings = [argument for argument in sys.argv[1:] if _names(argument.partition("=")[2], name)]
     what = max(settings, key=len, default=name).replace("'", "").lstrip("+")
+    if name not in what and error.errno != errno.ENAMETOOLONG:
+        what = f"{what}: {name}"
     return f"{what}: {reason}; {_REMEDIES.get(error.errno or 0, 'check the path and its disk')}"
 
 

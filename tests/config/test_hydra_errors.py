@@ -23,7 +23,7 @@ def refusal(*overrides: str, config_name: str = "train") -> str:
     [
         (
             "experiment=smoke data.root=/x",
-            "data.root belongs to an option that is not chosen here: data=domains or data=fashion_",
+            "data.root belongs to an option that is not chosen here: data=cifar10, domains, emnist",
         ),
         ("data.count=9", "data.count belongs to an option that is not chosen here: data=synthetic"),
         ("callbacks.scores.count=500", "that is not chosen here: callbacks=[default,scores]"),
