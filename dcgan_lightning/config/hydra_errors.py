@@ -95,9 +95,8 @@ def _explain_key(key: str, config_name: str) -> str:
         return f"{key} is not offered: {NOT_OFFERED[key]}"
     if options := [option for option, keys in _keys_of_options(key.partition(".")[0]) if key in keys]:
         group = key.partition(".")[0]
-        choices = (
-            f"{group}={', '.join(options[:-1])} or {options[-1]}" if options[1:] else f"{group}={options[0]}"
-        )
+        *others, last = options
+        choices = f"{group}=" + (f"{', '.join(others)} or {last}" if others else last)
         if group in _LISTED:
             own = {"callbacks": "default", "logger": "csv"}[group]
             choices = f"{group}=[{own},{options[0]}]"
