@@ -19,6 +19,7 @@ from dcgan_lightning.core.contention import ComputingTime
 from dcgan_lightning.core.durations import format_duration
 from dcgan_lightning.core.heartbeat import LINE_SECONDS, START_SECONDS, Heartbeat, Pace, has_bar
 from dcgan_lightning.core.measured import Figure
+from dcgan_lightning.core.standing import Standing
 from dcgan_lightning.systems import System
 
 log = logging.getLogger(__name__)
@@ -29,36 +30,14 @@ _WAIT = 1.5  # times line_seconds, after which an operation without iterations g
 
 
 @dataclass(frozen=True)
-class Standing:
-    """A run's progress.
+class Shown(Standing):
+    """What the bar or a line shows.
 
     Attributes:
-        epoch: From 1.
-        epochs: Of the whole run.
-        iteration: Within the epoch, from 1.
-        iterations: An epoch's.
-        seconds_left: Until the end of the run; None if not known yet.
-        rate: Images a second.
         figures: The last iteration's.
     """
 
-    epoch: int
-    epochs: int
-    iteration: int
-    iterations: int
-    seconds_left: float | None
-    rate: float
     figures: Mapping[Figure, float]
-
-    @property
-    def share(self) -> float:
-        """Part of the run that is done, in [0, 1]."""
-        return ((self.epoch - 1) * self.iterations + self.iteration) / (self.epochs * self.iterations)
-
-    @property
-    def left(self) -> str:
-        """Time left, to be read."""
-        return "" if self.seconds_left is None else f"{format_duration(self.seconds_left)} left"
 
 
 class Progress(Callback):
@@ -83,7 +62,7 @@ class Progress(Callback):
         self._image_pace = Pace()
         self._images = 0  # since the start of this process
         self._next_refresh = 0.0
-        self._standing: Standing | None = None
+        self._standing: Shown | None = None
         self._last_iteration = ("", 0.0)  # name and time
         self._computing: ComputingTime | None = None
         self.contention: str | None = None
@@ -177,9 +156,9 @@ class Progress(Callback):
     def _interval(self) -> float:
         return self.line_seconds if self._bar is None else self.refresh_seconds
 
-    def _stand(self, trainer: pl.Trainer, iteration: int, figures: Mapping[Figure, float]) -> Standing:
+    def _stand(self, trainer: pl.Trainer, iteration: int, figures: Mapping[Figure, float]) -> Shown:
         epochs, iterations = int(trainer.max_epochs or 0), int(trainer.num_training_batches)
-        return Standing(
+        return Shown(
             epoch=trainer.current_epoch + 1,
             epochs=epochs,
             iteration=iteration,
@@ -210,7 +189,7 @@ class Progress(Callback):
         return f"still working: {waited} since {name}"
 
 
-def bar_text(standing: Standing, width: int) -> str:
+def bar_text(standing: Shown, width: int) -> str:
     """Return one line for a terminal: what matters most first, and nothing cut in its middle.
 
     Args:

@@ -12,7 +12,7 @@ from callback_training import train
 from pytorch_lightning.callbacks import Callback
 
 from dcgan_lightning.callbacks import Progress, progress
-from dcgan_lightning.callbacks.progress import Standing, bar_text
+from dcgan_lightning.callbacks.progress import Shown, bar_text
 from dcgan_lightning.core import contention
 from dcgan_lightning.systems import DCGAN, Pix2Pix
 
@@ -134,7 +134,7 @@ def test_a_message_stands_above_the_bar(tmp_path: Path, capsys: pytest.CaptureFi
     assert re.search(r"\r *\rsomething is odd\n\repoch 1/1", capsys.readouterr().err)
 
 
-def standing(random_: random.Random | None = None) -> Standing:
+def standing(random_: random.Random | None = None) -> Shown:
     if random_ is None:
         figures = (0.688, 1.386, 0.65, 0.45)
         left, rate, epoch, epochs, iteration, iterations = 7384.0, 1205.4, 12, 50, 231, 235
@@ -145,7 +145,7 @@ def standing(random_: random.Random | None = None) -> Standing:
         epoch, iteration = random_.randint(1, epochs), random_.randint(1, iterations)
         left, rate = random_.choice([None, 10 ** random_.uniform(0, 7)]), 10 ** random_.uniform(0, 6)
     named = dict(zip(DCGAN.figures, figures, strict=True))
-    return Standing(epoch, epochs, iteration, iterations, left, rate, named)
+    return Shown(epoch, epochs, iteration, iterations, left, rate, named)
 
 
 LONG = "gen_loss 0.688 disc_loss 1.386 real_accuracy 0.65 fake_accuracy 0.45"
