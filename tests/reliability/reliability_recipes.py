@@ -1,5 +1,6 @@
 """The recipes of conf/experiment in small, so that they can be stopped often."""
 
+from dataclasses import replace
 from pathlib import Path
 
 from reliability_contenders import OURS, RUN, Contender, Outcome
@@ -46,6 +47,8 @@ _TRANSLATORS = {
     "style": "data=synthetic",
 }
 
+_ONE_OPTIMIZER = ("style",)  # there is no moment between two updates of an iteration
+
 
 def small_recipe(name: str, is_real: bool = True) -> tuple[str, ...]:
     """Return overrides for 3 epochs of 6 iterations with narrow networks and an average.
@@ -69,9 +72,15 @@ def small_recipe(name: str, is_real: bool = True) -> tuple[str, ...]:
 
 
 def stop_recipe(folder: Path, name: str, long: bool) -> Outcome:
-    """Stop a recipe in the process itself: at 32 places in long form, else at a few, on made-up shapes."""
-    places = all_places()[::5] if long else some_places()[::2]
-    return interruptions(folder, small_recipe(name, long), places, long)
+    """Stop a recipe within its process, at 16 places or more in long form, else at a few on made-up data."""
+    places = all_places() if long else some_places()[::2]
+    if name in _ONE_OPTIMIZER:
+        places = [
+            replace(place, point="batch_end") if place.action == "sigterm" else place
+            for place in places
+            if place.action == "sigterm" or place.point != "between"
+        ]
+    return interruptions(folder, small_recipe(name, long), places[:: len(places) // 15 or 1], long)
 
 
 def kill_recipe(folder: Path, name: str, long: bool) -> Outcome:
