@@ -133,6 +133,8 @@ def draw_quality(settings: Sequence[tuple[str, Sequence[History]]]) -> bytes:
     Args:
         settings: Label and, for each seed that was scored, ``score`` and ``score_minutes``, each (times,).
     """
+    from matplotlib.ticker import LogLocator
+
     height = 5 + LEGEND_ROW * len(settings)
     figure = figure_of((9, height))
     axes = figure.add_subplot()
@@ -144,6 +146,8 @@ def draw_quality(settings: Sequence[tuple[str, Sequence[History]]]) -> bytes:
     axes.set_ylabel("Fréchet distance to real images (0 is best)")
     for axis in (axes.xaxis, axes.yaxis):
         axis.set_major_formatter("{x:g}")
+        axis.set_minor_locator(LogLocator(subs=(2.0, 5.0)))
+        axis.set_minor_formatter("{x:g}")
     axes.grid(alpha=0.3, which="both")
     lines = [axes.plot([], [], "o-", color=f"C{number % 10}")[0] for number in range(len(settings))]
     legend = figure.legend(lines, ["-"] * len(lines), loc="upper left", frameon=False)
