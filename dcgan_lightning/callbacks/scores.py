@@ -18,7 +18,7 @@ from dcgan_lightning.callbacks.averaged_generator import find_average
 from dcgan_lightning.callbacks.checkpoints import Checkpoints, checkpoints_folder
 from dcgan_lightning.callbacks.tables import FIGURE, write_table
 from dcgan_lightning.config.data import CLASS_NAMES
-from dcgan_lightning.core.errors import ConfigError
+from dcgan_lightning.core.errors import ConfigError, ScoreError
 from dcgan_lightning.core.files import write_atomic
 from dcgan_lightning.core.optional import OptionalSteps
 from dcgan_lightning.core.randomness import stream_generator
@@ -125,10 +125,13 @@ class Scores(Callback):
         assert isinstance(datamodule, InMemoryDataModule)
         network = load_features()
         images = datamodule.images
-        check_images(images)
+        try:
+            check_images(images)
+            check_count(min(self.count, len(images)), network, CHEAP_METRICS, "images")
+        except ScoreError as error:
+            raise ScoreError(f"callbacks.scores: {error}; set callbacks.scores=null") from error
         chosen = torch.randperm(len(images), generator=stream_generator(datamodule.seed, "scores"))
         self._real = RealImages(images[chosen[: self.count]])
-        check_count(min(self.count, len(images)), network, CHEAP_METRICS, "images for callbacks.scores")
 
     def on_fit_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
         """Look through the network on the training device."""

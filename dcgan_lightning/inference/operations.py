@@ -148,7 +148,8 @@ class _Builder:
         translate = TRANSLATIONS.get(name) or TRANSLATIONS.get(name.removesuffix("_"))
         if translate is None:
             raise ExportError(
-                f"the operation {name} of {node.name} has no layer in the browser's interpreter"
+                f"the operation {name} of {node.name} has no layer in the browser's interpreter; "
+                "make images with python -m dcgan_lightning.generate or translate instead"
             )
         *others, last = translate(node, args)
         before = ""

@@ -93,6 +93,6 @@ def check_same_images(saved: Mapping[str, Any], current: Mapping[str, Any], path
     """
     if any(key in saved and saved[key] != current.get(key) for key in _OF_IMAGES):
         raise ConfigError(
-            f"{path} was trained on other images: {source}, have changed since; "
+            f"{path} was trained on other images: {source} have changed since; "
             "go on with the former ones, or start a new run"
         )

@@ -132,12 +132,20 @@ def find_classes(files: Sequence[ImageFile]) -> tuple[tuple[str, ...], list[int]
     """Return the classes of files: the first of the folders on the way to each.
 
     Returns:
-        The names in alphabetical order, and the number of each file's class; nothing if a file lies in no
-        folder below the root.
+        The names in alphabetical order (see `printable`), and the number of each file's class; nothing if a
+        file lies in no folder below the root.
     """
     parts = [file.path.split("/") for file in files]
     if any(len(path) == 1 for path in parts):
         return (), []
     names = sorted({path[0] for path in parts})
     numbers = {name: number for number, name in enumerate(names)}
-    return tuple(names), [numbers[path[0]] for path in parts]
+    return tuple(map(printable, names)), [numbers[path[0]] for path in parts]
+
+
+def printable(path: str) -> str:
+    """Return a path that any terminal and file can show: what is not text is replaced."""
+    return "".join(
+        character if character.isprintable() else "?"
+        for character in path.encode("utf-8", "replace").decode()
+    )

@@ -23,7 +23,7 @@ from dcgan_lightning.data.image_folder.cache import (
     store_of,
     writing,
 )
-from dcgan_lightning.data.image_folder.listing import ImageFile, Listing, list_images
+from dcgan_lightning.data.image_folder.listing import ImageFile, Listing, list_images, printable
 
 log = logging.getLogger(__name__)
 
@@ -144,11 +144,3 @@ def describe_skipped(skipped: Mapping[str, str], total: int) -> str:
     named = [f"{printable(path)} ({reason})" for path, reason in [*skipped.items()][:_NAMED]]
     more = f" and {len(skipped) - _NAMED:,} more" if len(skipped) > _NAMED else ""
     return f"skipped {len(skipped):,} of {total:,} files: {', '.join(named)}{more}"
-
-
-def printable(path: str) -> str:
-    """Return a path that any terminal and file can show: what is not text is replaced."""
-    return "".join(
-        character if character.isprintable() else "?"
-        for character in path.encode("utf-8", "replace").decode()
-    )

@@ -106,3 +106,13 @@ def test_classes_are_the_first_folders() -> None:
     assert find_classes(files) == (("ape", "cat", "dog"), [1, 0, 1, 2])
     assert find_classes([*files, ImageFile("0", "5.png")]) == ((), [])
     assert find_classes([ImageFile("0", "5.png")]) == ((), [])
+
+
+def test_names_of_classes_can_be_shown_anywhere() -> None:
+    """A folder's name may be no text, or clear the terminal."""
+    files = [
+        ImageFile("0", path) for path in ("a\x1b[2Jb/1.png", "by\udcff/2.png", "größe/3.png", "c\nd/4.png")
+    ]
+    names, numbers = find_classes(files)
+    assert names == ("a?[2Jb", "by?", "c?d", "größe")
+    assert numbers == [0, 1, 3, 2]

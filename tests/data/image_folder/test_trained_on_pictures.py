@@ -48,7 +48,7 @@ def test_going_on_with_other_pictures_is_refused(
     with pytest.raises(ConfigError) as caught:
         train(compose_cfg(*overrides, *classes, "ckpt_path=last", "trainer.max_epochs=3"))
     assert str(caught.value).endswith(
-        f"last.ckpt was trained on other images: the images in data.root={tmp_path / 'pictures'}, have "
+        f"last.ckpt was trained on other images: the images in data.root={tmp_path / 'pictures'} have "
         "changed since; go on with the former ones, or start a new run"
     )
     assert (run / "checkpoints" / "last.ckpt").read_bytes() == checkpoint
