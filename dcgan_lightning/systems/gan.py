@@ -1,5 +1,6 @@
 """Base class of GANs with one generator of images from noise and one discriminator."""
 
+import logging
 from collections.abc import Iterable, Sequence
 
 import torch
@@ -22,6 +23,8 @@ from dcgan_lightning.networks.sampling import sample_images
 from dcgan_lightning.systems.gradients import backpropagate
 from dcgan_lightning.systems.optimizers import make_adam
 from dcgan_lightning.systems.system import System
+
+log = logging.getLogger(__name__)
 
 METRIC_NAMES = tuple(figure.name for figure in NOTEBOOK_FIGURES)
 
@@ -197,6 +200,12 @@ class GAN(System):
             raise ConfigError(f"model.classes={classes}, but the images have no labels; use model.classes=0")
         if (largest := int(labels.max())) >= classes:
             raise ConfigError(f"model.classes must be at least {largest + 1} for these images; got {classes}")
+        if largest + 1 < classes:
+            log.warning(
+                "model.classes=%d, but the labels of the images end at %d, so the others have no images; use "
+                "model.classes=%d",
+                *(classes, largest, largest + 1),
+            )
 
     def preview(self, count: int) -> Tensor:
         """Return images of fixed noise vectors, a function of the run's seed (see `System.preview`).

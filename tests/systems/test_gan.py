@@ -263,6 +263,14 @@ def test_data_without_the_classes_is_refused(labels: Tensor | None, message: str
     SNGAN(**SIZES | {"classes": 0}).check_data(labels)
 
 
+def test_classes_without_images_are_named(caplog: pytest.LogCaptureFixture) -> None:
+    SNGAN(**SIZES).check_data(torch.tensor([0, 1]))
+    assert not caplog.messages
+    SNGAN(**SIZES | {"classes": 10}).check_data(torch.tensor([0, 1]))
+    expected = "model.classes=10, but the labels of the images end at 1, so the others have no images; use "
+    assert caplog.messages == [f"{expected}model.classes=2"]
+
+
 def test_the_notebooks_system_with_classes(tmp_path: Path) -> None:
     """A full batch of noise, also when the last real batch is smaller; classes are repeated to as many."""
     system = DCGAN(
