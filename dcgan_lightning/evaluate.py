@@ -3,7 +3,6 @@
 import json
 import logging
 import time
-from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -25,7 +24,6 @@ if TYPE_CHECKING:  # importing PyTorch takes seconds and must not delay an error
     from dcgan_lightning.data import InMemoryDataModule
     from dcgan_lightning.evaluation import FeatureNetwork, RealImages
     from dcgan_lightning.inference.pretrained import TrainedGenerator
-    from dcgan_lightning.inference.trained import Training
 
 log = logging.getLogger("dcgan_lightning.evaluate")  # __name__ is "__main__" when run as a command
 
@@ -62,6 +60,7 @@ def evaluate(cfg: DictConfig) -> dict[str, Any]:
     from dcgan_lightning.evaluation.report import format_report, summarize
     from dcgan_lightning.evaluation.scores import check_count, choose_metrics
     from dcgan_lightning.inference.pretrained import load_trained, warn_of_other_images
+    from dcgan_lightning.inference.score_files import describe_scores_of, target_of, write_scores
     from dcgan_lightning.networks.sampling import sample_labels
     from dcgan_lightning.systems.classification import check_trainable
     from dcgan_lightning.training.loop import quieten_lightning
@@ -94,7 +93,7 @@ def evaluate(cfg: DictConfig) -> dict[str, Any]:
     else:
         anchor_count, anchors = own_anchors(real, network, metrics, cfg.count)
     report = {
-        **_describe(trained, network, datamodule.source),
+        **describe_scores_of(trained, network, datamodule.source),
         "truncation": cfg.truncation,
         "keep": cfg.keep,
         "count": cfg.count,
@@ -108,12 +107,13 @@ def evaluate(cfg: DictConfig) -> dict[str, Any]:
     log.info("\n%s", format_report(report, network.label))
     if warning := describe_copies(report["mean"]):
         log.warning("%s", warning)
-    _write(report, _target(trained, cfg), first_images, real)
+    write_scores(report, target_of(trained, plain(cfg)), first_images, real)
     return report
 
 
 def _evaluate_translators(cfg: DictConfig) -> dict[str, Any]:
     """Score a system that translates images on the test images of its run's data, and write the scores."""
+    from dcgan_lightning.inference.score_files import target_of
     from dcgan_lightning.inference.translator_scores import format_translator_report, score_translators
     from dcgan_lightning.inference.translators import load_translators
 
@@ -126,7 +126,7 @@ def _evaluate_translators(cfg: DictConfig) -> dict[str, Any]:
     datamodule.prepare_data()
     report = score_translators(trained, datamodule, network, cfg.count)
     log.info("\n%s", format_translator_report(report, network.label))
-    path = _target(trained, cfg).with_suffix(".json")
+    path = target_of(trained, plain(cfg)).with_suffix(".json")
     write_atomic(path, f"{json.dumps(report, indent=1)}\n".encode())
     log.info("\nscores: %s", path)
     return report
@@ -253,54 +253,6 @@ def _load_features(cfg: DictConfig, shape: tuple[int, int, int] | None = None) -
 def _is_verified(datamodule: "InMemoryDataModule") -> bool:
     """Return whether the images are Fashion-MNIST's, for which the package has anchors."""
     return bool(getattr(datamodule, "verify", False))
-
-
-def _describe(trained: "TrainedGenerator", network: "FeatureNetwork", source: str) -> dict[str, Any]:
-    """Return the entries of the report that describe the generator, the features and the reference."""
-    from dcgan_lightning.evaluation.fashion_mnist.anchors import versions
-    from dcgan_lightning.evaluation.fashion_mnist.classifier import HELD_OUT_FILE, describe_weights
-
-    return {
-        "checkpoint": str(trained.path),
-        "epochs": trained.epochs,
-        "iterations": trained.iterations,
-        "averaged": trained.averaged,
-        "features": {"name": network.name, "digest": network.digest, "size": network.size},
-        "classifier": describe_weights()["sha256"],
-        "held_out_classifier": describe_weights(HELD_OUT_FILE)["sha256"],
-        "reference": f"{source}, test images",
-        "versions": versions(),
-    }
-
-
-def _target(trained: "Training", cfg: DictConfig) -> Path:
-    """Return the report's path without extension; its name includes all settings that are not defaults."""
-    from dcgan_lightning.inference.trained import checkpoint_name, run_folder
-
-    run = run_folder(trained.path)
-    folder = run / "scores" if run else Path(cfg.paths.output_dir)
-    choices = [trained.path.stem if run else checkpoint_name(trained.path)]
-    if cfg.averaged != "auto":
-        choices.append("averaged" if cfg.averaged else "not_averaged")
-    if cfg.features != "classifier":
-        choices.append(cfg.features)
-    choices += [f"{key}_{cfg[key]:g}" for key in ("truncation", "keep") if cfg[key] != 1]
-    return folder / "_".join(choices)
-
-
-def _write(report: Mapping[str, Any], target: Path, images: "Tensor", real: "RealImages") -> None:
-    """Write the report, and a picture of the closest pairs of the first seed."""
-    from dcgan_lightning.evaluation.newness import label_pairs
-    from dcgan_lightning.pictures import draw_pairs
-
-    path, picture = (target.with_name(f"{target.name}{ending}") for ending in (".json", "_nearest.png"))
-    picture.unlink(missing_ok=True)  # do not keep a picture of other scores
-    write_atomic(path, f"{json.dumps(report, indent=1)}\n".encode())
-    log.info("\nscores: %s", path)
-    if closest := report["runs"][0].get("closest"):
-        assert real.train is not None
-        write_atomic(picture, draw_pairs(label_pairs(closest, images, real.train)))
-        log.info("closest pairs: %s", picture)
 
 
 @hydra.main(version_base="1.3", config_path=CONF_DIR, config_name="evaluate")

@@ -126,7 +126,7 @@ def test_translate_takes_an_export(compose_cfg: Compose, pix2pix_run: Path, tmp_
 
 def test_scores_stand_beside_their_baselines(compose_cfg: Compose, pix2pix_run: Path, tmp_path: Path) -> None:
     run = shutil.copytree(pix2pix_run, tmp_path / "pix2pix")
-    (run / "scores").mkdir()
+    (run / "scores").mkdir(exist_ok=True)
     report = {
         "averaged": True,
         "epochs": 2,
