@@ -26,7 +26,7 @@ def users_folder(root: str | Path) -> tuple[Path, str | None]:
         and folder.name.lower() in find_sets(folder.parent)
     ):
         return folder.parent, folder.name.lower()
-    raise DataError(f"data.root={root} is not a folder that can be read; pass the folder with the four files")
+    raise DataError(f"data.root={root} is not a folder that can be read; pass the folder with the files")
 
 
 def only_folder(root: Path, layouts: Iterable[Path], name: str | None = None) -> Path:
@@ -47,7 +47,8 @@ def only_folder(root: Path, layouts: Iterable[Path], name: str | None = None) ->
     if not holding:
         some = next(iter(FASHION_MNIST.values())).name
         raise DataError(
-            f"data.root={root} holds none of the four files: neither {some} nor {some}.gz is in "
+            f"data.root={root} holds none of the four files: neither {some} nor {some}.gz (or "
+            "fashion-mnist_train.csv) is in "
             f"{' or '.join(map(str, folders))}; put them there, or leave data.root out"
         )
     if len(holding) > 1:

@@ -1,8 +1,8 @@
-"""File names of published IDX sets: MNIST's, Kaggle's and EMNIST's, raw or gzipped.
+"""File names of published IDX sets, MNIST's, Kaggle's and EMNIST's, and of CSV files, raw or packed.
 
 Recognized forms, case-insensitively: ``train-images-idx3-ubyte``, ``t10k-labels.idx1-ubyte``, the same with
 ``.gz``, ``emnist-letters-test-images-idx3-ubyte``, and a folder of such a name that holds the file, which
-Kaggle's archives unpack to.
+Kaggle's archives unpack to; ``fashion-mnist_train.csv``, the same with ``.gz`` or ``.zip``.
 """
 
 import re
@@ -16,11 +16,16 @@ _NAME = re.compile(
     re.IGNORECASE,
 )
 
-IdxSet = dict[str, list[Path]]  # "train_images", "test_labels", ...: files that may be it, the raw ones first
+_TABLE = re.compile(
+    r"(?P<set>.*?)[-_. ]?(?P<split>train|training|t10k|test)\.csv(?P<packed>\.gz|\.zip)?", re.IGNORECASE
+)
+
+# "train_images", "test_labels", ..., or "train_csv" and "test_csv": files that may be it, the raw ones first
+IdxSet = dict[str, list[Path]]
 
 
 def find_sets(folder: Path) -> dict[str, IdxSet]:
-    """Return the IDX sets in a folder.
+    """Return the IDX sets in a folder, or its CSV files if there are none.
 
     Args:
         folder: A folder that can be listed.
@@ -36,11 +41,22 @@ def find_sets(folder: Path) -> dict[str, IdxSet]:
             key = f"{_SPLITS[match['split'].lower()]}_{match['kind'].lower()}s"
             files = sets.setdefault(match["set"].lower(), {}).setdefault(key, [])
             files += _files_in(path) if path.is_dir() else [path]
-    return {
-        name: found
+    found = {
+        name: present
         for name, files in sets.items()
-        if (found := {key: paths for key, paths in files.items() if paths})
+        if (present := {key: paths for key, paths in files.items() if paths})
     }
+    return found or _find_tables(folder)
+
+
+def _find_tables(folder: Path) -> dict[str, IdxSet]:
+    sets: dict[str, IdxSet] = {}
+    for path in sorted(folder.iterdir(), key=lambda path: (path.suffix.lower() != ".csv", path.name)):
+        match = _TABLE.fullmatch(path.name)
+        if match and not path.name.startswith(".") and not path.is_dir():
+            split = _SPLITS[match["split"].lower()]
+            sets.setdefault(match["set"].lower(), {}).setdefault(f"{split}_csv", []).append(path)
+    return sets
 
 
 def _files_in(folder: Path) -> Iterator[Path]:

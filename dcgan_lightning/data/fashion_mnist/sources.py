@@ -8,22 +8,25 @@ enter the cache, and each is written atomically.
 from collections.abc import Callable, Iterable, Iterator
 from functools import partial
 from pathlib import Path
+from typing import TypeVar
 
 from dcgan_lightning.core.errors import DataError
 from dcgan_lightning.data.cache_folder import default_cache_dir
 from dcgan_lightning.data.fashion_mnist import fetch
 from dcgan_lightning.data.fashion_mnist.cache import LAYOUT, remove_stale, store, workshop
+from dcgan_lightning.data.fashion_mnist.csv_sets import convert
 from dcgan_lightning.data.fashion_mnist.fetch import DEBIAN_FOLDER, DEBIAN_PACKAGE, Report
 from dcgan_lightning.data.fashion_mnist.folders import holds_files, only_folder, only_set, users_folder
 from dcgan_lightning.data.fashion_mnist.idx import (
     FASHION_MNIST,
-    IdxFile,
     check_pair,
     count_items,
     read_idx_bytes,
 )
 from dcgan_lightning.data.fashion_mnist.located import Located
-from dcgan_lightning.data.fashion_mnist.names import find_sets, is_transposed
+from dcgan_lightning.data.fashion_mnist.names import IdxSet, find_sets, is_transposed
+
+Read = TypeVar("Read")
 
 
 def locate(
@@ -33,14 +36,14 @@ def locate(
     report: Report = print,
     download: bool = True,
 ) -> Located:
-    """Find the four IDX files, downloading them if necessary.
+    """Find the four IDX files, downloading them if necessary; CSV files are converted to them in the cache.
 
     Args:
         root: The only folder to use, with torchvision's layout or the files directly in it, gzipped or not,
             with names as in `dcgan_lightning.data.fashion_mnist.names`. ``FOLDER/emnist-letters`` chooses one
-            of several sets in a folder.
+            of several sets in a folder. CSV files are used if there are no IDX files.
         verify: Require Fashion-MNIST. False: ``root`` may hold any set of 28 x 28 images, which is read in
-            place; labels and test images may be missing.
+            place unless it is in CSV files; labels and test images may be missing.
         cache_dir: The data cache; `default_cache_dir` if not given.
         report: Called with short messages about the search.
         download: Whether to use the network if the files are not found on this machine.
@@ -50,29 +53,30 @@ def locate(
             in that case the message has one line per source.
     """
     if not verify:
-        return _locate_unverified(root, report)
+        return _locate_unverified(root, cache_dir, report)
     cache = cache_dir or default_cache_dir()
     remove_stale(cache)
     if root:
         folder, name = users_folder(root)
         folder = only_folder(folder, [LAYOUT, Path()], name)
-        return _keep(_read_all(folder, name), cache, f"the folder {folder}", report)
+        return _keep(_read_all(folder, cache, name), cache, f"the folder {folder}", report)
     try:
         return _from_cache(cache, report)
     except DataError as error:
         return _from_elsewhere(cache, report, download, [f"the data cache {cache}: {error}"])
 
 
-def _locate_unverified(root: str | Path | None, report: Report) -> Located:
+def _locate_unverified(root: str | Path | None, cache: Path | None, report: Report) -> Located:
     if not root:
         raise DataError("data.verify=false needs a folder to read; pass data.root=FOLDER")
     given, name = users_folder(root)
     layouts = [Path(), *sorted(path.relative_to(given) for path in given.glob("*/raw"))]
     folder = only_folder(given, layouts, name)
     name, candidates = only_set(folder, name)
-    files = {
-        key: _first_valid(paths, None, len(FASHION_MNIST[key].shape))[0] for key, paths in candidates.items()
-    }
+    files = {}
+    for key, paths in _without_csv(candidates, cache, verify=False).items():
+        rank = len(FASHION_MNIST[key].shape)
+        files[key] = _first_valid(paths, partial(read_idx_bytes, expected=None, rank=rank))[0]
     if "train_images" not in files:
         raise DataError(
             f"data.root={root} holds no training images; "
@@ -105,7 +109,7 @@ def _from_cache(cache: Path, report: Report) -> Located:
     if not holds_files(folder):
         raise DataError("empty")
     try:
-        contents = _read_all(folder)
+        contents = _read_all(folder, cache)
         store(contents, cache)  # unpacks files that a user may have put there gzipped
     except DataError as error:
         report(f"Fashion-MNIST: the data cache is incomplete or damaged, looking elsewhere: {error}")
@@ -123,7 +127,7 @@ def _from_elsewhere(cache: Path, report: Report, download: bool, attempts: list[
     with workshop(cache) as folder:
         for source, bring in _sources(folder, report, download):
             try:
-                contents = _read_all(bring())
+                contents = _read_all(bring(), cache)
             except (DataError, OSError) as error:  # OSError: no room to work in
                 attempts.append(f"{source}: {error}")
             else:
@@ -169,28 +173,42 @@ def _keep(contents: dict[str, bytes], cache: Path, source: str, report: Report) 
     return _located_in(cache, source)
 
 
-def _read_all(folder: Path, name: str | None = None) -> dict[str, bytes]:
+def _read_all(folder: Path, cache: Path, name: str | None = None) -> dict[str, bytes]:
     """Read and verify the four files of a folder.
 
     Args:
         folder: Folder of the files.
+        cache: The data cache, for converted CSV files.
         name: Prefix of their names (see `find_sets`); None: any prefix, since the content is verified.
 
     Returns:
         The uncompressed content by the file's usual name.
     """
-    sets = find_sets(folder)
+    candidates: IdxSet = {}
+    for found, files in find_sets(folder).items():
+        if name in (None, found):
+            for key, paths in files.items():
+                candidates.setdefault(key, []).extend(paths)
+    candidates = _without_csv(candidates, cache, verify=True)
     contents = {}
     for key, file in FASHION_MNIST.items():
-        paths = [
-            path for found, files in sets.items() if name in (None, found) for path in files.get(key, ())
-        ]
-        contents[file.name] = _first_valid(paths or [folder / file.name], file, len(file.shape))[1]
+        paths = candidates.get(key, [folder / file.name])
+        contents[file.name] = _first_valid(paths, partial(read_idx_bytes, expected=file))[1]
     return contents
 
 
-def _first_valid(paths: Iterable[Path], expected: IdxFile | None, rank: int) -> tuple[Path, bytes]:
-    """Return the first intact one of several copies of a file, and its content.
+def _without_csv(files: IdxSet, cache: Path | None, verify: bool) -> IdxSet:
+    """Return the files of a set with IDX files in place of its CSV files (see `convert`)."""
+    replaced = {key: paths for key, paths in files.items() if not key.endswith("_csv")}
+    for split in ("train", "test"):
+        if paths := files.get(f"{split}_csv"):
+            read = partial(convert, split=split, cache=cache or default_cache_dir(), verify=verify)
+            replaced |= {key: [path] for key, path in _first_valid(paths, read)[1].items()}
+    return replaced
+
+
+def _first_valid(paths: Iterable[Path], read: Callable[[Path], Read]) -> tuple[Path, Read]:
+    """Return the first intact one of several copies of a file, and what is read from it.
 
     Raises:
         DataError: No copy is intact; the message has a reason for each.
@@ -198,7 +216,7 @@ def _first_valid(paths: Iterable[Path], expected: IdxFile | None, rank: int) -> 
     reasons = []
     for path in paths:
         try:
-            return path, read_idx_bytes(path, expected) if expected else read_idx_bytes(path, None, rank)
+            return path, read(path)
         except DataError as error:
             reasons.append(error)
     if len(reasons) == 1:

@@ -261,8 +261,8 @@ def test_a_given_folder_without_the_files_is_an_error_even_with_a_good_cache(cac
     empty.mkdir()
     assert refusal(empty) == (
         f"data.root={empty} holds none of the four files: neither train-images-idx3-ubyte nor "
-        f"train-images-idx3-ubyte.gz is in {empty}/FashionMNIST/raw or {empty}; put them there, or leave "
-        f"data.root out"
+        f"train-images-idx3-ubyte.gz (or fashion-mnist_train.csv) is in {empty}/FashionMNIST/raw or {empty}; "
+        f"put them there, or leave data.root out"
     )
 
 
@@ -276,7 +276,7 @@ def test_a_given_folder_that_is_none_is_named(cache, tmp_path, monkeypatch, kind
         put(folder)
         monkeypatch.setattr(os, "access", lambda path, mode: path != folder)
     assert refusal(folder, verify=verify) == (
-        f"data.root={folder} is not a folder that can be read; pass the folder with the four files"
+        f"data.root={folder} is not a folder that can be read; pass the folder with the files"
     )
 
 
