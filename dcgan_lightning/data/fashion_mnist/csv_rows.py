@@ -111,7 +111,7 @@ def _parse(file: IO[bytes]) -> Iterator[Rows]:
 
 
 def _blocks(file: IO[bytes]) -> Iterator[bytes]:
-    """Yield blocks of whole lines, each with its line feed; blank lines at the end of the file are ignored."""
+    """Yield blocks of whole lines with their line feeds; blank lines at the end of the file are ignored."""
     rest = b""
     while piece := file.read(_BLOCK):
         rest = (rest + piece).replace(b"\r\n", b"\n")
