@@ -6,16 +6,18 @@ import sys
 from collections.abc import Callable
 from typing import Any, NoReturn
 
+from omegaconf import DictConfig
 from omegaconf.errors import OmegaConfBaseException
 from yaml import YAMLError
 
+from dcgan_lightning.config.build import CONF_DIR
 from dcgan_lightning.config.command_line import read_arguments
 from dcgan_lightning.config.hydra_files import leaving_nothing
 from dcgan_lightning.config.messages import describe_not_text, is_hydras_error, missing_plugin, one_line
 from dcgan_lightning.core.devices import shorten_spinning
 from dcgan_lightning.core.errors import ConfigError, DCGANError
 from dcgan_lightning.core.processes import is_first_process, note_command
-from dcgan_lightning.core.signals import exit_code
+from dcgan_lightning.core.signals import end_on_signals, exit_code
 from dcgan_lightning.core.streams import keep_streams
 
 # run_command sets HYDRA_FULL_ERROR for Hydra, and passes the user's value on to the job's other processes.
@@ -76,6 +78,34 @@ def run_command(command: Callable[[], Any], config_name: str = "train") -> NoRet
             raise
         refuse(extra or error, config_name)
     sys.exit(0)
+
+
+def entry_point(config_name: str, function: Callable[[DictConfig], object]) -> Callable[[], NoReturn]:
+    """Return the ``main`` of a command that writes into folders of its own choice and not into Hydra's.
+
+    Args:
+        config_name: Name of the command's configuration in conf/.
+        function: What the command does with the composed configuration.
+    """
+
+    def task(cfg: DictConfig) -> None:
+        work_where_typed()
+        end_on_signals()
+        try:
+            function(cfg)
+        except USERS_ERRORS as error:
+            refuse(error, config_name)
+
+    def main() -> NoReturn:
+        """Run the command line."""
+        import hydra
+
+        task.__module__ = f"dcgan_lightning.{config_name}"  # after which Hydra names the job
+        run_command(
+            hydra.main(version_base="1.3", config_path=CONF_DIR, config_name=config_name)(task), config_name
+        )
+
+    return main
 
 
 def work_where_typed() -> None:

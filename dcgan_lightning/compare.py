@@ -9,12 +9,11 @@ import sys
 from collections.abc import Sequence
 from datetime import datetime
 from pathlib import Path
+from typing import NoReturn
 
-import hydra
 from omegaconf import DictConfig
 
-from dcgan_lightning.cli import USERS_ERRORS, refuse, run_command, work_where_typed
-from dcgan_lightning.config.build import CONF_DIR
+from dcgan_lightning.cli import entry_point
 from dcgan_lightning.config.validate import check_command
 from dcgan_lightning.core.errors import ConfigError
 from dcgan_lightning.runs.comparison import write_comparison
@@ -70,21 +69,16 @@ def name_runs(arguments: Sequence[str]) -> list[str]:
     return [*others, f"runs=[{','.join(quoted)}]"]
 
 
-@hydra.main(version_base="1.3", config_path=CONF_DIR, config_name="compare")
 def _command(cfg: DictConfig) -> None:
-    work_where_typed()
-    try:
-        values = check_command(cfg, "compare")
-        folders = [Path(run) for run in dict.fromkeys(values["runs"])]
-        print(compare(folders, values["output_dir"] and Path(values["output_dir"])))
-    except USERS_ERRORS as error:
-        refuse(error, "compare")
+    values = check_command(cfg, "compare")
+    folders = [Path(run) for run in dict.fromkeys(values["runs"])]
+    print(compare(folders, values["output_dir"] and Path(values["output_dir"])))
 
 
-def main() -> None:
+def main() -> NoReturn:
     """Run the command line."""
     sys.argv[1:] = name_runs(sys.argv[1:])
-    run_command(_command, config_name="compare")
+    entry_point("compare", _command)()
 
 
 if __name__ == "__main__":

@@ -6,11 +6,10 @@ import time
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import hydra
 from omegaconf import DictConfig, OmegaConf
 
-from dcgan_lightning.cli import USERS_ERRORS, refuse, run_command, work_where_typed
-from dcgan_lightning.config.build import CONF_DIR, build, plain
+from dcgan_lightning.cli import entry_point
+from dcgan_lightning.config.build import build, plain
 from dcgan_lightning.config.validate import check_command
 from dcgan_lightning.core.errors import ConfigError, ScoreError
 from dcgan_lightning.core.files import write_atomic
@@ -255,19 +254,11 @@ def _is_verified(datamodule: "InMemoryDataModule") -> bool:
     return bool(getattr(datamodule, "verify", False))
 
 
-@hydra.main(version_base="1.3", config_path=CONF_DIR, config_name="evaluate")
 def _command(cfg: DictConfig) -> None:
-    work_where_typed()
-    try:
-        check_anchors(cfg) if cfg.anchors else evaluate(cfg)
-    except USERS_ERRORS as error:
-        refuse(error, "evaluate")
+    check_anchors(cfg) if cfg.anchors else evaluate(cfg)
 
 
-def main() -> None:
-    """Run the command line."""
-    run_command(_command, "evaluate")
-
+main = entry_point("evaluate", _command)
 
 if __name__ == "__main__":
     main()

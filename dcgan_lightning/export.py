@@ -7,11 +7,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import hydra
 from omegaconf import DictConfig
 
-from dcgan_lightning.cli import USERS_ERRORS, refuse, run_command, work_where_typed
-from dcgan_lightning.config.build import CONF_DIR, build, with_data
+from dcgan_lightning.cli import entry_point
+from dcgan_lightning.config.build import build, with_data
 from dcgan_lightning.config.commands import EXPORT_FORMATS
 from dcgan_lightning.config.validate import check_command
 from dcgan_lightning.core.devices import set_threads
@@ -104,6 +103,7 @@ def export(cfg: DictConfig) -> ExportResult:
                 write_atomic(target / PICTURE_FILE, encode_png(part.picture))
             write_atomic(target / CARD_FILE, model_card(part, own, read_scores(part.training)).encode())
             deviations = {name: max(value, deviations.get(name, 0.0)) for name, value in own.items()}
+    log.info("files and model card are in %s", folder)
     return ExportResult(folder, deviations)
 
 
@@ -221,20 +221,7 @@ def check_copy(network: "PortableNetwork", name: str, folder: Path, tolerance: f
     return deviation
 
 
-@hydra.main(version_base="1.3", config_path=CONF_DIR, config_name="export")
-def _command(cfg: DictConfig) -> None:
-    work_where_typed()
-    try:
-        result = export(cfg)
-    except USERS_ERRORS as error:
-        refuse(error, "export")
-    log.info("files and model card are in %s", result.folder)
-
-
-def main() -> None:
-    """Run the command line."""
-    run_command(_command, "export")
-
+main = entry_point("export", export)
 
 if __name__ == "__main__":
     main()

@@ -14,11 +14,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import hydra
 from omegaconf import DictConfig
 
-from dcgan_lightning.cli import USERS_ERRORS, refuse, run_command, work_where_typed
-from dcgan_lightning.config.build import CONF_DIR, build
+from dcgan_lightning.cli import entry_point
+from dcgan_lightning.config.build import build
 from dcgan_lightning.config.data import CLASS_NAMES
 from dcgan_lightning.config.generate import default_count, film_problem
 from dcgan_lightning.config.validate import check_command
@@ -26,7 +25,6 @@ from dcgan_lightning.core.devices import choose_device, set_tf32, set_threads
 from dcgan_lightning.core.durations import format_position
 from dcgan_lightning.core.errors import ConfigError
 from dcgan_lightning.core.files import check_is_new, fill_folder
-from dcgan_lightning.core.signals import end_on_signals
 
 if TYPE_CHECKING:  # importing PyTorch takes seconds and must not delay an error message
     import torch
@@ -188,20 +186,7 @@ def _default_folder(checkpoint: Path, values: Mapping[str, Any]) -> Path:
     return folder / "generated" / f"{name}_seed_{values['seed']}"
 
 
-@hydra.main(version_base="1.3", config_path=CONF_DIR, config_name="generate")
-def _command(cfg: DictConfig) -> None:
-    work_where_typed()
-    end_on_signals()
-    try:
-        generate(cfg)
-    except USERS_ERRORS as error:
-        refuse(error, "generate")
-
-
-def main() -> None:
-    """Run the command line."""
-    run_command(_command, "generate")
-
+main = entry_point("generate", generate)
 
 if __name__ == "__main__":
     main()

@@ -7,12 +7,11 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import hydra
 from omegaconf import DictConfig
 
 import dcgan_lightning
-from dcgan_lightning.cli import USERS_ERRORS, refuse, run_command, work_where_typed
-from dcgan_lightning.config.build import CONF_DIR, build, with_data
+from dcgan_lightning.cli import entry_point
+from dcgan_lightning.config.build import build, with_data
 from dcgan_lightning.config.data import class_title
 from dcgan_lightning.config.generate import LAST_NUMBER
 from dcgan_lightning.config.validate import check_command
@@ -243,19 +242,7 @@ def _facts(trained: "Training", *networks: "Module") -> list[str]:
     ]
 
 
-@hydra.main(version_base="1.3", config_path=CONF_DIR, config_name="play")
-def _command(cfg: DictConfig) -> None:
-    work_where_typed()
-    try:
-        play(cfg)
-    except USERS_ERRORS as error:
-        refuse(error, "play")
-
-
-def main() -> None:
-    """Run the command line."""
-    run_command(_command, "play")
-
+main = entry_point("play", play)
 
 if __name__ == "__main__":
     main()

@@ -4,11 +4,9 @@ import logging
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-import hydra
 from omegaconf import DictConfig
 
-from dcgan_lightning.cli import USERS_ERRORS, refuse, run_command, work_where_typed
-from dcgan_lightning.config.build import CONF_DIR
+from dcgan_lightning.cli import entry_point
 from dcgan_lightning.config.validate import check_command
 from dcgan_lightning.core.locks import is_abandoned, is_locked
 
@@ -41,19 +39,7 @@ def report(cfg: DictConfig) -> Path:
     return path
 
 
-@hydra.main(version_base="1.3", config_path=CONF_DIR, config_name="report")
-def _command(cfg: DictConfig) -> None:
-    work_where_typed()
-    try:
-        report(cfg)
-    except USERS_ERRORS as error:
-        refuse(error, "report")
-
-
-def main() -> None:
-    """Run the command line."""
-    run_command(_command, "report")
-
+main = entry_point("report", report)
 
 if __name__ == "__main__":
     main()

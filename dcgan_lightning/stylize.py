@@ -8,16 +8,14 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import hydra
 from omegaconf import DictConfig
 
-from dcgan_lightning.cli import USERS_ERRORS, refuse, run_command, work_where_typed
-from dcgan_lightning.config.build import CONF_DIR, build
+from dcgan_lightning.cli import entry_point
+from dcgan_lightning.config.build import build
 from dcgan_lightning.config.style import split_reference
 from dcgan_lightning.config.validate import check_command
 from dcgan_lightning.core.devices import choose_device, set_tf32, set_threads
 from dcgan_lightning.core.files import check_is_new, fill_folder
-from dcgan_lightning.core.signals import end_on_signals
 
 if TYPE_CHECKING:  # importing PyTorch takes seconds and must not delay an error message
     from dcgan_lightning.data.style_images import Picture
@@ -121,20 +119,7 @@ def _default_name(values: Mapping[str, Any]) -> str:
     return f"{content}_in_{'_'.join(styles)}"[:150]
 
 
-@hydra.main(version_base="1.3", config_path=CONF_DIR, config_name="stylize")
-def _command(cfg: DictConfig) -> None:
-    work_where_typed()
-    end_on_signals()
-    try:
-        stylize(cfg)
-    except USERS_ERRORS as error:
-        refuse(error, "stylize")
-
-
-def main() -> None:
-    """Run the command line."""
-    run_command(_command, "stylize")
-
+main = entry_point("stylize", stylize)
 
 if __name__ == "__main__":
     main()

@@ -9,12 +9,11 @@ from importlib import metadata
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import hydra
 from omegaconf import DictConfig
 
 import dcgan_lightning
-from dcgan_lightning.cli import USERS_ERRORS, refuse, run_command, work_where_typed
-from dcgan_lightning.config.build import CONF_DIR, build
+from dcgan_lightning.cli import entry_point
+from dcgan_lightning.config.build import build
 from dcgan_lightning.config.validate import check_command
 from dcgan_lightning.core.files import write_atomic
 from dcgan_lightning.core.heartbeat import show_progress
@@ -113,19 +112,7 @@ def _log_epoch(trainer: "pl.Trainer") -> None:
     log.info("epoch %d/%s: loss %.4f", trainer.current_epoch + 1, trainer.max_epochs, loss)
 
 
-@hydra.main(version_base="1.3", config_path=CONF_DIR, config_name="train_classifier")
-def _command(cfg: DictConfig) -> None:
-    work_where_typed()
-    try:
-        train_classifier(cfg)
-    except USERS_ERRORS as error:
-        refuse(error, "train_classifier")
-
-
-def main() -> None:
-    """Run the command line."""
-    run_command(_command, "train_classifier")
-
+main = entry_point("train_classifier", train_classifier)
 
 if __name__ == "__main__":
     main()

@@ -14,18 +14,16 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import hydra
 from omegaconf import DictConfig
 
-from dcgan_lightning.cli import USERS_ERRORS, refuse, run_command, work_where_typed
-from dcgan_lightning.config.build import CONF_DIR, build, with_data
+from dcgan_lightning.cli import entry_point
+from dcgan_lightning.config.build import build, with_data
 from dcgan_lightning.config.translate import DEFAULT_COUNT, SETS
 from dcgan_lightning.config.validate import check_command
 from dcgan_lightning.core.devices import choose_device, set_tf32, set_threads
 from dcgan_lightning.core.durations import format_position
 from dcgan_lightning.core.errors import DataError
 from dcgan_lightning.core.files import check_is_new, fill_folder
-from dcgan_lightning.core.signals import end_on_signals
 from dcgan_lightning.runs.own_data import own_data
 
 if TYPE_CHECKING:  # importing PyTorch takes seconds and must not delay an error message
@@ -115,20 +113,7 @@ def _default_folder(trained: "TrainedTranslators", values: Mapping[str, Any]) ->
     return folder / "translated" / name
 
 
-@hydra.main(version_base="1.3", config_path=CONF_DIR, config_name="translate")
-def _command(cfg: DictConfig) -> None:
-    work_where_typed()
-    end_on_signals()
-    try:
-        translate(cfg)
-    except USERS_ERRORS as error:
-        refuse(error, "translate")
-
-
-def main() -> None:
-    """Run the command line."""
-    run_command(_command, "translate")
-
+main = entry_point("translate", translate)
 
 if __name__ == "__main__":
     main()

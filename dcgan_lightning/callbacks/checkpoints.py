@@ -70,12 +70,7 @@ class Checkpoints(Checkpoint):
             self._has_unsaved_step = False
 
     def on_train_batch_end(
-        self,
-        trainer: pl.Trainer,
-        pl_module: pl.LightningModule,
-        outputs: object,
-        batch: object,
-        batch_idx: int,
+        self, trainer: pl.Trainer, pl_module: pl.LightningModule, outputs: Any, batch: Any, batch_idx: int
     ) -> None:
         """Save within the epoch, every few iterations and where the run is asked to stop.
 

@@ -2,7 +2,7 @@
 
 import contextlib
 from pathlib import Path
-from typing import Protocol, runtime_checkable
+from typing import Any, Protocol, runtime_checkable
 
 import pytorch_lightning as pl
 from pytorch_lightning.callbacks import Callback
@@ -92,12 +92,7 @@ class SampleGrid(Callback):
                 write_atomic(folder / "untrained.png", self.draw(pl_module))
 
     def on_train_batch_end(
-        self,
-        trainer: pl.Trainer,
-        pl_module: pl.LightningModule,
-        outputs: object,
-        batch: object,
-        batch_idx: int,
+        self, trainer: pl.Trainer, pl_module: pl.LightningModule, outputs: Any, batch: Any, batch_idx: int
     ) -> None:
         """Draw a grid if due and pass it to the callbacks and loggers that take grids."""
         assert isinstance(pl_module, System)

@@ -5,6 +5,7 @@ import logging
 import signal
 from collections.abc import Iterator
 from types import FrameType
+from typing import Any
 
 import pytorch_lightning as pl
 from pytorch_lightning.callbacks import Callback
@@ -81,12 +82,7 @@ class GracefulStop(Callback):
         self._is_between_epochs = False
 
     def on_train_batch_end(
-        self,
-        trainer: pl.Trainer,
-        pl_module: pl.LightningModule,
-        outputs: object,
-        batch: object,
-        batch_idx: int,
+        self, trainer: pl.Trainer, pl_module: pl.LightningModule, outputs: Any, batch: Any, batch_idx: int
     ) -> None:
         """Let Lightning end the loop if any process was asked to, by a signal or by another callback.
 

@@ -3,11 +3,10 @@
 import logging
 from pathlib import Path
 
-import hydra
 from omegaconf import DictConfig
 
-from dcgan_lightning.cli import USERS_ERRORS, refuse, run_command, work_where_typed
-from dcgan_lightning.config.build import CONF_DIR, build
+from dcgan_lightning.cli import entry_point
+from dcgan_lightning.config.build import build
 from dcgan_lightning.config.validate import check_command
 from dcgan_lightning.core.files import write_atomic
 
@@ -49,19 +48,7 @@ def describe(cfg: DictConfig) -> Path:
     return path
 
 
-@hydra.main(version_base="1.3", config_path=CONF_DIR, config_name="describe")
-def _command(cfg: DictConfig) -> None:
-    work_where_typed()
-    try:
-        describe(cfg)
-    except USERS_ERRORS as error:
-        refuse(error, "describe")
-
-
-def main() -> None:
-    """Run the command line."""
-    run_command(_command, "describe")
-
+main = entry_point("describe", describe)
 
 if __name__ == "__main__":
     main()

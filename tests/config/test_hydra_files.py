@@ -9,7 +9,6 @@ from pathlib import Path
 import pytest
 
 from dcgan_lightning import compare, evaluate, export, generate, report, train, train_classifier
-from dcgan_lightning.cli import run_command
 from dcgan_lightning.config import hydra_files
 from dcgan_lightning.data import __main__ as describe
 
@@ -19,11 +18,11 @@ COMMANDS: dict[str, Callable[[], None]] = {
     "train": train.main,
     "compare": compare.main,
     "export": export.main,
-    "evaluate": lambda: run_command(evaluate._command, "evaluate"),
-    "generate": lambda: run_command(generate._command, "generate"),
-    "report": lambda: run_command(report._command, "report"),
-    "classifier": lambda: run_command(train_classifier._command, "train_classifier"),
-    "data": lambda: run_command(describe._command, "describe"),
+    "evaluate": evaluate.main,
+    "generate": generate.main,
+    "report": report.main,
+    "classifier": train_classifier.main,
+    "data": describe.main,
 }
 # Where users put things, and where Hydra does.
 NAMES = (
