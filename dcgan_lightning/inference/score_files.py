@@ -13,15 +13,14 @@ from dcgan_lightning.evaluation import FeatureNetwork, RealImages
 from dcgan_lightning.evaluation.fashion_mnist.anchors import versions
 from dcgan_lightning.evaluation.fashion_mnist.classifier import HELD_OUT_FILE, describe_weights
 from dcgan_lightning.evaluation.newness import label_pairs
-from dcgan_lightning.inference.pretrained import TrainedGenerator
 from dcgan_lightning.inference.trained import Training, checkpoint_name, run_folder
 from dcgan_lightning.pictures import draw_pairs
 
 log = logging.getLogger("dcgan_lightning.evaluate")
 
 
-def describe_scores_of(trained: TrainedGenerator, network: FeatureNetwork, source: str) -> dict[str, Any]:
-    """Return the entries of the report that describe the generator, the features and the reference."""
+def describe_scores_of(trained: Training, network: FeatureNetwork, source: str) -> dict[str, Any]:
+    """Return the entries of a report that describe the networks, the features and the reference."""
     return {
         "checkpoint": str(trained.path),
         "epochs": trained.epochs,

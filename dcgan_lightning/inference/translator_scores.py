@@ -7,9 +7,9 @@ from dcgan_lightning.core.durations import format_position
 from dcgan_lightning.core.heartbeat import show_progress
 from dcgan_lightning.data import InMemoryDataModule
 from dcgan_lightning.evaluation import FeatureNetwork
-from dcgan_lightning.evaluation.fashion_mnist.anchors import versions
 from dcgan_lightning.evaluation.report import align, format_number
-from dcgan_lightning.evaluation.translators import scores_of
+from dcgan_lightning.evaluation.translators import ScoreInputs, scores_of
+from dcgan_lightning.inference.score_files import describe_scores_of
 from dcgan_lightning.inference.translators import TrainedTranslators
 
 
@@ -31,19 +31,15 @@ def score_translators(
     for network in trained.networks.values():
         network.to(features.device)
     with show_progress("scoring") as work:
-        found = module.score(trained.networks, trained.settings, datamodule, features, count, work.set_note)
+        found = module.score(
+            ScoreInputs(trained.networks, trained.settings, datamodule, features, count, work.set_note)
+        )
     return {
-        "checkpoint": str(trained.path),
-        "epochs": trained.epochs,
-        "iterations": trained.iterations,
-        "averaged": trained.averaged,
-        "features": {"name": features.name, "digest": features.digest, "size": features.size},
-        "reference": f"{datamodule.source}, test images",
+        **describe_scores_of(trained, features, datamodule.source),
         "count": count,
         "mean": found["scores"],
         "anchors": found["baselines"],
         "readings": {name: _reading(module.SCORES, name) for name in found["scores"]},
-        "versions": versions(),
     }
 
 

@@ -2,6 +2,7 @@
 
 import os
 import random
+import signal
 import sys
 from collections.abc import Callable
 from pathlib import Path
@@ -9,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from dcgan_lightning import compare, evaluate, export, generate, report, train, train_classifier
+from dcgan_lightning.cli import entry_point
 from dcgan_lightning.config import hydra_files
 from dcgan_lightning.data import __main__ as describe
 
@@ -23,6 +25,7 @@ COMMANDS: dict[str, Callable[[], None]] = {
     "report": report.main,
     "classifier": train_classifier.main,
     "data": describe.main,
+    "stopped": entry_point("report", lambda cfg: signal.raise_signal(signal.SIGTERM)),
 }
 # Where users put things, and where Hydra does.
 NAMES = (
@@ -230,3 +233,10 @@ def test_nothing_is_taken_back_that_was_not_noted(tmp_path: Path, monkeypatch: p
     with pytest.raises(SystemExit):
         hydra_files.leaving_nothing(lambda: sys.exit(1))
     assert os.listdir(tmp_path) == ["outputs"]
+
+
+def test_sigterm_ends_any_command_as_ctrl_c_does(tmp_path: Path) -> None:
+    folder = tmp_path / "here"
+    folder.mkdir()
+    assert run("stopped", folder=folder) == (128 + signal.SIGTERM, "")
+    assert os.listdir(folder) == []

@@ -1,6 +1,6 @@
 """Scores of unpaired translation between two domains, with baselines."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from typing import Any, NamedTuple
 
 import torch
@@ -12,6 +12,7 @@ from dcgan_lightning.evaluation.class_scores import found_classes
 from dcgan_lightning.evaluation.distances import mean_difference, nearest_rows
 from dcgan_lightning.evaluation.features import FeatureNetwork
 from dcgan_lightning.evaluation.metrics import frechet_distance
+from dcgan_lightning.evaluation.translators import ScoreInputs
 from dcgan_lightning.networks.translator import ImageTranslator, translate_images
 
 NOISE = 2.0  # standard deviation of the noise added before translating back, in grey levels (0 to 255)
@@ -49,46 +50,26 @@ class Way(NamedTuple):
     are_pairs: bool
 
 
-def score(
-    networks: Mapping[str, ImageTranslator],
-    settings: Mapping[str, Any],
-    data: Any,
-    features: FeatureNetwork,
-    count: int,
-    report: Callable[[str], None],
-) -> dict[str, Any]:
-    """Return the scores of both directions and of baselines without training.
-
-    Args:
-        networks: By direction, "a_to_b" and "b_to_a".
-        settings: The system's arguments.
-        data: The run's data module, of two domains.
-        features: Feature network of the distances, which are skipped for fewer images than features.
-        count: Largest number of test images of each domain.
-        report: Called with the name of each stage before it starts.
-
-    Returns:
-        ``scores``, numbers by names such as "target_rate_a_to_b", and ``baselines``, such scores by the name
-        of the baseline.
-    """
-    test, training = (_domains(*data.load_split(split)) for split in ("test", "train"))
-    test = [images[:count] for images in test]
+def score(given: ScoreInputs) -> dict[str, Any]:
+    """Return the scores of both directions, as "target_rate_a_to_b", and of baselines without training."""
+    test, training = (_domains(*given.data.load_split(split)) for split in ("test", "train"))
+    test = [images[: given.count] for images in test]
     scores: dict[str, float] = {}
     baselines: dict[str, dict[str, float]] = {}
-    knows_classes = tuple(data.class_names) == CLASS_NAMES and data.change is None
+    knows_classes = tuple(given.data.class_names) == CLASS_NAMES and given.data.change is None
     for number, (name, back) in enumerate((("a_to_b", "b_to_a"), ("b_to_a", "a_to_b"))):
-        report(name)
+        given.report(name)
         way = Way(
-            there=networks[name],
-            back=networks[back],
+            there=given.networks[name],
+            back=given.networks[back],
             sources=test[number],
             targets=test[1 - number],
             training_targets=training[1 - number],
-            target=CLASS_NAMES.index(data.domains[1 - number]) if knows_classes else None,
-            are_pairs=data.change is not None,
+            target=CLASS_NAMES.index(given.data.domains[1 - number]) if knows_classes else None,
+            are_pairs=given.data.change is not None,
         )
-        scores |= _named(_score_way(way, features), name)
-        for row, found in _score_baselines(way, features).items():
+        scores |= _named(_score_way(way, given.features), name)
+        for row, found in _score_baselines(way, given.features).items():
             baselines.setdefault(row, {}).update(_named(found, name))
     return {"scores": scores, "baselines": baselines}
 

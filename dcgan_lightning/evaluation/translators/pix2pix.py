@@ -1,6 +1,5 @@
 """Scores of paired translation, where the true images are known, with baselines."""
 
-from collections.abc import Callable, Mapping
 from typing import Any
 
 import torch
@@ -13,8 +12,9 @@ from dcgan_lightning.evaluation.class_scores import found_classes
 from dcgan_lightning.evaluation.distances import mean_difference, nearest_rows
 from dcgan_lightning.evaluation.features import GARMENT_SHAPE, FeatureNetwork
 from dcgan_lightning.evaluation.metrics import frechet_distance
+from dcgan_lightning.evaluation.translators import ScoreInputs
 from dcgan_lightning.networks.tasks import draw_edges
-from dcgan_lightning.networks.translator import ImageTranslator, make_inputs, translate_images
+from dcgan_lightning.networks.translator import make_inputs, translate_images
 
 SCORES = {
     "l1": "mean absolute difference from the true image, share of the grey range; 0 is best",
@@ -25,42 +25,23 @@ SCORES = {
 }
 
 
-def score(
-    networks: Mapping[str, ImageTranslator],
-    settings: Mapping[str, Any],
-    data: Any,
-    features: FeatureNetwork,
-    count: int,
-    report: Callable[[str], None],
-) -> dict[str, Any]:
-    """Return the scores of the network and of baselines without training.
-
-    Args:
-        networks: The network by its direction.
-        settings: The system's arguments.
-        data: The run's data module.
-        features: Feature network of the distance, which is skipped for fewer images than features.
-        count: Largest number of test images.
-        report: Called with the name of each stage before it starts.
-
-    Returns:
-        ``scores``, numbers by name, and ``baselines``, such scores by the name of the baseline.
-    """
-    (network,) = networks.values()
-    targets, training = data.load_images("test")[:count], data.load_images("train")
-    labels = data.load_labels("test")[:count] if getattr(data, "verify", False) else None
-    report("translating")
+def score(given: ScoreInputs) -> dict[str, Any]:
+    """Return the scores of the network and of baselines without training."""
+    (network,) = given.networks.values()
+    targets, training = given.data.load_images("test")[: given.count], given.data.load_images("train")
+    labels = given.data.load_labels("test")[: given.count] if getattr(given.data, "verify", False) else None
+    given.report("translating")
     inputs = make_inputs(network, targets)
-    scores = _score(translate_images(network, inputs), targets, labels, features)
-    report("the nearest training inputs")
+    scores = _score(translate_images(network, inputs), targets, labels, given.features)
+    given.report("the nearest training inputs")
     rows = (inputs.flatten(1).float(), make_inputs(network, training).flatten(1).float())
     nearest = training[nearest_rows(*rows)[1]]
-    real = _likeness(targets, labels, training[: len(targets)], features)
+    real = _likeness(targets, labels, training[: len(targets)], given.features)
     return {
         "scores": scores,
         "baselines": {
-            "inputs": _score(inputs, targets, labels, features),
-            "nearest training input": _score(nearest, targets, labels, features),
+            "inputs": _score(inputs, targets, labels, given.features),
+            "nearest training input": _score(nearest, targets, labels, given.features),
             "real images": real,
         },
     }

@@ -1,6 +1,6 @@
 """Scores of stylised images in the features of a network that was not used to make them, with baselines."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from typing import Any
 
 import torch
@@ -11,10 +11,11 @@ from dcgan_lightning.core.pixels import normalize, to_uint8
 from dcgan_lightning.core.randomness import stream_generator
 from dcgan_lightning.data.style_images import read_style
 from dcgan_lightning.evaluation.class_scores import found_classes
-from dcgan_lightning.evaluation.features import GARMENT_SHAPE, FeatureNetwork
+from dcgan_lightning.evaluation.features import GARMENT_SHAPE
 from dcgan_lightning.evaluation.perceptual import load_perceptual
 from dcgan_lightning.evaluation.style_objective import StyleObjective
 from dcgan_lightning.evaluation.stylization import LossWeights, optimise_pixels
+from dcgan_lightning.evaluation.translators import ScoreInputs
 from dcgan_lightning.networks.masks import object_mask
 from dcgan_lightning.networks.style import build
 from dcgan_lightning.networks.translator import ImageTranslator, make_inputs, translate_images
@@ -105,44 +106,25 @@ class Judge:
         return to_uint8(pattern if mask is None else torch.lerp(before, pattern, mask))
 
 
-def score(
-    networks: Mapping[str, ImageTranslator],
-    settings: Mapping[str, Any],
-    data: Any,
-    features: FeatureNetwork,
-    count: int,
-    report: Callable[[str], None],
-) -> dict[str, Any]:
-    """Return the scores of the network and of baselines without training.
-
-    Args:
-        networks: The network by its direction.
-        settings: The system's arguments.
-        data: The run's data module.
-        features: Only its device is used; style and content are scored with the held-out classifier.
-        count: Largest number of test images.
-        report: Called with the name of each stage before it starts.
-
-    Returns:
-        ``scores``, numbers by name, and ``baselines``, such scores by the name of the baseline.
-    """
-    (network,) = networks.values()
-    images = data.load_images("test")[:count]
-    knows_classes = getattr(data, "verify", False) and images.shape[1:] == GARMENT_SHAPE
-    labels = data.load_labels("test")[:count] if knows_classes else None
+def score(given: ScoreInputs) -> dict[str, Any]:
+    """Return the scores of the network and of baselines without training, in the held-out classifier."""
+    (network,) = given.networks.values()
+    images = given.data.load_images("test")[: given.count]
+    knows_classes = getattr(given.data, "verify", False) and images.shape[1:] == GARMENT_SHAPE
+    labels = given.data.load_labels("test")[: given.count] if knows_classes else None
     inputs = make_inputs(network, images)
-    judge = Judge(settings, inputs, labels, features.device)
-    report("the network")
+    judge = Judge(given.settings, inputs, labels, given.features.device)
+    given.report("the network")
     scores = judge.score(translate_images(network, inputs))
-    report("an untrained network")
-    untrained = build(settings, stream_generator(settings["seed"], "init"))["generator"]
+    given.report("an untrained network")
+    untrained = build(given.settings, stream_generator(given.settings["seed"], "init"))["generator"]
     assert isinstance(untrained, ImageTranslator)
     baselines = {
         "content only": judge.score(inputs),
         "style only": judge.score(judge.paste()),
-        "untrained network": judge.score(translate_images(untrained.to(features.device), inputs)),
+        "untrained network": judge.score(translate_images(untrained.to(given.features.device), inputs)),
     }
-    report("optimising pixels")
-    made = judge.optimise(settings)
+    given.report("optimising pixels")
+    made = judge.optimise(given.settings)
     baselines[f"optimised pixels, {len(made)} images"] = judge.score(made)
     return {"scores": scores, "baselines": baselines}

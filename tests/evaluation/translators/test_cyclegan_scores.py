@@ -12,6 +12,7 @@ from dcgan_lightning.config.data import CLASS_NAMES
 from dcgan_lightning.data import SyntheticDomains
 from dcgan_lightning.evaluation.distances import mean_difference
 from dcgan_lightning.evaluation.features import FeatureNetwork, load_features
+from dcgan_lightning.evaluation.translators import ScoreInputs
 from dcgan_lightning.evaluation.translators.cyclegan import SCORES, score
 from dcgan_lightning.networks import ImageTranslator
 
@@ -49,7 +50,7 @@ def scored(networks: dict[str, ImageTranslator], images: Any, count: int = COUNT
         return F.adaptive_avg_pool2d(pictures.float(), 2).flatten(1)
 
     features = FeatureNetwork("small", "none", 4, extract, torch.device("cpu"))
-    return score(networks, {}, images, features, count, lambda stage: None)
+    return score(ScoreInputs(networks, {}, images, features, count, lambda stage: None))
 
 
 def test_every_score_is_explained() -> None:
@@ -123,9 +124,8 @@ def test_target_rates_are_those_of_the_held_out_classifier(monkeypatch: pytest.M
 
 
 def test_distances_of_too_few_images_are_left_out() -> None:
-    scores = score(
-        {"a_to_b": Shift(0), "b_to_a": Shift(0)}, {}, data("rectangle"), load_features("random"), 100,
-        lambda stage: None,
-    )["scores"]  # fmt: skip
+    networks = {"a_to_b": Shift(0), "b_to_a": Shift(0)}
+    inputs = ScoreInputs(networks, {}, data("rectangle"), load_features("random"), 100, lambda stage: None)
+    scores = score(inputs)["scores"]
     assert "frechet_distance_a_to_b" not in scores
     assert "cycle_l1_a_to_b" in scores

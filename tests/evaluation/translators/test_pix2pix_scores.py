@@ -9,7 +9,7 @@ from torch.nn import functional as F
 
 from dcgan_lightning.data import SyntheticDataModule
 from dcgan_lightning.evaluation.features import FeatureNetwork
-from dcgan_lightning.evaluation.translators import scores_of
+from dcgan_lightning.evaluation.translators import ScoreInputs, scores_of
 from dcgan_lightning.evaluation.translators.pix2pix import SCORES, edge_agreement, score
 from dcgan_lightning.networks import ImageTranslator
 
@@ -37,7 +37,7 @@ def scored(network: ImageTranslator) -> dict[str, dict[str, float]]:
         return F.adaptive_avg_pool2d(pictures.float(), 2).flatten(1)
 
     features = FeatureNetwork("small", "none", 4, extract, torch.device("cpu"))
-    found = score({"to_image": network}, {}, bright, features, COUNT, lambda stage: None)
+    found = score(ScoreInputs({"to_image": network}, {}, bright, features, COUNT, lambda stage: None))
     return found["baselines"] | {"model": found["scores"]}
 
 

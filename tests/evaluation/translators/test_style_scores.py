@@ -4,7 +4,7 @@ import torch
 from dcgan_lightning.core.randomness import stream_generator
 from dcgan_lightning.data import SyntheticDataModule
 from dcgan_lightning.evaluation import load_features
-from dcgan_lightning.evaluation.translators import style
+from dcgan_lightning.evaluation.translators import ScoreInputs, style
 from dcgan_lightning.networks.style import build
 from dcgan_lightning.networks.translator import make_inputs
 
@@ -33,7 +33,9 @@ def test_scores_lie_between_the_ends(monkeypatch: pytest.MonkeyPatch) -> None:
     network = build(SETTINGS, stream_generator(1, "init"))["generator"].eval()
     stages: list[str] = []
     data = SyntheticDataModule(count=8)
-    found = style.score({"stylize": network}, SETTINGS, data, load_features("pixels"), 4, stages.append)
+    found = style.score(
+        ScoreInputs({"stylize": network}, SETTINGS, data, load_features("pixels"), 4, stages.append)
+    )
     names = {"style_loss", "content_loss", "own_style_loss"}  # made-up shapes have no garment's class
     assert found["scores"].keys() == names <= style.SCORES.keys()
     assert stages == ["the network", "an untrained network", "optimising pixels"]
