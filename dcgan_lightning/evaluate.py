@@ -6,10 +6,10 @@ import time
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from omegaconf import DictConfig, OmegaConf
+from omegaconf import DictConfig
 
 from dcgan_lightning.cli import entry_point
-from dcgan_lightning.config.build import build, plain
+from dcgan_lightning.config.build import build, plain, with_data
 from dcgan_lightning.config.validate import check_command
 from dcgan_lightning.core.errors import ConfigError, ScoreError
 from dcgan_lightning.core.files import write_atomic
@@ -43,6 +43,7 @@ def evaluate(cfg: DictConfig) -> dict[str, Any]:
     Raises:
         DCGANError: A setting is wrong, or the checkpoint or the images are unavailable or cannot be scored.
     """
+    cfg = with_data(cfg, own_data)
     values = check_command(cfg, "evaluate")
     if cfg.ckpt_path is None:
         raise ConfigError("ckpt_path is missing; give a run's folder or a checkpoint: ckpt_path=outputs/...")
@@ -111,16 +112,13 @@ def evaluate(cfg: DictConfig) -> dict[str, Any]:
 
 
 def _evaluate_translators(cfg: DictConfig) -> dict[str, Any]:
-    """Score a system that translates images on the test images of its run's data, and write the scores."""
+    """Score a system that translates images on the test images, and write the scores."""
     from dcgan_lightning.inference.score_files import target_of
     from dcgan_lightning.inference.translator_scores import format_translator_report, score_translators
     from dcgan_lightning.inference.translators import load_translators
 
     trained = load_translators(cfg.ckpt_path, None if cfg.averaged == "auto" else cfg.averaged)
     network = _load_features(cfg)
-    if (own := own_data(str(cfg.ckpt_path))) is not None:
-        cfg = OmegaConf.create({**plain(cfg), "data": own})
-        check_command(cfg, "evaluate")
     datamodule = build(cfg.data)
     datamodule.prepare_data()
     report = score_translators(trained, datamodule, network, cfg.count)
@@ -216,6 +214,7 @@ def check_anchors(cfg: DictConfig) -> dict[str, Any]:
     Raises:
         DCGANError: A setting is wrong, the images are unavailable, or a number deviates beyond the tolerance.
     """
+    cfg = with_data(cfg, lambda path: None)
     check_command(cfg, "evaluate")
     datamodule = build(cfg.data)
     if not _is_verified(datamodule):

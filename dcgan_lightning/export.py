@@ -71,8 +71,7 @@ def export(cfg: DictConfig) -> ExportResult:
         ExportError: An exported network deviates from the original; nothing is written.
         RunFolderError: The folder cannot be written, or holds files that are not of an export.
     """
-    ckpt_path = check_command(cfg, "export")["ckpt_path"]
-    cfg = with_data(cfg, own_data(ckpt_path))
+    cfg = with_data(cfg, own_data)
     values = check_command(cfg, "export")
     formats = _chosen(values["format"])
     check_packages(formats)

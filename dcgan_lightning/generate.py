@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any
 from omegaconf import DictConfig
 
 from dcgan_lightning.cli import entry_point
-from dcgan_lightning.config.build import build
+from dcgan_lightning.config.build import build, with_data
 from dcgan_lightning.config.data import CLASS_NAMES
 from dcgan_lightning.config.generate import default_count, film_problem
 from dcgan_lightning.config.validate import check_command
@@ -25,6 +25,7 @@ from dcgan_lightning.core.devices import choose_device, set_tf32, set_threads
 from dcgan_lightning.core.durations import format_position
 from dcgan_lightning.core.errors import ConfigError
 from dcgan_lightning.core.files import check_is_new, fill_folder
+from dcgan_lightning.runs.own_data import own_data
 
 if TYPE_CHECKING:  # importing PyTorch takes seconds and must not delay an error message
     import torch
@@ -62,6 +63,9 @@ def generate(cfg: DictConfig, classifier: "FashionClassifier | None" = None) -> 
         DCGANError: The training images or the classifier are unavailable, or a package is missing.
     """
     values = check_command(cfg, "generate")
+    if values["mode"] == "neighbours":
+        cfg = with_data(cfg, own_data)
+        values = check_command(cfg, "generate")
     if values["output_dir"]:
         check_is_new(Path(values["output_dir"]))
 

@@ -59,8 +59,7 @@ def play(cfg: DictConfig) -> Path:
         ExportError: A network has a layer that the page cannot compute.
         RunFolderError: The file cannot be written.
     """
-    if cfg.ckpt_path is not None:
-        cfg = with_data(cfg, own_data(str(cfg.ckpt_path)))
+    cfg = with_data(cfg, own_data)
     values = check_command(cfg, "play")
 
     from dcgan_lightning.inference.trained import run_folder
@@ -218,8 +217,7 @@ def _quiz(cfg: DictConfig, values: dict[str, Any], trained: "TrainedGenerator") 
     except DataError as error:
         log.warning("a page without the quiz: %s", error)
         return None
-    shape = (trained.generator.image_channels, *images.shape[2:])
-    if images.shape[1:] != shape:
+    if images.shape[1:] != trained.generator.image_shape:
         log.warning("a page without the quiz: the test images are of another size or have other channels")
         return None
     warn_of_other_images(trained, values["data"])

@@ -250,8 +250,7 @@ def _log_end(cfg: DictConfig, result: RunResult, is_sweep: bool) -> None:
     log.info("everything is in %s", result.folder)
     if not is_sweep:
         inputs = facts_of(result.system).inputs if keeps_checkpoints(cfg.callbacks) else None
-        is_unscored = result.score is None and cfg.data._target_.endswith(".FashionMNISTDataModule")
-        for line in next_steps(result.folder, inputs, is_unscored):
+        for line in next_steps(result.folder, inputs, is_unscored=result.score is None):
             log.info("%s", line)
     what, epochs = ("go on", 0) if result.iterations else ("train on", 10)
     log.info("%s", how_to_go_on(what, cfg, cfg.trainer.max_epochs + epochs))

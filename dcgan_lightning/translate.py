@@ -50,7 +50,7 @@ def translate(cfg: DictConfig) -> Path:
     """
     values = check_command(cfg, "translate")
     if values["input"] in SETS:
-        cfg = with_data(cfg, own_data(values["ckpt_path"]))
+        cfg = with_data(cfg, own_data)
         values = check_command(cfg, "translate")
     if values["n"] is None and values["input"] in SETS:
         values["n"] = DEFAULT_COUNT

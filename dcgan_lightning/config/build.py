@@ -2,7 +2,7 @@
 
 import inspect
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any, cast
 
@@ -24,21 +24,32 @@ def plain(cfg: DictConfig, resolve: bool = True) -> dict[str, Any]:
     return cast(dict[str, Any], OmegaConf.to_container(cfg, resolve=resolve))
 
 
-def with_data(cfg: DictConfig, data: Mapping[str, Any] | None) -> DictConfig:
-    """Return a configuration with images where its group data names none.
+def with_data(cfg: DictConfig, find_own: Callable[[Any], Mapping[str, Any] | None]) -> DictConfig:
+    """Return the configuration of a command that takes a run, with images where its group data names none.
+
+    Settings that are given alone win, as ``data.root=FOLDER`` for images that have been moved.
+    ``data.seed=null`` stands for the run's seed, or 0.
 
     Args:
-        cfg: Returned unchanged if it has images.
-        data: The settings to take; None: those of Fashion-MNIST.
+        cfg: Its own images are kept if an option of the group data is chosen.
+        find_own: Returns the group data of the run that ``ckpt_path`` names, or None: Fashion-MNIST then.
     """
-    if cfg.data.get("_target_") is not None:
-        return cfg
-    usual = OmegaConf.load(Path(CONF_DIR, "data", "fashion_mnist.yaml"))
     values = plain(cfg, resolve=False)
-    values["data"] = (
-        {**plain(cast(DictConfig, usual), resolve=False), **values["data"]} if data is None else data
-    )
+    typed = values.get("data") or {}
+    given = {key: value for key, value in typed.items() if key != "seed" or value is not None}
+    base: Mapping[str, Any] = {}
+    if given.get("_target_") is None:
+        base = find_own(cfg.ckpt_path) or _usual_data()
+    values["data"] = {**base, **given}
+    if "seed" in typed:
+        values["data"].setdefault("seed", 0)
     return OmegaConf.create(values)
+
+
+def _usual_data() -> dict[str, Any]:
+    """Return the settings of Fashion-MNIST, whose images are the same for any seed."""
+    usual = cast(DictConfig, OmegaConf.load(Path(CONF_DIR, "data", "fashion_mnist.yaml")))
+    return {**plain(usual, resolve=False), "seed": 0}
 
 
 def build(part: DictConfig, **others: Any) -> Any:

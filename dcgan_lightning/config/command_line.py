@@ -14,6 +14,7 @@ from omegaconf import DictConfig
 
 import dcgan_lightning
 from dcgan_lightning.config.build import CONF_DIR
+from dcgan_lightning.config.commands import COMMANDS
 from dcgan_lightning.config.suggestions import keys_meant
 from dcgan_lightning.core.errors import ConfigError
 from dcgan_lightning.core.shell import override, quote
@@ -63,7 +64,7 @@ def sort_arguments(arguments: Sequence[str], config_name: str) -> list[str]:
         raise ConfigError("--resolve goes with --cfg or --help only")
     if given.package and not given.cfg:
         raise ConfigError("--package goes with --cfg only")
-    return [*_options(parser, given), *overrides]
+    return [*_options(parser, given), *_added_to_own_data(overrides, config_name)]
 
 
 class HydraFolder(Callback):
@@ -116,6 +117,14 @@ def _meant_by_option(message: str, arguments: Sequence[str], config_name: str) -
     if not equals:
         value = following[0] if following and "=" not in following[0] else "..."
     return " ".join(f"{key}={value}" for key in keys_meant(name, config_name))
+
+
+def _added_to_own_data(overrides: Sequence[str], config_name: str) -> list[str]:
+    """Let settings of the data be typed alone where the run that a command takes has the others."""
+    takes_run = config_name in COMMANDS and COMMANDS[config_name].takes_run
+    if not takes_run or any(argument.lstrip("+").startswith("data=") for argument in overrides):
+        return [*overrides]
+    return [f"++{argument}" if argument.startswith("data.") else argument for argument in overrides]
 
 
 def _check_given_once(overrides: Sequence[str]) -> None:

@@ -22,7 +22,7 @@ from dcgan_lightning.config.checks import (
     truncation,
     whole,
 )
-from dcgan_lightning.config.data import DATA_RULES, FASHION_MNIST_COUNT
+from dcgan_lightning.config.data import DATA_RULES, FASHION_MNIST_COUNT, OWN_DATA_RULES
 from dcgan_lightning.config.generate import GENERATE_RULES, generate_problem
 from dcgan_lightning.config.stylize import STYLIZE_RULES, stylize_problem
 from dcgan_lightning.config.translate import TRANSLATE_RULES, translate_problem
@@ -53,12 +53,12 @@ class Command(NamedTuple):
     Attributes:
         rules: A check for each of its keys; those of the group data are optional.
         problem: Returns why individually valid values contradict each other, or None.
-        may_lack_data: Whether the group data may be left out.
+        takes_run: Whether it takes a run, whose images stand in for a group data that names none.
     """
 
     rules: Mapping[str, Check]
     problem: Callable[[Mapping[str, Any]], str | None] = lambda values: None
-    may_lack_data: bool = False
+    takes_run: bool = False
 
 
 # By the name of the primary configuration.
@@ -80,27 +80,27 @@ COMMANDS = {
             "device": device,
             "threads": threads,
             "anchors": flag,
-            "seed": seed,
             "paths.output_dir": text,
         }
-        | DATA_RULES
+        | OWN_DATA_RULES,
+        takes_run=True,
     ),
     "export": Command(
         {"ckpt_path": trained, "format": _formats, "averaged": averaged, "output_dir": optional(text)}
         | {"half": flag, "threads": threads}
-        | DATA_RULES,
-        may_lack_data=True,
+        | OWN_DATA_RULES,
+        takes_run=True,
     ),
-    "generate": Command(GENERATE_RULES, generate_problem),
+    "generate": Command(GENERATE_RULES, generate_problem, takes_run=True),
     "play": Command(
         {"ckpt_path": trained, "averaged": averaged, "seed": seed, "quiz": whole(0, 1000)}
         | {"examples": whole(0, 1000), "output_dir": optional(text), "threads": threads}
-        | DATA_RULES,
-        may_lack_data=True,
+        | OWN_DATA_RULES,
+        takes_run=True,
     ),
     "report": Command({"run": _run}),
     "stylize": Command(STYLIZE_RULES, stylize_problem),
-    "translate": Command(TRANSLATE_RULES, translate_problem, may_lack_data=True),
+    "translate": Command(TRANSLATE_RULES, translate_problem, takes_run=True),
     "train_classifier": Command(
         {
             "seed": seed,

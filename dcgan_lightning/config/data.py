@@ -105,6 +105,8 @@ DATA_RULES: dict[str, Check] = {
     "data.cache_dir": optional(text),
     "data.verify": flag,
 }
+# The same for the commands that take a run: null stands for the run's seed.
+OWN_DATA_RULES = DATA_RULES | {"data.seed": optional(seed)}
 
 
 def source_problem(data: Mapping[str, Any]) -> str | None:

@@ -21,7 +21,7 @@ from dcgan_lightning.config.checks import (
     truncation,
     whole,
 )
-from dcgan_lightning.config.data import DATA_RULES, DOUBLINGS
+from dcgan_lightning.config.data import DOUBLINGS, OWN_DATA_RULES
 
 
 def _classes(value: Any) -> str | None:
@@ -55,7 +55,7 @@ GENERATE_RULES: dict[str, Check] = {
     "output_dir": optional(text),
     "device": device,
     "threads": threads,
-} | DATA_RULES
+} | OWN_DATA_RULES
 # What n counts in each mode: a name, the number if none is given, the smallest and the largest.
 GENERATE_COUNTS = {
     "images": ("images", 64, 1, 1_000_000),

@@ -17,7 +17,7 @@ from dcgan_lightning.config.checks import (
     trained,
     whole,
 )
-from dcgan_lightning.config.data import DATA_RULES
+from dcgan_lightning.config.data import OWN_DATA_RULES
 
 SETS = ("test", "train")  # inputs that are images of the data set
 DEFAULT_COUNT = 16
@@ -41,7 +41,7 @@ TRANSLATE_RULES: dict[str, Check] = {
     "output_dir": optional(text),
     "device": device,
     "threads": threads,
-} | DATA_RULES
+} | OWN_DATA_RULES
 
 
 def translate_problem(values: Mapping[str, Any]) -> str | None:

@@ -83,7 +83,7 @@ def check_command(cfg: DictConfig, command: str) -> dict[str, Any]:
     Raises:
         ConfigError: The first thing that is wrong, with its key and the remedy.
     """
-    rules, find_problem, may_lack_data = COMMANDS[command]
+    rules, find_problem, takes_run = COMMANDS[command]
     values = _resolve(cfg)
     flat = dict(flatten(values))
     for key in flat:
@@ -93,7 +93,7 @@ def check_command(cfg: DictConfig, command: str) -> dict[str, Any]:
         if not key.startswith("data."):
             _check_present(values, key)
     _check_values(values, rules)
-    if "data.batch_size" in rules and not (may_lack_data and "data._target_" not in flat):
+    if "data.batch_size" in rules and not (takes_run and "data._target_" not in flat):
         _check_group(flat, "data")
         _check_targets(values)
         _check_data_keys(values["data"])

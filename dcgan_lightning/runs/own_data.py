@@ -7,21 +7,25 @@ from dcgan_lightning.config.data import renamed
 from dcgan_lightning.runs.jobs import CONFIG_FILE
 from dcgan_lightning.runs.reading import read_settings
 
+_DEPTH = 3  # of a file below its run's folder: exported/a_to_b/model.safetensors
 
-def own_data(ckpt_path: Path | str) -> dict[str, Any] | None:
-    """Return the group data of the run that a path names.
+
+def own_data(ckpt_path: Any) -> dict[str, Any] | None:
+    """Return the group data of the run that a path belongs to.
 
     Args:
-        ckpt_path: The run's folder, or a checkpoint in it.
+        ckpt_path: A command's value: the run's folder, a checkpoint in it or an export in it.
 
     Returns:
-        None if it is neither, or the run's settings do not say.
+        None if it is in no run's folder, or the run's settings do not say.
 
     Raises:
         RunFolderError: The settings cannot be read.
     """
-    path = Path(ckpt_path)
-    candidates = (path, path.resolve().parent.parent)
+    path = Path(str(ckpt_path)).resolve()
+    if ckpt_path in (None, "pretrained") or not path.exists():
+        return None
+    candidates = (path, *path.parents[:_DEPTH])
     folder = next((folder for folder in candidates if (folder / CONFIG_FILE).is_file()), None)
     data = None if folder is None else read_settings(folder / CONFIG_FILE).get("data")
     if not isinstance(data, dict):

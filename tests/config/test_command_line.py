@@ -30,6 +30,19 @@ def test_options_come_first(typed: str, sorted_: str) -> None:
 
 
 @pytest.mark.parametrize(
+    ("command", "typed", "sorted_"),
+    [
+        ("evaluate", "ckpt_path=x data.root=y ++data.size=32", "ckpt_path=x ++data.root=y ++data.size=32"),
+        ("evaluate", "data.count=9 data=synthetic", "data.count=9 data=synthetic"),
+        ("train", "data.count=9", "data.count=9"),
+        ("describe", "data.root=y", "data.root=y"),
+    ],
+)
+def test_settings_are_added_to_a_runs_own_data(command: str, typed: str, sorted_: str) -> None:
+    assert sort_arguments(typed.split(), command) == sorted_.split()
+
+
+@pytest.mark.parametrize(
     ("typed", "message"),
     [
         ("-m --cfg job", "--multirun and --cfg do not go together; give one of them"),

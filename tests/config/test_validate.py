@@ -211,8 +211,8 @@ def test_what_is_to_use_the_average_needs_it(compose_cfg: Compose, name: str, ch
         ("+steeps=3", "unknown key 'steeps'; did you mean 'steps'?"),
         ("+data.roots=x", "unknown key 'data.roots'; did you mean 'data.root'?"),
         ("~steps", "steps is missing; set it with steps=..."),
-        ("data.verify=maybe", "data.verify must be one of True, False; got 'maybe'"),
-        ("data._target_=os.system", "data._target_: 'os.system' may not be built"),
+        ("+data.verify=maybe", "data.verify must be one of True, False; got 'maybe'"),
+        ("data=synthetic data._target_=os.system", "data._target_: 'os.system' may not be built"),
     ],
 )
 def test_generates_bad_values_are_named_in_one_line(
@@ -250,16 +250,13 @@ def test_the_data_command_needs_data(compose_cfg: Compose) -> None:
         check_command(compose_cfg("~data", config_name="describe"), "describe")
 
 
-@pytest.mark.parametrize(
-    "command", sorted({*COMMANDS} - {"compare", "export", "play", "report", "translate"})
-)
+@pytest.mark.parametrize("command", sorted({*COMMANDS} - {"compare", "report"}))
 @pytest.mark.parametrize(
     ("override", "message"),
     [
         ("+surprise=1", "unknown key 'surprise'; --help lists all keys"),
         ("+data.roots=x", "unknown key 'data.roots'; did you mean 'data.root'?"),
         ("~data.batch_size", "data.batch_size is missing; set it with data.batch_size=..."),
-        ("~data._target_", "data is missing or empty; choose it as in data=fashion_mnist"),
         ("data.batch_size=70000", "data.batch_size must be at most 60000, the number of images; got 70000"),
         ("data._target_=os.system", "data._target_: 'os.system' may not be built"),
     ],
@@ -269,14 +266,21 @@ def test_every_command_with_data_knows_its_keys(
 ) -> None:
     needed = {
         "stylize": ["content=knit", "style=dots"],
-        "evaluate": ["ckpt_path=x"],
-        "generate": ["ckpt_path=x"],
     }
-    given = needed.get(command, [])
+    takes_run = ["ckpt_path=x", "data=fashion_mnist"] if COMMANDS[command].takes_run else []
+    given = needed.get(command, takes_run)
     assert check_command(compose_cfg(*given, config_name=command), command)["data"]["batch_size"] > 1
     with pytest.raises(ConfigError) as refusal:
         check_command(compose_cfg(*given, override, config_name=command), command)
     assert str(refusal.value).startswith(message)
+
+
+@pytest.mark.parametrize("command", sorted(name for name in COMMANDS if COMMANDS[name].takes_run))
+def test_a_command_that_takes_a_run_can_do_without_data(compose_cfg: Compose, command: str) -> None:
+    cfg = compose_cfg("ckpt_path=x", config_name=command)
+    assert check_command(cfg, command)["data"] == {"seed": None}
+    with pytest.raises(ConfigError, match=r"unknown key 'data\.rot'; did you mean 'data\.root'"):
+        check_command(compose_cfg("ckpt_path=x", "+data.rot=y", config_name=command), command)
 
 
 def test_every_command_with_a_configuration_has_rules() -> None:

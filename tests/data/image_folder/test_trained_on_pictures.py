@@ -9,7 +9,7 @@ from conftest import TINY_SNGAN, Compose, files_below, train_into
 from picture_folder import CLASSES, draw, make_folder
 from PIL import Image
 
-from dcgan_lightning.core.errors import ConfigError
+from dcgan_lightning.core.errors import ConfigError, DataError
 from dcgan_lightning.evaluate import evaluate
 from dcgan_lightning.export import export
 from dcgan_lightning.generate import generate
@@ -75,13 +75,14 @@ def test_colour_pictures_go_all_the_way(
     for mode in ("images", "interpolate", "walk", "neighbours", "atlas"):
         folder = tmp_path / mode
         few = (f"ckpt_path={run}", f"mode={mode}", "n=3", "steps=2", "tours=2", "k=2", f"output_dir={folder}")
-        generate(compose_cfg(*few, *data, config_name="generate"))
+        generate(compose_cfg(*few, config_name="generate"))
         made |= {f"{mode}/{name}" for name in files_below(folder)}
     assert {"images/grid.png", "interpolate/film.gif", "walk/film.gif", "neighbours/neighbours.png"} <= made
     assert Image.open(tmp_path / "atlas/blue_disc_000000.png").size == (32, 32)
 
-    scored = (f"ckpt_path={run}", *data, "count=129", "seeds=[0]")
+    scored = (f"ckpt_path={run}", "count=129", "seeds=[0]")
     report = evaluate(compose_cfg(*scored, config_name="evaluate"))
+    assert report["reference"] == f"the images in data.root={tmp_path / 'pictures'}, test images"
     assert report["features"]["name"] == "random"
     assert {"recall", "kernel_distance", "feature_newness"} < report["mean"].keys()
     assert report["anchors"].keys() == {"real", "noise", "blur", "mean_image"}
@@ -90,9 +91,15 @@ def test_colour_pictures_go_all_the_way(
     assert "colour images of 32 x 32 pixels" in (tmp_path / "exported/README.md").read_text()
     again = load_trained(tmp_path / "exported").generator
     assert torch.equal(sample_images(again, 2), sample_images(trained.generator, 2))
-    page = play(compose_cfg(f"ckpt_path={run}", *data, config_name="play"))
+    page = play(compose_cfg(f"ckpt_path={run}", config_name="play"))
     assert "green_bar" in page.read_text()
     assert "Recall" in report_of(compose_cfg(f"run={run}", config_name="report")).read_text()
+
+    moved = (tmp_path / "pictures").rename(tmp_path / "moved")
+    with pytest.raises(DataError, match=r"data\.root=.*pictures is not a folder .* pass the folder"):
+        evaluate(compose_cfg(*scored, config_name="evaluate"))
+    again = (*scored, f"+data.root={moved}", "metrics=[manifold]")
+    assert evaluate(compose_cfg(*again, config_name="evaluate"))["mean"]["recall"] == report["mean"]["recall"]
 
 
 def test_a_resumed_run_of_64_pixels_is_the_unbroken_one(overrides: tuple[str, ...], tmp_path: Path) -> None:
