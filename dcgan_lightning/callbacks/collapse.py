@@ -51,7 +51,7 @@ def variety_shares(system: System, images: Tensor, labels: Tensor | None) -> dic
 
     Args:
         system: With classes, the images of each are compared too: a generator may tell classes apart and
-            still make one image of each.
+            still make one image of each. The classes of two domains' translations are the target domains.
         images: The real ones, uint8 (N, C, H, W).
         labels: Their classes, (N,), if they have any.
 

@@ -14,6 +14,7 @@ from dcgan_lightning.core.errors import MissingExtraError, install
 from dcgan_lightning.pictures.grids import square_side
 
 _STRIP = 13  # rows of pixels below a frame, before scaling: the letters have 11
+_WIDEST = 400  # columns of this strip, before scaling: more would make the letters too small
 
 
 def is_film_frame(index: int) -> bool:
@@ -50,10 +51,11 @@ def on_one_canvas(frames: Sequence[NDArray[np.uint8]]) -> list[NDArray[np.uint8]
 
 
 def add_captions(frames: Sequence[NDArray[np.uint8]], captions: Sequence[str]) -> list[NDArray[np.uint8]]:
-    """Return pictures of one size with a strip below each that holds its caption, in letters of its pixels.
+    """Return pictures of one size with a strip below each that holds its caption.
 
     Args:
-        frames: (H, W) or (H, W, 3); the strip is scaled as `make_grid` scaled them.
+        frames: (H, W) or (H, W, 3); the strip is scaled as `make_grid` scaled them, or a multiple of this for
+            wide frames.
         captions: One for each. The part after a comma is left out where it does not fit; if all are empty,
             the pictures stay as they are.
     """
@@ -69,12 +71,15 @@ def add_captions(frames: Sequence[NDArray[np.uint8]], captions: Sequence[str]) -
 def _strip(frame: NDArray[np.uint8], caption: str, side: int) -> NDArray[np.uint8]:
     """Return white letters on black, as wide as a frame and of its colours."""
     font = ImageFont.load_default_imagefont()
-    width = frame.shape[1] // side
+    side *= -(-frame.shape[1] // (side * _WIDEST))
+    width = -(-frame.shape[1] // side)
     texts = [caption, caption.partition(",")[0], ""]
     text = next(text for text in texts if font.getlength(text) <= width - 4)
     strip = Image.new("L", (width, _STRIP))
     ImageDraw.Draw(strip).text((3, 1), text, fill=255, font=font)
-    array: NDArray[np.uint8] = np.asarray(strip).repeat(side, axis=0).repeat(side, axis=1)
+    array: NDArray[np.uint8] = (
+        np.asarray(strip).repeat(side, axis=0).repeat(side, axis=1)[:, : frame.shape[1]]
+    )
     return array if frame.ndim == 2 else np.stack([array] * frame.shape[2], axis=-1)
 
 

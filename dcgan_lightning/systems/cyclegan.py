@@ -188,6 +188,10 @@ class CycleGAN(Translator):
                 shown.append(torch.stack([own, made, back(made)], dim=1))
         return torch.stack(shown, dim=1).flatten(0, 1)[:groups].flatten(0, 1)
 
+    def preview_labels(self, count: int) -> Tensor:
+        """Return the target domains of the preview's translations, (count,): B and A in turn."""
+        return (torch.arange(count, device=self.device) + 1) % 2
+
     def examples(self) -> dict[str, tuple[Tensor, ...]]:
         """Return a black image for each network."""
         image = torch.zeros(1, *self.image_shape)

@@ -95,7 +95,7 @@ class System(pl.LightningModule, ABC):
         """
 
     def preview_labels(self, count: int) -> Tensor | None:
-        """Return the classes of the preview's images, (count,), or None where there are none."""
+        """Return the classes of the preview's generated images, (count,), or None without classes."""
         return None
 
     @abstractmethod

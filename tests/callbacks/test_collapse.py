@@ -8,8 +8,8 @@ from dcgan_lightning.callbacks import Collapse
 from dcgan_lightning.callbacks.collapse import variety, variety_shares
 from dcgan_lightning.core.errors import CollapsedError
 from dcgan_lightning.core.pixels import normalize
-from dcgan_lightning.data import SyntheticDataModule
-from dcgan_lightning.systems import DCGAN, Pix2Pix
+from dcgan_lightning.data import SyntheticDataModule, SyntheticDomains
+from dcgan_lightning.systems import DCGAN, CycleGAN, Pix2Pix
 
 
 def test_variety_is_the_mean_deviation_of_a_pixel() -> None:
@@ -69,6 +69,26 @@ def test_inputs_and_targets_of_translations_are_no_variety(tmp_path: Path) -> No
     system.learn = lambda batch: {}  # type: ignore[method-assign]
     with pytest.raises(CollapsedError, match=r"after epoch 1 generated images differ 0\.000 times"):
         trainer.fit(system, datamodule=SyntheticDataModule(8, count=36))
+
+
+def test_translations_to_each_domain_are_compared_with_its_images(tmp_path: Path) -> None:
+    """One image for all of A and another one for all of B still differ from one another."""
+    sizes = {"generator_channels": (4, 6), "blocks": 1, "discriminator_channels": (4, 6, 8)}
+    system, data = CycleGAN(**sizes), SyntheticDomains(batch_size=8, count=36)
+    make_trainer(tmp_path, [Collapse(after_epochs=1)]).fit(system, datamodule=data)
+    before = variety_shares(system, data.images, data.labels)
+    made = system.preview(3 * 256)[1::3]
+    real = {domain: normalize(data.images[data.labels == domain]) for domain in (0, 1)}
+    # The first group is an image of A and its translation to B.
+    assert before["generated images of class 1"] == variety(made[::2]) / variety(real[1])
+    assert before["generated images of class 0"] == variety(made[1::2]) / variety(real[0])
+    with torch.no_grad():
+        for network in (system.generator_ab, system.generator_ba):
+            network.up[4].weight.zero_()
+        system.generator_ba.up[4].bias.fill_(1)
+    after = variety_shares(system, data.images, data.labels)
+    assert after["generated images"] > 0.05
+    assert after["generated images of class 0"] == after["generated images of class 1"] == 0
 
 
 def test_classes_of_a_single_image_are_left_out() -> None:

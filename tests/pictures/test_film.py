@@ -129,6 +129,18 @@ def test_a_caption_stands_below_the_frame_in_pixels_of_its_size(scale: int, colo
     assert widths[1] > 2 * widths[0] > 20
 
 
+def test_letters_of_wide_frames_are_larger() -> None:
+    """A caption takes a tenth of the width at least: style's grids are 914 pixels wide, at a scale of 1."""
+    for width, scale, larger in ((914, 1, 3), (400, 1, 1), (400, 2, 1), (401, 1, 2), (810, 2, 3)):
+        frame = noisy(32, width, scale)
+        (captioned,) = add_captions([frame], ["epoch 7"])
+        assert captioned.shape == (32 * scale + 13 * scale * larger, width * scale)
+        strip = captioned[len(frame) :]
+        assert shrink(strip).any()
+        assert np.nonzero(strip.any(axis=0))[0].max() > len(strip[0]) / 10
+        assert square_side(captioned) == scale
+
+
 def test_a_narrow_frame_says_the_epoch_only() -> None:
     frame = noisy(32, 62, 4)
     (captioned,), (short,) = (add_captions([frame], [text]) for text in ("epoch 7, iteration 101", "epoch 7"))
