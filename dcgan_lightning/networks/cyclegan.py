@@ -24,6 +24,8 @@ class CycleGANGenerator(ImageTranslator):
         image_size: Pixels a side, a multiple of 4.
         channels: Channels at 1/2 and at 1/4 of the sides.
         blocks: Number of residual blocks.
+        skip: Whether the image itself is added to the output before tanh, with a learned weight that starts
+            at 0. Instance normalization removes absolute brightness; the skip connection keeps it.
         initialization: How the weights start (see `initialize`).
         generator: Source of the random numbers for the weights; PyTorch's default one if not given.
 
@@ -43,10 +45,11 @@ class CycleGANGenerator(ImageTranslator):
         image_size: int = 28,
         channels: Sequence[int] = (24, 48),
         blocks: int = 3,
+        skip: bool = False,
         initialization: Initialization = "glorot_uniform",
         generator: torch.Generator | None = None,
     ) -> None:
-        super().__init__(image_channels, image_size, channels=list(channels), blocks=blocks)
+        super().__init__(image_channels, image_size, channels=list(channels), blocks=blocks, skip=skip)
         half, fourth = channels
         self.down = nn.Sequential(*_shrinking(image_channels, half), *_shrinking(half, fourth))
         self.blocks = nn.Sequential(*(ResidualBlock(fourth) for _ in range(blocks)))
@@ -58,11 +61,15 @@ class CycleGANGenerator(ImageTranslator):
             nn.Conv2d(half, 4 * image_channels, 3, padding=1),
             nn.PixelShuffle(2),
         )
+        self.skip = nn.Conv2d(image_channels, image_channels, 1) if skip else None
         initialize(self, initialization, generator)
+        if self.skip is not None:
+            nn.init.zeros_(self.skip.weight)
 
     def forward(self, images: Tensor) -> Tensor:
         """Return one translated image for each image (shapes: see the class)."""
-        return torch.tanh(self.up(self.blocks(self.down(images))))
+        made = self.up(self.blocks(self.down(images)))
+        return torch.tanh(made if self.skip is None else made + self.skip(images))
 
 
 def _shrinking(in_channels: int, out_channels: int) -> list[nn.Module]:
@@ -154,8 +161,9 @@ def build(settings: Mapping[str, Any], weights: torch.Generator | None = None) -
     shape = {"image_channels": settings["image_channels"]}
 
     def generator() -> nn.Module:
-        size, channels, blocks = (settings[key] for key in ("image_size", "generator_channels", "blocks"))
-        return CycleGANGenerator(**shape, image_size=size, channels=channels, blocks=blocks, **shared)
+        own = {name: settings[name] for name in ("image_size", "blocks")}
+        own["skip"] = settings.get("skip", False)  # older checkpoints do not have it
+        return CycleGANGenerator(**shape, channels=settings["generator_channels"], **own, **shared)
 
     def discriminator() -> nn.Module:
         channels, slope, spectral = (

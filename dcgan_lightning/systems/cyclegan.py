@@ -37,6 +37,7 @@ class CycleGAN(Translator):
         image_size: Pixels a side, a multiple of 4.
         generator_channels: The generators' channels (see `CycleGANGenerator`).
         blocks: The generators' number of residual blocks.
+        skip: Whether the generators have a skip connection from input to output (see `CycleGANGenerator`).
         discriminator_channels: The discriminators' channels (see `PatchDiscriminator`).
         negative_slope: Slope of the discriminators' leaky rectifiers for negative inputs.
         spectral: Whether the discriminators' weights are spectrally normalized.
@@ -85,6 +86,7 @@ class CycleGAN(Translator):
         image_size: int = 28,
         generator_channels: Sequence[int] = (24, 48),
         blocks: int = 3,
+        skip: bool = False,
         discriminator_channels: Sequence[int] = (32, 64, 128),
         negative_slope: float = 0.2,
         spectral: bool = True,

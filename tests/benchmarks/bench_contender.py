@@ -67,6 +67,48 @@ def torch_first_look(setup: Setup) -> Figures:
     return bench_first_look.alternating(setup)
 
 
+def ours_pix2pix(setup: Setup) -> Figures:
+    """This project's ``experiment=pix2pix``."""
+    import bench_ours
+
+    return bench_ours.run_recipe(setup, "experiment=pix2pix")
+
+
+def torch_pix2pix(setup: Setup) -> Figures:
+    """The same in plain PyTorch (see `bench_neighbours.pix2pix`)."""
+    import bench_neighbours
+
+    return bench_neighbours.pix2pix(setup)
+
+
+def ours_cyclegan(setup: Setup) -> Figures:
+    """This project's ``experiment=cyclegan``."""
+    import bench_ours
+
+    return bench_ours.run_recipe(setup, "experiment=cyclegan")
+
+
+def torch_cyclegan(setup: Setup) -> Figures:
+    """The same in plain PyTorch (see `bench_neighbours.cyclegan`)."""
+    import bench_neighbours
+
+    return bench_neighbours.cyclegan(setup)
+
+
+def ours_style(setup: Setup) -> Figures:
+    """This project's ``experiment=style``."""
+    import bench_ours
+
+    return bench_ours.run_recipe(setup, "experiment=style")
+
+
+def torch_style(setup: Setup) -> Figures:
+    """The same in plain PyTorch (see `bench_neighbours.style`)."""
+    import bench_neighbours
+
+    return bench_neighbours.style(setup)
+
+
 def matrix_products(setup: Setup) -> Figures:
     """The rate of matrix products at this moment (see `bench_torch.matrix_products`)."""
     import bench_torch
@@ -94,6 +136,12 @@ CONTENDERS = {
         ours_first_look,
         lightning_first_look,
         torch_first_look,
+        ours_pix2pix,
+        torch_pix2pix,
+        ours_cyclegan,
+        torch_cyclegan,
+        ours_style,
+        torch_style,
         matrix_products,
         imports,
     )

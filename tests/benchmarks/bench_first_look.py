@@ -36,9 +36,9 @@ def networks() -> tuple[nn.Module, nn.Module]:
     return SNGANGenerator(classes=CLASSES), SNGANDiscriminator(classes=CLASSES)
 
 
-def average_of(network: nn.Module) -> AveragedModel:
+def average_of(network: nn.Module, decay: float = AVERAGE) -> AveragedModel:
     """Return the network's moving average."""
-    return AveragedModel(network, multi_avg_fn=get_ema_multi_avg_fn(AVERAGE))
+    return AveragedModel(network, multi_avg_fn=get_ema_multi_avg_fn(decay))
 
 
 def adam(network: nn.Module, rate: float) -> Adam:
@@ -46,9 +46,9 @@ def adam(network: nn.Module, rate: float) -> Adam:
     return Adam(network.parameters(), rate, BETAS)
 
 
-def falling(optimizer: Adam) -> LambdaLR:
-    """Return the schedule: the rate, then linearly to 0."""
-    return LambdaLR(optimizer, lambda iteration: min(1.0, (1 - iteration / ITERATIONS) / DECAY_SHARE))
+def falling(optimizer: Adam, iterations: int = ITERATIONS, share: float = DECAY_SHARE) -> LambdaLR:
+    """Return the schedule: the rate, then linearly to 0 over the last share of the iterations."""
+    return LambdaLR(optimizer, lambda iteration: min(1.0, (1 - iteration / iterations) / share))
 
 
 class UsualConditionalGAN(pl.LightningModule):

@@ -17,9 +17,10 @@ from hydra import compose, initialize_config_dir
 from omegaconf import DictConfig
 from pytorch_lightning.callbacks import Callback
 from pytorch_lightning.loggers import CSVLogger
+from torch import nn
 
 from dcgan_lightning.config.build import CONF_DIR
-from dcgan_lightning.systems import DCGAN
+from dcgan_lightning.systems import DCGAN, System
 from dcgan_lightning.train import RunResult, train
 from dcgan_lightning.training import loop
 
@@ -141,6 +142,14 @@ def run(setup: Setup, fast_paths: str = "auto") -> Figures:
     )
 
 
+def by_role(system: System) -> tuple[nn.ModuleList, nn.ModuleList]:
+    """Return a system's generators and its discriminators."""
+    roles = nn.ModuleList(), nn.ModuleList()
+    for name, network in system.named_children():
+        roles[not name.startswith("generator")].append(network)
+    return roles
+
+
 def run_recipe(setup: Setup, *recipe: str) -> Figures:
     """Train a recipe with its own networks and callbacks; only a clock comes on top.
 
@@ -156,7 +165,7 @@ def run_recipe(setup: Setup, *recipe: str) -> Figures:
             folder, *recipe, device, *length, "report=false", *_own_data(setup), *setup.overrides
         )
         result, _ = train_watched(cfg, IterationClock(clock))
-    counts = trainable(result.system.generator, result.system.discriminator)
+    counts = trainable(*by_role(result.system))
     packages = ("torch", "pytorch-lightning", "hydra-core")
     return training_figures(clock, counts, *packages, **card_figures(setup))
 

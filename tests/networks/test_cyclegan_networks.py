@@ -21,6 +21,7 @@ SETTINGS: dict[str, Any] = {
     "image_size": 28,
     "generator_channels": [4, 6],
     "blocks": 2,
+    "skip": False,
     "discriminator_channels": [4, 6, 8],
     "negative_slope": 0.2,
     "spectral": True,
@@ -47,10 +48,11 @@ def test_each_image_is_translated_by_itself() -> None:
 
 
 def test_a_file_holds_all_that_it_takes(tmp_path: Any) -> None:
-    network = CycleGANGenerator(channels=(4, 6), blocks=2).eval()
+    network = CycleGANGenerator(channels=(4, 6), blocks=2, skip=True).eval()
     network.save_pretrained(tmp_path)
     again = CycleGANGenerator.from_pretrained(tmp_path)
-    assert again.arguments == {"image_channels": 1, "image_size": 28, "channels": [4, 6], "blocks": 2}
+    shape = {"image_channels": 1, "image_size": 28}
+    assert again.arguments == {**shape, "channels": [4, 6], "blocks": 2, "skip": True}
     images = draw(2, 1, 28, 28)
     assert torch.equal(again(images), network(images))
 
@@ -60,6 +62,23 @@ def test_a_block_adds_to_its_input() -> None:
     assert not torch.equal(block(features), features)
     torch.nn.init.zeros_(block.norm_1.weight)
     assert torch.equal(block(features), features)
+
+
+def test_a_skip_connection_starts_without_effect_and_can_invert_an_image() -> None:
+    networks = [
+        CycleGANGenerator(3, 28, (4, 6), 1, skip, generator=torch.Generator().manual_seed(0))
+        for skip in (False, True)
+    ]
+    images = draw(2, 3, 28, 28)
+    assert torch.equal(networks[0](images), networks[1](images))
+    skip = networks[1].skip
+    assert skip is not None
+    networks[1](images).sum().backward()
+    assert skip.weight.grad.abs().min() > 0
+    with torch.no_grad():
+        networks[1].up[4].weight.zero_()
+        skip.weight.copy_(-torch.eye(3).view(3, 3, 1, 1))
+        assert torch.equal(networks[1](images), torch.tanh(-images))
 
 
 def test_a_logit_sees_34_pixels() -> None:
@@ -98,6 +117,12 @@ def test_all_networks_follow_from_the_seed_and_differ() -> None:
         assert not torch.equal(first, second)
     assert {direction.network for direction in DIRECTIONS.values()} <= {*networks}
     assert [direction.source for direction in DIRECTIONS.values()] == [0, 1]
+
+
+def test_settings_of_older_checkpoints_have_no_skip_connection() -> None:
+    older = {name: value for name, value in SETTINGS.items() if name != "skip"}
+    assert build(older)["generator_ab"].skip is None
+    assert build({**SETTINGS, "skip": True})["generator_ba"].skip is not None
 
 
 def test_numbers_of_parameters_are_those_of_the_recipe() -> None:

@@ -24,6 +24,7 @@ RULES: dict[str, Check] = {
     "image_size": number("a multiple of 4 from 8 to 512", lambda value: value in range(8, 513, 4)),
     "generator_channels": list_of(whole(1, 4096), 2),
     "blocks": whole(0, 100),
+    "skip": flag,
     "discriminator_channels": list_of(whole(1, 4096), 3),
     "spectral": flag,
     "loss": one_of("least_squares", "non_saturating", "hinge"),
