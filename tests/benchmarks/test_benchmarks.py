@@ -1,6 +1,7 @@
 """The benchmarks' arithmetic, and that each contender runs. No timing decides a test."""
 
 import contextlib
+import dataclasses
 import json
 import math
 import sys
@@ -11,6 +12,7 @@ from typing import Any
 import bench_contender
 import bench_cuda
 import bench_flops
+import bench_neighbours
 import bench_peers
 import bench_record
 import bench_torch
@@ -80,6 +82,21 @@ def test_a_contender_of_first_look_trains(name: str, root: str) -> None:
     figures = bench_contender.CONTENDERS[name](tiny(root))
     assert len(figures["seconds"]) == 2
     assert figures["parameters"] == [379_396, 129_761]
+
+
+@pytest.mark.parametrize("name", bench_neighbours.BATCH_SIZES)
+@pytest.mark.filterwarnings("ignore::UserWarning")
+def test_the_neighbours_and_their_loops_train_the_same_networks(name: str, root: str) -> None:
+    setup = dataclasses.replace(tiny(root), batch_size=4, threads=1, processor_time=True)
+    # Of the made-up images none is a sneaker.
+    overrides = ("threads=1", "data=synthetic_domains", "data.count=64", "data.batch_size=4")
+    own = setup if name != "cyclegan" else dataclasses.replace(setup, root=None, overrides=overrides)
+    ours = bench_contender.CONTENDERS[f"ours-{name}"](own)
+    loop = bench_contender.CONTENDERS[f"torch-{name}"](setup)
+    assert ours["parameters"] == loop["parameters"]
+    assert len(ours["seconds"]) == len(loop["seconds"]) == 2
+    rounds = {"ours": {1: {"seconds": [0.02, 0.03, 0.04]}}, "loop": {1: {"seconds": [0.01, 0.02, 0.5]}}}
+    assert bench_neighbours.row(name, *rounds.values()) == [name, "30.0", "20.0", "1.500"]
 
 
 def test_cases_on_a_card() -> None:
