@@ -4,9 +4,11 @@ Prints its figures as JSON on the last line. Each contender imports only what it
 script of its own, `bench_keras`.
 """
 
+import functools
 import json
 import sys
 import time
+from collections.abc import Callable
 
 from bench_process import Figures, Setup, memory_mb, setup_from
 
@@ -67,46 +69,18 @@ def torch_first_look(setup: Setup) -> Figures:
     return bench_first_look.alternating(setup)
 
 
-def ours_pix2pix(setup: Setup) -> Figures:
-    """This project's ``experiment=pix2pix``."""
+def our_translator(experiment: str, setup: Setup) -> Figures:
+    """This project's ``experiment=pix2pix``, ``cyclegan`` or ``style``."""
     import bench_ours
 
-    return bench_ours.run_recipe(setup, "experiment=pix2pix")
+    return bench_ours.run_recipe(setup, f"experiment={experiment}")
 
 
-def torch_pix2pix(setup: Setup) -> Figures:
-    """The same in plain PyTorch (see `bench_neighbours.pix2pix`)."""
+def plain_translator(experiment: str, setup: Setup) -> Figures:
+    """The same in plain PyTorch (see `bench_neighbours`)."""
     import bench_neighbours
 
-    return bench_neighbours.pix2pix(setup)
-
-
-def ours_cyclegan(setup: Setup) -> Figures:
-    """This project's ``experiment=cyclegan``."""
-    import bench_ours
-
-    return bench_ours.run_recipe(setup, "experiment=cyclegan")
-
-
-def torch_cyclegan(setup: Setup) -> Figures:
-    """The same in plain PyTorch (see `bench_neighbours.cyclegan`)."""
-    import bench_neighbours
-
-    return bench_neighbours.cyclegan(setup)
-
-
-def ours_style(setup: Setup) -> Figures:
-    """This project's ``experiment=style``."""
-    import bench_ours
-
-    return bench_ours.run_recipe(setup, "experiment=style")
-
-
-def torch_style(setup: Setup) -> Figures:
-    """The same in plain PyTorch (see `bench_neighbours.style`)."""
-    import bench_neighbours
-
-    return bench_neighbours.style(setup)
+    return bench_neighbours.LOOPS[experiment](setup)
 
 
 def matrix_products(setup: Setup) -> Figures:
@@ -125,7 +99,7 @@ def imports(setup: Setup) -> Figures:
     return {"seconds_of_imports": time.perf_counter() - started, "peak_memory_mb": memory_mb()}
 
 
-CONTENDERS = {
+CONTENDERS: dict[str, Callable[[Setup], Figures]] = {
     function.__name__.replace("_", "-"): function
     for function in (
         ours,
@@ -136,16 +110,13 @@ CONTENDERS = {
         ours_first_look,
         lightning_first_look,
         torch_first_look,
-        ours_pix2pix,
-        torch_pix2pix,
-        ours_cyclegan,
-        torch_cyclegan,
-        ours_style,
-        torch_style,
         matrix_products,
         imports,
     )
 }
+for _experiment in ("pix2pix", "cyclegan", "style"):
+    CONTENDERS[f"ours-{_experiment}"] = functools.partial(our_translator, _experiment)
+    CONTENDERS[f"torch-{_experiment}"] = functools.partial(plain_translator, _experiment)
 
 
 if __name__ == "__main__":

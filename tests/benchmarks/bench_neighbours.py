@@ -192,6 +192,9 @@ def style(setup: Setup) -> Figures:
     return train(setup, ([generator], []), [optimizer], step, generator)
 
 
+LOOPS: dict[str, Callable[[Setup], Figures]] = {"pix2pix": pix2pix, "cyclegan": cyclegan, "style": style}
+
+
 def row(name: str, ours: Rounds, loop: Rounds) -> list[str]:
     """Return a row of the table: milliseconds of both, and how many times the loop's ours are."""
     seconds = medians(ours), medians(loop)
