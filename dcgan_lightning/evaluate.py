@@ -22,6 +22,7 @@ if TYPE_CHECKING:  # importing PyTorch takes seconds and must not delay an error
     from dcgan_lightning.config.commands import Metric
     from dcgan_lightning.data import InMemoryDataModule
     from dcgan_lightning.evaluation import FeatureNetwork, RealImages
+    from dcgan_lightning.evaluation.own_classifiers import OwnClassifiers
     from dcgan_lightning.inference.pretrained import TrainedGenerator
 
 log = logging.getLogger("dcgan_lightning.evaluate")  # __name__ is "__main__" when run as a command
@@ -67,10 +68,10 @@ def evaluate(cfg: DictConfig) -> dict[str, Any]:
 
     trained = load_trained(cfg.ckpt_path, None if cfg.averaged == "auto" else cfg.averaged)
     shape = trained.generator.image_shape
-    network = _load_features(cfg, shape)
-    check_count(cfg.count, network, values["metrics"])
     datamodule = build(cfg.data)
     real = real_images(datamodule)
+    network = _load_features(cfg, shape, real.own)
+    check_count(cfg.count, network, values["metrics"])
     if real.shape != shape:
         made, given = (" x ".join(map(str, each)) for each in (shape, real.shape))
         raise ScoreError(
@@ -93,7 +94,7 @@ def evaluate(cfg: DictConfig) -> dict[str, Any]:
     else:
         anchor_count, anchors = own_anchors(real, network, metrics, cfg.count)
     report = {
-        **describe_scores_of(trained, network, datamodule.source),
+        **describe_scores_of(trained, network, datamodule.source, real.own),
         "truncation": cfg.truncation,
         "keep": cfg.keep,
         "count": cfg.count,
@@ -173,6 +174,7 @@ def real_images(datamodule: "InMemoryDataModule | None" = None) -> "RealImages":
     """
     from dcgan_lightning.data import FashionMNISTDataModule
     from dcgan_lightning.evaluation import RealImages
+    from dcgan_lightning.evaluation.own_classifiers import find_own
 
     datamodule = datamodule or FashionMNISTDataModule()
     datamodule.prepare_data()
@@ -182,6 +184,7 @@ def real_images(datamodule: "InMemoryDataModule | None" = None) -> "RealImages":
         datamodule.load_labels("train"),
         datamodule.load_labels("test"),
         has_garments=_is_verified(datamodule),
+        own=find_own(datamodule),
     )
 
 
@@ -226,26 +229,23 @@ def check_anchors(cfg: DictConfig) -> dict[str, Any]:
     return recompute_anchors(real_images(datamodule), test, _load_features(cfg), Path(cfg.paths.output_dir))
 
 
-def _load_features(cfg: DictConfig, shape: tuple[int, int, int] | None = None) -> "FeatureNetwork":
+def _load_features(
+    cfg: DictConfig, shape: tuple[int, int, int] | None = None, own: "OwnClassifiers | None" = None
+) -> "FeatureNetwork":
     """Return the feature network on the chosen device, for images of a shape (C, H, W); None: garments."""
     from dcgan_lightning.core.devices import choose_device, set_tf32, set_threads
     from dcgan_lightning.core.memory import keep_freed_memory
     from dcgan_lightning.evaluation import GARMENT_SHAPE, load_features
-    from dcgan_lightning.evaluation.features import choose_features
+    from dcgan_lightning.evaluation.features import WEAK_FEATURES, choose_features
 
     device = choose_device(cfg.device)
     set_tf32(False)
     set_threads(cfg.threads)
     keep_freed_memory()
-    name = choose_features(cfg.features, shape or GARMENT_SHAPE)
+    name = choose_features(cfg.features, shape or GARMENT_SHAPE, own)
     if name != cfg.features:
-        log.warning(
-            "features=%s knows grey images of 28 x 28 pixels only: features=%s instead, which are weak; "
-            "compare with the anchors, or use features=inception",
-            cfg.features,
-            name,
-        )
-    return load_features(name, cfg.weights, device, shape or GARMENT_SHAPE)
+        log.warning(WEAK_FEATURES, name)
+    return load_features(name, cfg.weights, device, shape or GARMENT_SHAPE, own)
 
 
 def _is_verified(datamodule: "InMemoryDataModule") -> bool:

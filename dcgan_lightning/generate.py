@@ -30,7 +30,7 @@ from dcgan_lightning.runs.own_data import own_data
 if TYPE_CHECKING:  # importing PyTorch takes seconds and must not delay an error message
     import torch
 
-    from dcgan_lightning.evaluation import FashionClassifier
+    from dcgan_lightning.evaluation import ImageClassifier
     from dcgan_lightning.inference.pretrained import TrainedGenerator
 
 log = logging.getLogger("dcgan_lightning.generate")  # __name__ is "__main__" when run as a command
@@ -49,7 +49,7 @@ class Generated:
     seconds: float
 
 
-def generate(cfg: DictConfig, classifier: "FashionClassifier | None" = None) -> Generated:
+def generate(cfg: DictConfig, classifier: "ImageClassifier | None" = None) -> Generated:
     """Generate images, or pictures of the latent space, as configured.
 
     Args:

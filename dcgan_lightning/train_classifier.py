@@ -27,6 +27,8 @@ log = logging.getLogger("dcgan_lightning.train_classifier")  # __name__ is "__ma
 def train_classifier(cfg: DictConfig) -> dict[str, Any]:
     """Train a classifier as configured, and write its weights, description and model card.
 
+    That of a data set other than Fashion-MNIST is also kept in the data cache, where the scores find it.
+
     Args:
         cfg: The composed configuration; ``paths.output_dir`` is the output folder.
 
@@ -43,11 +45,11 @@ def train_classifier(cfg: DictConfig) -> dict[str, Any]:
 
     from dcgan_lightning.evaluation.fashion_mnist.cards import classifier_card
     from dcgan_lightning.evaluation.fashion_mnist.classifier import (
-        FashionClassifier,
+        ImageClassifier,
         accuracy,
         encode_weights,
     )
-    from dcgan_lightning.evaluation.features import check_images
+    from dcgan_lightning.evaluation.own_classifiers import class_names_of, keep, place_of
     from dcgan_lightning.systems.classification import fit_classifier
     from dcgan_lightning.training.loop import quieten_lightning
 
@@ -55,10 +57,10 @@ def train_classifier(cfg: DictConfig) -> dict[str, Any]:
     datamodule = build(cfg.data)
     datamodule.prepare_data()
     architecture = values["classifier"]["architecture"]
-    encode_weights(FashionClassifier())  # fails before the training if safetensors is missing
+    encode_weights(ImageClassifier())  # fails before the training if safetensors is missing
     quieten_lightning(show_profile=False)
     images, labels = datamodule.load_split("train")
-    check_images(images)
+    names = class_names_of(datamodule, labels)
     test = datamodule.load_split("test")  # fails before the training if it is missing
     batch_size = cfg.data.batch_size
     started = time.process_time()
@@ -75,6 +77,7 @@ def train_classifier(cfg: DictConfig) -> dict[str, Any]:
             cfg.shift,
             cfg.seed,
             callbacks=[log_steps],
+            classes=len(names),
             **values["classifier"],
         )
     seconds = time.process_time() - started
@@ -85,6 +88,8 @@ def train_classifier(cfg: DictConfig) -> dict[str, Any]:
         "test_accuracy": test_accuracy,
         "test_images": len(test[0]),
         "data": datamodule.source,
+        "shape": [*images.shape[1:]],
+        "classes": [*names],
         "cpu_seconds": round(seconds),
         "settings": {key: values[key] for key in ("seed", "threads", "epochs", "shift")}
         | {"batch_size": batch_size}
@@ -102,6 +107,10 @@ def train_classifier(cfg: DictConfig) -> dict[str, Any]:
     write_atomic(folder / f"{name}.safetensors", weights)
     write_atomic(folder / f"{name}.json", f"{json.dumps(description, indent=2)}\n".encode())
     write_atomic(folder / f"{name}.md", classifier_card(description, len(weights)).encode())
+    if "data.content" in datamodule.fingerprint:  # the scores use it for these images from now on
+        place = place_of(datamodule, images, labels, architecture)
+        keep(place, weights, description)
+        log.info("kept for the scores of these images: %s", place)
     log.info("test accuracy %.2f %%, trained in %.0f s of CPU time", 100 * test_accuracy, seconds)
     log.info("weights (SHA-256 %s...), description and card are in %s", description["sha256"][:12], folder)
     return description

@@ -88,7 +88,6 @@ def test_another_architecture_has_files_of_its_own(compose_cfg: Compose, tmp_pat
         ("classifier.dropout=1", "classifier.dropout must be a number from 0 up to"),
         ("shift=20", "shift must be a whole number from 0 to 14; got 20"),
         ("threads=0", "threads must be a whole number from 1 to 1024"),
-        ("data=synthetic data.channels=3", "scores are for grey images of 28 x 28 pixels"),
         ("threads=null", "threads must be a whole number from 1 to 1024; got None"),
         ("~classifier.lr", "classifier.lr is missing; set it with classifier.lr=..."),
     ],

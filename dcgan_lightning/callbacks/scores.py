@@ -17,13 +17,14 @@ from torch import Tensor
 from dcgan_lightning.callbacks.averaged_generator import find_average
 from dcgan_lightning.callbacks.checkpoints import Checkpoints, checkpoints_folder
 from dcgan_lightning.callbacks.tables import FIGURE, write_table
-from dcgan_lightning.config.data import CLASS_NAMES
-from dcgan_lightning.core.errors import ConfigError, ScoreError
+from dcgan_lightning.core.errors import ConfigError, DataError, ScoreError
 from dcgan_lightning.core.files import write_atomic
 from dcgan_lightning.core.optional import OptionalSteps
 from dcgan_lightning.core.randomness import stream_generator
 from dcgan_lightning.data import InMemoryDataModule
-from dcgan_lightning.evaluation.features import FeatureNetwork, check_images, load_features
+from dcgan_lightning.evaluation.features import WEAK_FEATURES, FeatureNetwork, choose_features, load_features
+from dcgan_lightning.evaluation.own_anchors import describe_anchors, own_anchors
+from dcgan_lightning.evaluation.own_classifiers import find_own
 from dcgan_lightning.evaluation.real_images import RealImages
 from dcgan_lightning.evaluation.scores import CHEAP_METRICS, check_count, score_images
 from dcgan_lightning.pictures import draw_scores
@@ -43,7 +44,7 @@ SCORE_NAMES = (
     "confidence",
 )
 COLUMNS = ("epoch", "seconds", *SCORE_NAMES)
-FEW_CLASSES = 3.0  # effective number of classes, of ten, below which a user is warned
+FEW_CLASSES = 0.3  # share of the classes, by their effective number, below which a user is warned
 
 
 class BestScore(NamedTuple):
@@ -63,7 +64,8 @@ class Scores(Callback):
 
     The scores go to ``history/scores.csv``, ``history/scores.png`` and the loggers, and travel in the
     checkpoint. The images are compared with training images, never with the test images, which are left for
-    ``evaluate``. The training is not touched.
+    ``evaluate``; only the anchors of other data sets than Fashion-MNIST are made from test images. The
+    features are those of ``evaluate``. The training is not touched.
 
     Args:
         every_n_epochs: Score after every n-th epoch and after the last, >= 1.
@@ -81,6 +83,7 @@ class Scores(Callback):
         self._network: FeatureNetwork | None = None
         self._real: RealImages | None = None
         self._has_few_classes = False
+        self._floor: float | None = None  # Fréchet distance of real images
 
     def form(self, system: System, position: Position) -> Form:
         """Return the form of this callback's state in a checkpoint of a position."""
@@ -113,7 +116,8 @@ class Scores(Callback):
 
         Raises:
             MissingExtraError: The package that reads it is not installed.
-            ScoreError: The images are not greyscale, or too few.
+            ScoreError: There are too few images.
+            WeightsError: The data set's own classifier is damaged.
             ConfigError: The system does not make images from noise.
         """
         if not isinstance(pl_module, Sampler):
@@ -123,19 +127,43 @@ class Scores(Callback):
             )
         datamodule = getattr(trainer, "datamodule", None)
         assert isinstance(datamodule, InMemoryDataModule)
-        network = load_features()
         images = datamodule.images
+        chosen = torch.randperm(len(images), generator=stream_generator(datamodule.seed, "scores"))
+        self._real = RealImages(images[chosen[: self.count]], own=find_own(datamodule))
         try:
-            check_images(images)
+            network = self._load_network("cpu")
             check_count(min(self.count, len(images)), network, CHEAP_METRICS, "images")
         except ScoreError as error:
             raise ScoreError(f"callbacks.scores: {error}; set callbacks.scores=null") from error
-        chosen = torch.randperm(len(images), generator=stream_generator(datamodule.seed, "scores"))
-        self._real = RealImages(images[chosen[: self.count]])
+        if network.name != "classifier":
+            log.warning(f"callbacks.scores: {WEAK_FEATURES}", network.name)
 
     def on_fit_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
-        """Look through the network on the training device."""
-        self._network = load_features(device=pl_module.device)
+        """Move the network to the training device, and score real images for comparison."""
+        self._network = self._load_network(pl_module.device)
+        datamodule = trainer.datamodule  # type: ignore[attr-defined]
+        if trainer.is_global_zero and not getattr(datamodule, "verify", False):
+            with self._optional("real images were not scored for comparison"):
+                self._score_anchors(datamodule)
+
+    def _load_network(self, device: torch.device | str) -> FeatureNetwork:
+        assert self._real is not None
+        shape, own = self._real.shape, self._real.own
+        return load_features(choose_features("classifier", shape, own), device=device, shape=shape, own=own)
+
+    def _score_anchors(self, datamodule: InMemoryDataModule) -> None:
+        """Log the scores of held-out images and of damaged ones, which bound those of generated images."""
+        assert self._real is not None
+        assert self._network is not None
+        try:
+            held_out = RealImages(self._real.reference, datamodule.load_images("test"), own=self._real.own)
+        except DataError as error:
+            log.info("no scores of real images to compare with: %s", error)
+            return
+        count, anchors = own_anchors(held_out, self._network, CHEAP_METRICS, self.count)
+        log.info("%s", describe_anchors(count, anchors, self._network, self.count))
+        if anchors:
+            self._floor = anchors["real"]["frechet_distance"]
 
     def on_train_epoch_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
         """Score the generator where due."""
@@ -189,12 +217,11 @@ class Scores(Callback):
             images = cast(Sampler, system).sample(self.count, system.seed)
         scores = score_images(images, self._real, self._network, CHEAP_METRICS)
         seconds = time.perf_counter() - started
-        row: Tensor = torch.tensor(
-            [[epoch, seconds, *(scores[name] for name in SCORE_NAMES)]], dtype=torch.float64
-        )
+        values = [scores.get(name, math.nan) for name in SCORE_NAMES]  # no classes without a classifier
+        row: Tensor = torch.tensor([[epoch, seconds, *values]], dtype=torch.float64)
         self._rows = torch.cat([self._rows, row])
         for logger in trainer.loggers:  # failures are theirs: see `start_loggers`
-            figures = {f"score/{name}": scores[name] for name in SCORE_NAMES}
+            figures = {f"score/{name}": scores[name] for name in SCORE_NAMES if name in scores}
             logger.log_metrics(figures, step=epoch * int(trainer.num_training_batches) - 1)
         return scores
 
@@ -205,13 +232,15 @@ class Scores(Callback):
             write_table(folder / "scores.csv", COLUMNS, formats, self._rows)
         with self._optional("scores.png was not written"):
             curves = {name: self.column(name) for name in SCORE_NAMES}
-            write_atomic(folder / "scores.png", draw_scores(self.column("epoch"), curves))
+            write_atomic(folder / "scores.png", draw_scores(self.column("epoch"), curves, self._floor))
 
     def _warn(self, scores: dict[str, Any], epoch: int) -> None:
-        """Say so when the images turn to few kinds of garment, once until they do not."""
+        """Say so when the images turn to few classes, once until they do not."""
+        if "class_histogram" not in scores:
+            return
         had_few, shares = self._has_few_classes, scores["class_histogram"]
-        classes = len(CLASS_NAMES) * math.exp(-scores["class_divergence"])
-        self._has_few_classes = classes < FEW_CLASSES
+        classes = len(shares) * math.exp(-scores["class_divergence"])
+        self._has_few_classes = classes < FEW_CLASSES * len(shares)
         if not self._has_few_classes or had_few:
             return
         most = max(shares, key=lambda name: shares[name])
@@ -225,7 +254,7 @@ class Scores(Callback):
             scores["count"],
             most,
             classes,
-            len(CLASS_NAMES),
+            len(shares),
             scores["coverage"],
             remedy,
         )

@@ -8,8 +8,9 @@ from dcgan_lightning.evaluation.fashion_mnist.anchors import (
     compute_anchors,
     shipped_anchors,
 )
-from dcgan_lightning.evaluation.fashion_mnist.classifier import FashionClassifier, load_classifier
-from dcgan_lightning.evaluation.features import GARMENT_SHAPE, FeatureNetwork, load_features
+from dcgan_lightning.evaluation.fashion_mnist.architectures import GARMENT_SHAPE
+from dcgan_lightning.evaluation.fashion_mnist.classifier import ImageClassifier, load_classifier
+from dcgan_lightning.evaluation.features import FeatureNetwork, load_features
 from dcgan_lightning.evaluation.real_images import RealImages
 from dcgan_lightning.evaluation.scores import CHEAP_METRICS, score_images
 
@@ -19,8 +20,8 @@ __all__ = [
     "CLASS_NAMES",
     "GARMENT_SHAPE",
     "METRICS",
-    "FashionClassifier",
     "FeatureNetwork",
+    "ImageClassifier",
     "RealImages",
     "anchor_images",
     "compute_anchors",

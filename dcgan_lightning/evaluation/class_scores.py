@@ -1,5 +1,7 @@
 """Scores of images with intended classes: agreement with the class, and similarity to its real images."""
 
+from collections.abc import Sequence
+
 import torch
 from torch import Tensor
 
@@ -7,13 +9,19 @@ from dcgan_lightning.config.data import CLASS_NAMES
 from dcgan_lightning.core.randomness import stream_generator
 from dcgan_lightning.evaluation.fashion_mnist.classifier import (
     HELD_OUT_FILE,
+    ImageClassifier,
     class_probabilities,
     load_classifier,
 )
 from dcgan_lightning.evaluation.metrics import frechet_distance
 
 
-def found_classes(images: Tensor, labels: Tensor, device: torch.device | str = "cpu") -> Tensor:
+def found_classes(
+    images: Tensor,
+    labels: Tensor,
+    device: torch.device | str = "cpu",
+    classifier: ImageClassifier | None = None,
+) -> Tensor:
     """Return for each image whether the held-out classifier predicts the intended class.
 
     The classifier's architecture and seed differ from those of the classifier whose features give the
@@ -21,9 +29,10 @@ def found_classes(images: Tensor, labels: Tensor, device: torch.device | str = "
     bound is the classifier's accuracy on real test images.
 
     Args:
-        images: uint8 (N, 1, 28, 28).
-        labels: Intended classes in the order of `CLASS_NAMES`, int64 (N,).
+        images: uint8 (N, C, H, W).
+        labels: Intended classes, int64 (N,), by default in the order of `CLASS_NAMES`.
         device: Device for the computation.
+        classifier: A held-out classifier of these images; the shipped one if not given.
 
     Returns:
         bool (N,), on the CPU.
@@ -31,13 +40,15 @@ def found_classes(images: Tensor, labels: Tensor, device: torch.device | str = "
     Source:
         Odena et al. 2017, https://arxiv.org/abs/1610.09585, section 5, the accuracy of a given classifier.
     """
-    classifier = load_classifier(HELD_OUT_FILE).to(device)
+    classifier = (classifier or load_classifier(HELD_OUT_FILE)).to(device)
     return class_probabilities(classifier, images.to(device)).argmax(dim=1).cpu() == labels.cpu()
 
 
-def shares_by_class(found: Tensor, labels: Tensor) -> dict[str, float]:
+def shares_by_class(
+    found: Tensor, labels: Tensor, class_names: Sequence[str] = CLASS_NAMES
+) -> dict[str, float]:
     """Return the share of True among ``found``, bool (N,), for each class in ``labels``, int64 (N,)."""
-    return {CLASS_NAMES[label]: float(found[labels == label].double().mean()) for label in labels.unique()}
+    return {class_names[label]: float(found[labels == label].double().mean()) for label in labels.unique()}
 
 
 def class_frechet_distance(

@@ -14,18 +14,23 @@ from torch.nn import functional as F
 from dcgan_lightning.core.errors import MissingExtraError, ScoreError, WeightsError, install
 from dcgan_lightning.core.pixels import normalize
 from dcgan_lightning.core.randomness import stream_generator
+from dcgan_lightning.evaluation.fashion_mnist.architectures import GARMENT_SHAPE
 from dcgan_lightning.evaluation.fashion_mnist.classifier import (
-    FashionClassifier,
+    ImageClassifier,
     describe_weights,
     load_classifier,
 )
+from dcgan_lightning.evaluation.own_classifiers import HOW_TO_TRAIN, OwnClassifiers
 from dcgan_lightning.networks import initialize
 
 FeatureName = Literal["classifier", "random", "pixels", "inception"]
 
-GARMENT_SHAPE = (1, 28, 28)  # (C, H, W) of the classifiers' images
 COMPARED_SIDE = 32  # pixels a side to which larger images are downsampled before their pixels are compared
 INCEPTION_FEATURES = 2048
+WEAK_FEATURES = (
+    "there is no classifier of these images: features=%s instead, which are weak; compare with the anchors, "
+    f"{HOW_TO_TRAIN}, or evaluate with features=inception"
+)
 _RANDOM_FEATURES = 128  # as many as the classifier has
 
 
@@ -95,9 +100,12 @@ def check_images(images: Tensor, shape: tuple[int, int, int] = GARMENT_SHAPE) ->
         )
 
 
-def choose_features(name: FeatureName, shape: tuple[int, int, int]) -> FeatureName:
-    """Return the features for images of a shape (C, H, W): random ones if the classifier does not apply."""
-    return "random" if name == "classifier" and shape != GARMENT_SHAPE else name
+def choose_features(
+    name: FeatureName, shape: tuple[int, int, int], own: OwnClassifiers | None = None
+) -> FeatureName:
+    """Return the features for images of a shape (C, H, W): random ones if there is no classifier for them."""
+    has_classifier = shape == GARMENT_SHAPE or (own is not None and own.classifier is not None)
+    return "random" if name == "classifier" and not has_classifier else name
 
 
 def load_features(
@@ -105,17 +113,20 @@ def load_features(
     weights: str | Path | None = None,
     device: torch.device | str = "cpu",
     shape: tuple[int, int, int] = GARMENT_SHAPE,
+    own: OwnClassifiers | None = None,
 ) -> FeatureNetwork:
     """Return a feature network by its name.
 
     Args:
-        name: "classifier": the last but one layer of the shipped classifier. Controls are "random", the same
+        name: "classifier": the last but one layer of the data set's own classifier if there is one,
+            otherwise of the shipped one. Controls are "random", the same
             layer of an untrained network, for other images of one that takes any, and "pixels", the images
             themselves in [-1, 1], reduced to at most 32 x 32. "inception": the FID's Inception-v3, from
             ``weights``.
         weights: For "inception" only: torch-fidelity's file of weights, pt_inception-2015-12-05-6726825d.pth.
         device: Device for the computation.
         shape: Shape (C, H, W) of the images.
+        own: Classifiers that were trained on the data set.
 
     Raises:
         ScoreError: The name is unknown or not for such images, or ``weights`` is missing or given for another
@@ -140,12 +151,14 @@ def load_features(
         return _inception(Path(weights), device, shape)
     if name == "random" and shape != GARMENT_SHAPE:
         return _random(device, shape)
-    if shape != GARMENT_SHAPE:
+    if name == "classifier" and own is not None and own.classifier is not None:
+        network, digest = own.classifier, own.digest
+    elif shape != GARMENT_SHAPE:
         raise ScoreError(f"features={name} is not for images of {' x '.join(map(str, shape))}; use random")
-    if name == "classifier":
+    elif name == "classifier":
         network, digest = load_classifier(), str(describe_weights()["sha256"])
     else:
-        network = FashionClassifier(generator=stream_generator(0, "init")).eval().requires_grad_(False)
+        network = ImageClassifier(generator=stream_generator(0, "init")).eval().requires_grad_(False)
         digest = hash_weights(network)
     network.to(device)
     head = network.head if name == "classifier" else None
@@ -155,7 +168,8 @@ def load_features(
         network.head.in_features,
         lambda images: network.features(normalize(images)),
         device,
-        head=head,
+        shape,
+        head,
     )
 
 

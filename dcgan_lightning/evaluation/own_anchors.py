@@ -1,6 +1,6 @@
 """Anchors of any data set: scores of its real images, of degraded ones, and of a single repeated image."""
 
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
 from typing import Any
 
 from dcgan_lightning.config.commands import Metric
@@ -9,6 +9,7 @@ from dcgan_lightning.evaluation.features import FeatureNetwork
 from dcgan_lightning.evaluation.real_images import RealImages
 from dcgan_lightning.evaluation.scores import score_images
 
+_SHOWN = {"frechet_distance": "Fréchet distance", "coverage": "coverage"}
 OWN_ANCHORS = {name: ANCHORS[name] for name in ("real", "noise", "blur", "mean_image")}
 _METRICS: tuple[Metric, ...] = ("frechet", "kernel", "manifold")  # newness of training images would be 0
 
@@ -32,3 +33,27 @@ def own_anchors(
     return count, {
         name: score_images(anchor_images(name, real, count), real, network, chosen) for name in OWN_ANCHORS
     }
+
+
+def describe_anchors(
+    count: int, anchors: Mapping[str, Mapping[str, Any]], network: FeatureNetwork, wanted: int
+) -> str:
+    """Return the anchors in a line.
+
+    Args:
+        count: Number of images per anchor.
+        anchors: From `own_anchors`.
+        network: Feature network.
+        wanted: Number of generated images.
+    """
+    if not anchors:
+        return (
+            f"no scores of real images to compare with: features={network.name} needs at least "
+            f"{network.size + 1} held-out images, there are {count:,}"
+        )
+    parts = [
+        f"{name.replace('_', ' ')} {', '.join(f'{title} {scores[key]:.3g}' for key, title in _SHOWN.items())}"
+        for name, scores in anchors.items()
+    ]
+    fewer = "" if count >= wanted else f" (of {wanted:,} the Fréchet distance would be lower)"
+    return f"scores of {count:,} held-out images{fewer}, seen through {network.label}: {'; '.join(parts)}"

@@ -13,7 +13,7 @@ from dcgan_lightning.core.errors import ScoreError
 from dcgan_lightning.evaluation.fashion_mnist.classifier import (
     HELD_OUT_FILE,
     WEIGHTS_FILE,
-    FashionClassifier,
+    ImageClassifier,
     describe_weights,
     load_classifier,
 )
@@ -102,7 +102,7 @@ def load_perceptual(
     )
 
 
-def classifier_stages(network: FashionClassifier) -> list[nn.Module]:
+def classifier_stages(network: ImageClassifier) -> list[nn.Module]:
     """Return the first two stages of a classifier, each up to a rectifier.
 
     Shape:

@@ -9,11 +9,13 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from dcgan_lightning.config.data import CLASS_NAMES
 from dcgan_lightning.core.errors import ScoreError
 from dcgan_lightning.evaluation.class_scores import draw_of_classes
 from dcgan_lightning.evaluation.distances import nearest_rows
 from dcgan_lightning.evaluation.features import FeatureNetwork, check_images, load_features
 from dcgan_lightning.evaluation.newness import Nearest
+from dcgan_lightning.evaluation.own_classifiers import OwnClassifiers
 
 Kept = TypeVar("Kept")
 
@@ -28,7 +30,8 @@ class RealImages:
         train: The generator's training images, for newness, uint8 (M, C, H, W).
         train_labels: Classes of the training images, int64 (M,).
         reference_labels: Classes of the reference images, for the scores of classes, int64 (N,).
-        has_garments: Whether the classes are those of Fashion-MNIST, as the classifiers require.
+        has_garments: Whether the classes are those of Fashion-MNIST, as the shipped classifiers require.
+        own: Classifiers that were trained on these images.
     """
 
     reference: Tensor
@@ -36,6 +39,7 @@ class RealImages:
     train_labels: Tensor | None = None
     reference_labels: Tensor | None = None
     has_garments: bool = True
+    own: OwnClassifiers | None = None
     _kept: dict[Any, Any] = field(default_factory=dict, repr=False)
 
     def __post_init__(self) -> None:
@@ -48,6 +52,11 @@ class RealImages:
         """The shape (C, H, W) of the images."""
         channels, height, width = self.reference.shape[1:]
         return channels, height, width
+
+    @property
+    def class_names(self) -> tuple[str, ...]:
+        """Names of the classes, by label."""
+        return self.own.class_names if self.own else CLASS_NAMES
 
     def reference_features(self, network: FeatureNetwork) -> Tensor:
         """Return the features (N, D) of the reference images, in their `canonical_order`."""

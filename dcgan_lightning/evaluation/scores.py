@@ -15,8 +15,9 @@ from dcgan_lightning.evaluation.class_scores import (
     shares_by_class,
     smallest_class,
 )
+from dcgan_lightning.evaluation.fashion_mnist.architectures import GARMENT_SHAPE
 from dcgan_lightning.evaluation.fashion_mnist.classifier import class_probabilities, load_classifier
-from dcgan_lightning.evaluation.features import GARMENT_SHAPE, FeatureNetwork, check_images, load_features
+from dcgan_lightning.evaluation.features import FeatureNetwork, check_images, load_features
 from dcgan_lightning.evaluation.metrics import (
     DENSITY_NEIGHBOURS,
     divergence_from_uniform,
@@ -25,6 +26,7 @@ from dcgan_lightning.evaluation.metrics import (
     manifold_scores,
 )
 from dcgan_lightning.evaluation.newness import closest, newness
+from dcgan_lightning.evaluation.own_classifiers import HOW_TO_TRAIN
 from dcgan_lightning.evaluation.real_images import RealImages, canonical_order
 
 CLASS_METRICS: tuple[Metric, ...] = ("class_accuracy", "class_frechet")  # for images with intended classes
@@ -92,12 +94,13 @@ def score_images(
             scores |= manifold_scores(reference, features)._asdict()
     if "classes" in metrics:
         report("classes")
-        scores |= _class_scores(generated, features, network)
+        scores |= _class_scores(generated, features, network, real)
     if "class_accuracy" in metrics and labels is not None:
         report("class_accuracy")
-        found = found_classes(generated, labels, network.device)
+        held_out = real.own.held_out if real.own else None
+        found = found_classes(generated, labels, network.device, held_out)
         scores["class_accuracy"] = float(found.double().mean())
-        scores["class_accuracies"] = shares_by_class(found, labels)
+        scores["class_accuracies"] = shares_by_class(found, labels, real.class_names)
     if "class_frechet" in metrics and labels is not None:
         report("class_frechet")
         scores["class_frechet"] = class_frechet_distance(
@@ -125,14 +128,17 @@ def why_left_out(
             f"features={network.name} needs at least {network.size + 1} real images to compare with, there "
             f"are {len(real.reference):,}"
         )
-    if metric == "classes" and real.shape != GARMENT_SHAPE:
-        return "the classifier knows grey images of 28 x 28 pixels only"
+    if metric == "classes" and real.shape != GARMENT_SHAPE and not (real.own and real.own.classifier):
+        return f"the shipped classifier is for grey images of 28 x 28 pixels; {HOW_TO_TRAIN}"
     if metric not in CLASS_METRICS:
         return None
     if labels is None:
         return "the images have no intended classes"
-    if metric == "class_accuracy" and not real.has_garments:
-        return "the held-out classifier knows the classes of Fashion-MNIST only"
+    if metric == "class_accuracy" and not real.has_garments and not (real.own and real.own.held_out):
+        return (
+            "the shipped held-out classifier is for the classes of Fashion-MNIST; "
+            f"{HOW_TO_TRAIN} classifier.architecture=residual seed=1"
+        )
     if metric == "class_frechet":
         if real.reference_labels is None:
             return "the real images have no classes"
@@ -219,18 +225,22 @@ def check_count(
 
 
 @torch.no_grad()
-def _class_scores(images: Tensor, features: Tensor, network: FeatureNetwork) -> dict[str, Any]:
+def _class_scores(
+    images: Tensor, features: Tensor, network: FeatureNetwork, real: RealImages
+) -> dict[str, Any]:
+    own = real.own.classifier if real.own else None
     if network.head is not None:
         probabilities = network.head(features).softmax(dim=1)
     else:
-        classifier = load_classifier().to(network.device)
+        classifier = (own or load_classifier()).to(network.device)
         probabilities = class_probabilities(classifier, images.to(network.device))
+    names = real.class_names if own else CLASS_NAMES
     confidence, classes = probabilities.max(dim=1)
-    shares = classes.bincount(minlength=len(CLASS_NAMES)).double() / len(classes)
+    shares = classes.bincount(minlength=len(names)).double() / len(classes)
     return {
         "class_divergence": divergence_from_uniform(shares),
         "confidence": float(confidence.double().mean()),
-        "class_histogram": dict(zip(CLASS_NAMES, shares.tolist(), strict=True)),
+        "class_histogram": dict(zip(names, shares.tolist(), strict=True)),
     }
 
 

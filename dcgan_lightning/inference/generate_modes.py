@@ -9,9 +9,10 @@ import torch
 
 from dcgan_lightning.core.heartbeat import log_pace, show_progress, with_progress
 from dcgan_lightning.core.pixels import normalize
-from dcgan_lightning.evaluation.fashion_mnist.classifier import FashionClassifier, load_classifier
+from dcgan_lightning.evaluation.fashion_mnist.architectures import GARMENT_SHAPE
+from dcgan_lightning.evaluation.fashion_mnist.classifier import ImageClassifier, load_classifier
 from dcgan_lightning.evaluation.fashion_mnist.garments import nearest
-from dcgan_lightning.evaluation.features import GARMENT_SHAPE, reduced_pixels
+from dcgan_lightning.evaluation.features import reduced_pixels
 from dcgan_lightning.inference import films, gallery
 from dcgan_lightning.inference.pretrained import TrainedGenerator
 from dcgan_lightning.inference.selection import Choice, draw_blocks
@@ -86,7 +87,7 @@ class Likeness(NamedTuple):
     features: Callable[[torch.Tensor], torch.Tensor]
 
 
-def find_likeness(shape: Sequence[int], device: str, classifier: FashionClassifier | None) -> Likeness:
+def find_likeness(shape: Sequence[int], device: str, classifier: ImageClassifier | None) -> Likeness:
     """Return the measure for images of a shape (C, H, W): classifier features for garments, else pixels."""
     if tuple(shape) == GARMENT_SHAPE:
         network = classifier_on(device, classifier)
@@ -125,6 +126,6 @@ def beside_neighbours(
     return fill
 
 
-def classifier_on(device: str, classifier: FashionClassifier | None) -> FashionClassifier:
+def classifier_on(device: str, classifier: ImageClassifier | None) -> ImageClassifier:
     """Move a classifier to a device; the shipped one if none is given."""
     return (classifier or load_classifier()).to(device)

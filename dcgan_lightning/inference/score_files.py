@@ -13,13 +13,16 @@ from dcgan_lightning.evaluation import FeatureNetwork, RealImages
 from dcgan_lightning.evaluation.fashion_mnist.anchors import versions
 from dcgan_lightning.evaluation.fashion_mnist.classifier import HELD_OUT_FILE, describe_weights
 from dcgan_lightning.evaluation.newness import label_pairs
+from dcgan_lightning.evaluation.own_classifiers import OwnClassifiers
 from dcgan_lightning.inference.trained import Training, checkpoint_name, run_folder
 from dcgan_lightning.pictures import draw_pairs
 
 log = logging.getLogger("dcgan_lightning.evaluate")
 
 
-def describe_scores_of(trained: Training, network: FeatureNetwork, source: str) -> dict[str, Any]:
+def describe_scores_of(
+    trained: Training, network: FeatureNetwork, source: str, own: OwnClassifiers | None = None
+) -> dict[str, Any]:
     """Return the entries of a report that describe the networks, the features and the reference."""
     return {
         "checkpoint": str(trained.path),
@@ -27,8 +30,10 @@ def describe_scores_of(trained: Training, network: FeatureNetwork, source: str) 
         "iterations": trained.iterations,
         "averaged": trained.averaged,
         "features": {"name": network.name, "digest": network.digest, "size": network.size},
-        "classifier": describe_weights()["sha256"],
-        "held_out_classifier": describe_weights(HELD_OUT_FILE)["sha256"],
+        "classifier": own.digest if own and own.classifier else describe_weights()["sha256"],
+        "held_out_classifier": (
+            own.held_out_digest if own and own.held_out else describe_weights(HELD_OUT_FILE)["sha256"]
+        ),
         "reference": f"{source}, test images",
         "versions": versions(),
     }

@@ -8,7 +8,7 @@ from typing import Any
 from dcgan_lightning.config.data import CLASS_NAMES
 from dcgan_lightning.core.errors import ScoreError
 from dcgan_lightning.core.heartbeat import show_progress, with_progress
-from dcgan_lightning.evaluation.fashion_mnist.classifier import FashionClassifier
+from dcgan_lightning.evaluation.fashion_mnist.classifier import ImageClassifier
 from dcgan_lightning.evaluation.fashion_mnist.garments import (
     classify,
     clearest_of_each_class,
@@ -24,7 +24,7 @@ POOL = {"atlas": 5_120, "class": 51_200}  # default number of images to search
 
 
 def search(
-    values: Mapping[str, Any], generator: NoiseGenerator, classifier: FashionClassifier
+    values: Mapping[str, Any], generator: NoiseGenerator, classifier: ImageClassifier
 ) -> Callable[[Path], None]:
     """Return the writer of mode=atlas for an unconditional generator: garments of all classes, or of one.
 

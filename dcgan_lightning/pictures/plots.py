@@ -74,25 +74,32 @@ def draw_curves(
 
 
 @with_defaults
-def draw_scores(epochs: NDArray[np.floating], scores: Mapping[str, NDArray[np.floating]]) -> bytes:
+def draw_scores(
+    epochs: NDArray[np.floating], scores: Mapping[str, NDArray[np.floating]], floor: float | None = None
+) -> bytes:
     """Return the scores over the epochs as the bytes of a PNG file.
 
     Args:
         epochs: (N,), after which each was measured, from 1.
         scores: ``frechet_distance``, ``precision``, ``recall``, ``density``, ``coverage`` and
-            ``class_divergence``, each (N,).
+            ``class_divergence``, each (N,); a panel without any finite value is left out.
+        floor: Fréchet distance of real images, drawn as a dashed line.
     """
     panels = (
         ("Fréchet distance (smaller is better)", ("frechet_distance",)),
         ("Fidelity and variety (larger is better)", ("precision", "recall", "density", "coverage")),
         ("Classes: divergence from equal shares (nats)", ("class_divergence",)),
     )
+    shown = [panel for panel in panels if any(np.isfinite(scores[name]).any() for name in panel[1])]
     figure = figure_of((15, 4.5))
-    for axes, (title, names) in zip(figure.subplots(1, 3), panels, strict=True):
+    for axes, (title, names) in zip(figure.subplots(1, len(shown), squeeze=False)[0], shown, strict=True):
         # Generated images are warm; several scores of them need other colours than the networks'.
         colours = [COLOURS["warm"]] if len(names) == 1 else ["C2", "C4", "C5", "C8"]
         for name, colour in zip(names, colours, strict=True):
             axes.plot(epochs, scores[name], color=colour, marker="o", markersize=3, linewidth=1, label=name)
+        if floor is not None and "frechet_distance" in names:
+            axes.axhline(floor, color="0.4", linestyle="--", linewidth=1, label="real images")
+            legend_above(axes)
         axes.set_title(title, pad=24)
         axes.set_xlabel("epoch")
         axes.set_ylim(bottom=0)

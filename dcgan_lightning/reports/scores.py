@@ -49,10 +49,8 @@ MEANINGS = {
     "recall": Meaning("Recall", "share of real images that could have been made", "higher"),
     "density": Meaning("Density", "how deep our images lie among real ones", "higher"),
     "coverage": Meaning("Coverage", "share of real images with one of ours nearby", "higher"),
-    "class_divergence": Meaning(
-        "Class divergence", "0 if all ten garments are equally frequent", "lower", True
-    ),
-    "confidence": Meaning("Confidence", "how sure the classifier is of the garment"),
+    "class_divergence": Meaning("Class divergence", "0 if all classes are equally frequent", "lower", True),
+    "confidence": Meaning("Confidence", "how sure the classifier is of the class"),
     "class_accuracy": Meaning("Class accuracy", "share of images that are of the class asked for", "higher"),
     "class_frechet": Meaning(
         "Fréchet distance in classes", "how far the images are from real ones of their class", "lower", True

@@ -1,4 +1,4 @@
-"""Training of the Fashion-MNIST classifiers that the scores use."""
+"""Training of the classifiers that the scores use."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -14,12 +14,12 @@ from dcgan_lightning.core.errors import ScoreError
 from dcgan_lightning.core.randomness import reseed_default_generators, stream_generator, stream_seed
 from dcgan_lightning.data.labelled import LabelledBatches
 from dcgan_lightning.evaluation import CLASS_NAMES, RealImages
-from dcgan_lightning.evaluation.fashion_mnist.architectures import Architecture
-from dcgan_lightning.evaluation.fashion_mnist.classifier import FashionClassifier, accuracy
+from dcgan_lightning.evaluation.fashion_mnist.architectures import GARMENT_SHAPE, Architecture
+from dcgan_lightning.evaluation.fashion_mnist.classifier import ImageClassifier, accuracy
 
 
 class Classification(pl.LightningModule):
-    """Train a `FashionClassifier` on labelled images with AdamW and a one-cycle learning rate.
+    """Train a `ImageClassifier` on labelled images with AdamW and a one-cycle learning rate.
 
     Args:
         seed: Seed of the initial weights and of dropout.
@@ -27,6 +27,8 @@ class Classification(pl.LightningModule):
         lr: Largest learning rate, > 0; the schedule starts at 1/25 of it and ends near 0.
         weight_decay: AdamW's weight decay, >= 0.
         dropout: Share of the features dropped in training, in [0, 1).
+        shape: Shape (C, H, W) of the images.
+        classes: Number of classes.
 
     Source:
         Smith and Topin 2017, https://arxiv.org/abs/1708.07120, for the schedule.
@@ -39,16 +41,19 @@ class Classification(pl.LightningModule):
         lr: float = 2e-3,
         weight_decay: float = 0.01,
         dropout: float = 0.5,
+        shape: tuple[int, int, int] = GARMENT_SHAPE,
+        classes: int = len(CLASS_NAMES),
     ) -> None:
         super().__init__()
         self.seed = seed
         self.lr = lr
         self.weight_decay = weight_decay
         self.save_hyperparameters()
-        self.network = FashionClassifier(dropout, stream_generator(seed, "init"), architecture)
+        generator = stream_generator(seed, "init")
+        self.network = ImageClassifier(dropout, generator, architecture, shape, classes)
 
     def forward(self, images: Tensor) -> Tensor:
-        """Return the logits of the classes (shapes: see `FashionClassifier`)."""
+        """Return the logits of the classes (shapes: see `ImageClassifier`)."""
         logits: Tensor = self.network(images)
         return logits
 
@@ -68,7 +73,7 @@ class Classification(pl.LightningModule):
         """Return the cross entropy, in nats.
 
         Args:
-            batch: Images (N, 1, 28, 28) in [-1, 1] and their classes, int64 (N,), 0 to 9.
+            batch: Images (N, C, H, W) in [-1, 1] and their classes, int64 (N,).
             batch_idx: Index of the batch within the epoch, from 0.
         """
         images, labels = batch
@@ -78,21 +83,22 @@ class Classification(pl.LightningModule):
 
 
 def check_trainable(labels: Tensor | None, real: RealImages) -> None:
-    """Check that `classification_accuracy_score` can train and test on classes of Fashion-MNIST.
+    """Check that `classification_accuracy_score` can train and test on the classes of the real images.
 
     Args:
         labels: The intended classes of the generated images, int64 (N,), or None.
         real: Real images with the reference to test on.
 
     Raises:
-        ScoreError: The generated or the real images have no classes, or a class is above 9.
+        ScoreError: The generated or the real images have no classes, or a class is none of the real images'.
     """
     if labels is None or real.reference_labels is None:
         needed = "a generator with classes" if labels is None else "real images with classes"
         raise ScoreError(f"train_on_generated=true needs {needed}; use train_on_generated=false")
-    if (largest := int(torch.cat([labels, real.reference_labels]).max())) >= len(CLASS_NAMES):
+    classes = len(real.class_names)
+    if (largest := int(torch.cat([labels, real.reference_labels]).max())) >= classes:
         raise ScoreError(
-            f"train_on_generated=true is for the classes 0 to {len(CLASS_NAMES) - 1}, found {largest}; "
+            f"train_on_generated=true is for the classes 0 to {classes - 1}, found {largest}; "
             "use train_on_generated=false"
         )
 
@@ -107,8 +113,8 @@ def classification_accuracy_score(
     of the classifier that comes with the package.
 
     Args:
-        images: Generated images to train on, uint8 (N, 1, 28, 28).
-        labels: Their intended classes, int64 (N,), 0 to 9.
+        images: Generated images to train on, uint8 (N, C, H, W).
+        labels: Their intended classes, int64 (N,).
         real: Real images; its reference images and their classes are the test set.
 
     Returns:
@@ -123,7 +129,8 @@ def classification_accuracy_score(
     check_trainable(labels, real)
     assert labels is not None
     assert real.reference_labels is not None
-    network = fit_classifier(images, labels, epochs=12, batch_size=128, shift=1)
+    classes = len(real.class_names)
+    network = fit_classifier(images, labels, epochs=12, batch_size=128, shift=1, classes=classes)
     return {"classification_accuracy_score": accuracy(network, real.reference, real.reference_labels)}
 
 
@@ -136,12 +143,12 @@ def fit_classifier(
     seed: int = 0,
     callbacks: Sequence[pl.Callback] = (),
     **settings: Any,
-) -> FashionClassifier:
+) -> ImageClassifier:
     """Train a classifier on the CPU and return it in inference mode.
 
     Args:
-        images: uint8 (N, 1, 28, 28).
-        labels: int64 (N,), 0 to 9.
+        images: uint8 (N, C, H, W).
+        labels: int64 (N,), below the number of classes.
         epochs: Number of epochs, >= 1.
         batch_size: Images per batch.
         shift: Largest random shift of an image in pixels (see `LabelledBatches`).
@@ -152,7 +159,8 @@ def fit_classifier(
     Returns:
         The classifier, on the CPU.
     """
-    system = Classification(seed, **settings)
+    channels, height, width = images.shape[1:]
+    system = Classification(seed, shape=(channels, height, width), **settings)
     batches = LabelledBatches(images, labels, batch_size, seed, lambda: trainer.current_epoch, shift)
     trainer = pl.Trainer(
         accelerator="cpu",

@@ -12,7 +12,7 @@ from pytorch_lightning.loggers import CSVLogger
 
 from dcgan_lightning.callbacks import AveragedGenerator, Checkpoints, Scores
 from dcgan_lightning.callbacks import scores as scores_module
-from dcgan_lightning.core.errors import ConfigError, ScoreError
+from dcgan_lightning.core.errors import ConfigError, DataError, ScoreError
 from dcgan_lightning.data import SyntheticDataModule
 from dcgan_lightning.evaluation.real_images import RealImages
 from dcgan_lightning.evaluation.scores import CHEAP_METRICS, score_images
@@ -157,12 +157,61 @@ def test_loggers_get_the_scores(tmp_path: Path) -> None:
     assert [float(row["score/frechet_distance"]) for row in logged] == pytest.approx(distances, rel=1e-6)
 
 
-@pytest.mark.parametrize(
-    ("options", "message"), [({"count": 100}, "too few"), ({"channels": 3}, "grey images")]
-)
-def test_data_that_cannot_be_scored_are_refused_before_the_training(
-    tmp_path: Path, options: dict[str, int], message: str
-) -> None:
-    with pytest.raises(ScoreError, match=message):
-        train(tmp_path, [Scores(count=130)], **options)
+def test_data_that_cannot_be_scored_are_refused_before_the_training(tmp_path: Path) -> None:
+    with pytest.raises(ScoreError, match="too few"):
+        train(tmp_path, [Scores(count=130)], count=100)
     assert not (tmp_path / "history").exists()
+
+
+def test_images_in_colour_are_scored_by_weak_features(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level(logging.INFO)
+
+    def scored(epochs: int, ckpt_path: Path | None = None) -> Scores:
+        callback = Scores(count=130)
+        system = DCGAN(
+            batch_size=34,
+            latent_dim=6,
+            image_size=32,
+            image_channels=3,
+            generator_channels=(8, 6, 4),
+            discriminator_channels=(4, 6),
+        )
+        data = SyntheticDataModule(34, count=COUNT, size=32, channels=3)
+        data.setup()
+        trainer = make_trainer(tmp_path, [callback, Checkpoints()], epochs, CSVLogger(tmp_path))
+        trainer.fit(system, datamodule=data, ckpt_path=ckpt_path)
+        return callback
+
+    scored(1)
+    callback = scored(2, tmp_path / "checkpoints" / "last.ckpt")
+    rows = table(tmp_path)
+    assert [row["epoch"] for row in rows] == [1, 2]
+    assert all(row["frechet_distance"] > 0 for row in rows)
+    assert np.isnan([row["class_divergence"] for row in rows]).all()
+    assert callback.best is not None
+    assert (tmp_path / "checkpoints" / "best.ckpt").exists()
+    assert "callbacks.scores: there is no classifier of these images: features=random instead" in caplog.text
+    anchors = next(line for line in caplog.messages if line.startswith("scores of 130 held-out images, "))
+    assert "seen through random" in anchors
+    distances = [float(part.split("distance ")[1].split(",")[0]) for part in anchors.split("; ")]
+    assert distances[0] == min(distances)  # real images; then noise, blur and their mean
+    assert len(distances) == 4
+
+
+def test_without_enough_held_out_images_there_are_no_anchors(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level(logging.INFO)
+    whole = SyntheticDataModule.load_images
+
+    def few(self: SyntheticDataModule, split: str = "train") -> torch.Tensor:
+        if split == "test":
+            raise DataError("leaves no held-out images")
+        return whole(self, split)
+
+    monkeypatch.setattr(SyntheticDataModule, "load_images", few)
+    train(tmp_path, [Scores(count=130)])
+    assert "no scores of real images to compare with: leaves no held-out images" in caplog.text
+    assert len(table(tmp_path)) == 1

@@ -1,4 +1,7 @@
-"""Architectures of the classifiers: the layers from the image to the features, without the last one."""
+"""Architectures of the classifiers: the layers from the image to the features, without the last one.
+
+For grey images of 28 x 28 pixels they are those of the shipped classifiers.
+"""
 
 from typing import Literal, get_args
 
@@ -6,6 +9,9 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 Architecture = Literal["convolutional", "residual"]
+
+GARMENT_SHAPE = (1, 28, 28)  # (C, H, W) of the shipped classifiers' images
+_LARGEST_SIDE = 8  # pixels of the last feature maps of the convolutional architecture
 
 # Layers in words, for the model cards.
 LAYERS = {
@@ -51,39 +57,46 @@ class ResidualBlock(nn.Module):
         return F.relu(self.convolutions(images) + self.shortcut(images))
 
 
-def build_trunk(architecture: Architecture) -> tuple[nn.Sequential, int]:
+def build_trunk(
+    architecture: Architecture, shape: tuple[int, int, int] = GARMENT_SHAPE
+) -> tuple[nn.Sequential, int]:
     """Return the layers from the image to the features, and the number of features.
 
+    Args:
+        architecture: Name of the architecture.
+        shape: Shape (C, H, W) of the images.
+
     Shape:
-        (N, 1, 28, 28) in [-1, 1] to (N, features), at least 0.
+        (N, C, H, W) in [-1, 1] to (N, features), at least 0.
 
     Raises:
         ValueError: The architecture is unknown.
     """
     if architecture == "convolutional":
-        return _convolutional(), 128
+        return _convolutional(shape), 128
     if architecture == "residual":
-        return _residual(), 96
+        return _residual(shape[0]), 96
     raise ValueError(f"architecture must be one of {', '.join(get_args(Architecture))}; got {architecture!r}")
 
 
-def _convolutional() -> nn.Sequential:
-    return nn.Sequential(
-        nn.Conv2d(1, 32, kernel_size=3, padding=1),
-        nn.ReLU(),
-        nn.MaxPool2d(2),  # (N, 32, 14, 14)
-        nn.Conv2d(32, 64, kernel_size=3, padding=1),
-        nn.ReLU(),
-        nn.MaxPool2d(2),  # (N, 64, 7, 7)
-        nn.Flatten(),
-        nn.Linear(64 * 7 * 7, 128),
-        nn.ReLU(),
-    )
+def _convolutional(shape: tuple[int, int, int]) -> nn.Sequential:
+    """Return convolutions with pooling until a side has at most 8 pixels: two for 28 x 28 pixels."""
+    channels, height, width = shape
+    layers = nn.Sequential()
+    widths = [channels, 32]
+    while max(height, width) > _LARGEST_SIDE:
+        layers.extend(
+            [nn.Conv2d(widths[-2], widths[-1], kernel_size=3, padding=1), nn.ReLU(), nn.MaxPool2d(2)]
+        )
+        height, width = height // 2, width // 2
+        widths.append(64)
+    layers.extend([nn.Flatten(), nn.Linear(widths[-2] * height * width, 128), nn.ReLU()])
+    return layers
 
 
-def _residual() -> nn.Sequential:
+def _residual(channels: int) -> nn.Sequential:
     return nn.Sequential(
-        nn.Conv2d(1, 32, kernel_size=3, padding=1, bias=False),
+        nn.Conv2d(channels, 32, kernel_size=3, padding=1, bias=False),
         nn.BatchNorm2d(32),
         nn.ReLU(),
         nn.MaxPool2d(2),  # (N, 32, 14, 14)

@@ -6,8 +6,8 @@ from typing import Any
 import torch
 
 from dcgan_lightning.config.data import CLASS_NAMES
-from dcgan_lightning.evaluation.fashion_mnist.architectures import LAYERS, Architecture
-from dcgan_lightning.evaluation.fashion_mnist.classifier import FashionClassifier
+from dcgan_lightning.evaluation.fashion_mnist.architectures import GARMENT_SHAPE, LAYERS, Architecture
+from dcgan_lightning.evaluation.fashion_mnist.classifier import ImageClassifier
 
 _CARD = """# {title} of dcgan_lightning
 
@@ -16,8 +16,8 @@ _CARD = """# {title} of dcgan_lightning
 | | |
 |---|---|
 | architecture | {architecture} |
-| input | (N, 1, 28, 28) in [-1, 1]: (byte - 127.5) / 127.5 |
-| output | 10 logits: {classes} |
+| input | (N, {shape}) in [-1, 1]: (byte - 127.5) / 127.5 |
+| output | {count} logits: {classes} |
 | trained on | {data} |
 | training | {training} |
 | made by | `python -m dcgan_lightning.train_classifier{options}`, {minutes:.1f} minutes of one CPU core |
@@ -65,6 +65,7 @@ def classifier_card(description: Mapping[str, Any], size: int) -> str:
         size: Bytes of the file of weights.
     """
     settings = description["settings"]
+    shape, names = tuple(description.get("shape", GARMENT_SHAPE)), description.get("classes", CLASS_NAMES)
     architecture = settings["architecture"]
     options = "" if architecture == "convolutional" else f" classifier.architecture={architecture}"
     options += f" seed={settings['seed']}" if settings["seed"] else ""
@@ -77,11 +78,13 @@ def classifier_card(description: Mapping[str, Any], size: int) -> str:
     return _CARD.format(
         title="Fashion-MNIST classifier" if is_usual else f"Classifier for {description['data']}",
         test_images=description.get("test_images", 10_000),
-        classes=", ".join(CLASS_NAMES),
+        shape=", ".join(map(str, shape)),
+        count=len(names),
+        classes=", ".join(names),
         use=_USES[architecture],
         limits=_LIMITS[architecture],
         options=options,
-        architecture=f"{LAYERS[architecture]}; {_count_weights(architecture):,} weights",
+        architecture=f"{LAYERS[architecture]}; {_count_weights(architecture, shape, len(names)):,} weights",
         data=f"{description['data']}, training images only, shifted by up to {settings['shift']} pixel(s)",
         training=training,
         minutes=description["cpu_seconds"] / 60,
@@ -92,7 +95,7 @@ def classifier_card(description: Mapping[str, Any], size: int) -> str:
     )
 
 
-def _count_weights(architecture: Architecture) -> int:
+def _count_weights(architecture: Architecture, shape: tuple[int, int, int], classes: int) -> int:
     with torch.device("meta"):
-        network = FashionClassifier(architecture=architecture)
+        network = ImageClassifier(architecture=architecture, shape=shape, classes=classes)
     return sum(weight.numel() for weight in network.parameters())

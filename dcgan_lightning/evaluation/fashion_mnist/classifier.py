@@ -1,4 +1,4 @@
-"""The shipped classifiers: one for the features, and a held-out one for class_accuracy."""
+"""Classifiers: the shipped ones, for the features and (held out) for class_accuracy, and others like them."""
 
 import hashlib
 import json
@@ -11,7 +11,7 @@ from torch import Tensor, nn
 from dcgan_lightning.config.data import CLASS_NAMES
 from dcgan_lightning.core.errors import MissingExtraError, WeightsError, install
 from dcgan_lightning.core.pixels import normalize
-from dcgan_lightning.evaluation.fashion_mnist.architectures import Architecture, build_trunk
+from dcgan_lightning.evaluation.fashion_mnist.architectures import GARMENT_SHAPE, Architecture, build_trunk
 from dcgan_lightning.networks import initialize
 
 _WEIGHTS = Path(__file__).with_name("weights")
@@ -19,19 +19,21 @@ WEIGHTS_FILE = _WEIGHTS / "fashion_mnist_classifier.safetensors"  # its features
 HELD_OUT_FILE = _WEIGHTS / "fashion_mnist_residual_classifier.safetensors"  # for class_accuracy only
 
 
-class FashionClassifier(nn.Module):
-    """A classifier of the ten classes of Fashion-MNIST.
+class ImageClassifier(nn.Module):
+    """A classifier of images, with the shape and the classes of Fashion-MNIST unless others are given.
 
     Args:
         dropout: Share of the features dropped in training, in [0, 1).
         generator: Source of the random numbers for the weights; PyTorch's default one if not given.
         architecture: Architecture of the layers before the last one.
+        shape: Shape (C, H, W) of the images.
+        classes: Number of classes.
 
     Attributes:
         architecture: Architecture of the layers before the last one.
 
     Shape:
-        images (N, 1, 28, 28) in [-1, 1]; logits (N, 10), in the order of `CLASS_NAMES`.
+        images (N, C, H, W) in [-1, 1]; logits (N, classes), for Fashion-MNIST in the order of `CLASS_NAMES`.
     """
 
     def __init__(
@@ -39,12 +41,14 @@ class FashionClassifier(nn.Module):
         dropout: float = 0.5,
         generator: torch.Generator | None = None,
         architecture: Architecture = "convolutional",
+        shape: tuple[int, int, int] = GARMENT_SHAPE,
+        classes: int = len(CLASS_NAMES),
     ) -> None:
         super().__init__()
         self.architecture = architecture
-        self.trunk, features = build_trunk(architecture)
+        self.trunk, features = build_trunk(architecture, shape)
         self.dropout = nn.Dropout(dropout)
-        self.head = nn.Linear(features, len(CLASS_NAMES))
+        self.head = nn.Linear(features, classes)
         initialize(self, "glorot_uniform", generator)
         self.to(memory_format=torch.channels_last)  # twice as fast on a CPU
 
@@ -59,11 +63,12 @@ class FashionClassifier(nn.Module):
         return logits
 
 
-def load_classifier(path: Path = WEIGHTS_FILE) -> FashionClassifier:
-    """Return a shipped classifier in inference mode, its weights frozen.
+def load_classifier(path: Path = WEIGHTS_FILE) -> ImageClassifier:
+    """Return a trained classifier in inference mode, its weights frozen.
 
     Args:
-        path: The file of weights; a JSON file of the same name holds their SHA-256 and architecture.
+        path: The file of weights; a JSON file of the same name holds their SHA-256, architecture, shape and
+            classes.
 
     Raises:
         WeightsError: The file is missing, or it differs from the one described by the JSON file.
@@ -73,7 +78,7 @@ def load_classifier(path: Path = WEIGHTS_FILE) -> FashionClassifier:
     load = _safetensors().load
     try:
         with torch.device("meta"):  # no initialization of weights that are replaced
-            network = FashionClassifier(architecture=_architecture(path))
+            network = ImageClassifier(**_structure(path))
         network.load_state_dict(load(content), assign=True)
     except Exception as error:  # safetensors has its own errors, PyTorch raises RuntimeError
         reason = " ".join(str(error).split())
@@ -82,21 +87,21 @@ def load_classifier(path: Path = WEIGHTS_FILE) -> FashionClassifier:
 
 
 @torch.no_grad()
-def class_probabilities(network: FashionClassifier, images: Tensor, chunk: int = 1000) -> Tensor:
+def class_probabilities(network: ImageClassifier, images: Tensor, chunk: int = 1000) -> Tensor:
     """Return the predicted probabilities of the classes.
 
     Args:
         network: In inference mode.
-        images: uint8 (N, 1, 28, 28), on the network's device.
+        images: uint8 (N, C, H, W), on the network's device.
         chunk: Images at a time.
 
     Returns:
-        float32 (N, 10); rows sum to 1.
+        float32 (N, classes); rows sum to 1.
     """
     return torch.cat([network(normalize(part)).softmax(dim=1) for part in images.split(chunk)])
 
 
-def accuracy(network: FashionClassifier, images: Tensor, labels: Tensor) -> float:
+def accuracy(network: ImageClassifier, images: Tensor, labels: Tensor) -> float:
     """Return the share of images (see `class_probabilities`) that are classified correctly, in [0, 1]."""
     told = class_probabilities(network, images).argmax(dim=1)
     return int((told == labels).sum()) / len(labels)
@@ -130,11 +135,13 @@ def describe_weights(path: Path = WEIGHTS_FILE) -> dict[str, Any]:
     return known
 
 
-def _architecture(path: Path) -> Architecture:
-    """Return the architecture of a file of weights; older descriptions lack it and are convolutional."""
-    settings = describe_weights(path).get("settings", {})
-    architecture: Architecture = settings.get("architecture", "convolutional")
-    return architecture
+def _structure(path: Path) -> dict[str, Any]:
+    """Return what `ImageClassifier` needs for a file of weights; the shipped ones have the default shape."""
+    known = describe_weights(path)
+    structure = {"architecture": known.get("settings", {}).get("architecture", "convolutional")}
+    if "shape" in known:
+        structure |= {"shape": tuple(known["shape"]), "classes": len(known["classes"])}
+    return structure
 
 
 def _read_checked(path: Path) -> bytes:

@@ -7,7 +7,7 @@ import torch
 from torch import Tensor
 
 from dcgan_lightning.config.data import CLASS_NAMES
-from dcgan_lightning.evaluation.fashion_mnist.classifier import FashionClassifier, class_probabilities
+from dcgan_lightning.evaluation.fashion_mnist.classifier import ImageClassifier, class_probabilities
 
 MINIMUM_SEARCH = 0.1  # share of the limit that is searched in any case
 
@@ -36,7 +36,7 @@ class Garments:
         return Garments(self.images[rows], self.numbers[rows], self.classes[rows], self.confidences[rows])
 
 
-def classify(blocks: Iterable[Tensor], classifier: FashionClassifier, first: int = 0) -> Iterator[Garments]:
+def classify(blocks: Iterable[Tensor], classifier: ImageClassifier, first: int = 0) -> Iterator[Garments]:
     """Yield blocks of images with their predicted classes.
 
     Args:

@@ -10,7 +10,8 @@ from torchmetrics.functional.image import structural_similarity_index_measure
 from dcgan_lightning.core.pixels import normalize
 from dcgan_lightning.evaluation.class_scores import found_classes
 from dcgan_lightning.evaluation.distances import mean_difference, nearest_rows
-from dcgan_lightning.evaluation.features import GARMENT_SHAPE, FeatureNetwork
+from dcgan_lightning.evaluation.fashion_mnist.architectures import GARMENT_SHAPE
+from dcgan_lightning.evaluation.features import FeatureNetwork
 from dcgan_lightning.evaluation.metrics import frechet_distance
 from dcgan_lightning.evaluation.translators import ScoreInputs
 from dcgan_lightning.networks.tasks import draw_edges

@@ -11,7 +11,7 @@ from dcgan_lightning.core.pixels import normalize, to_uint8
 from dcgan_lightning.core.randomness import stream_generator
 from dcgan_lightning.data.style_images import read_style
 from dcgan_lightning.evaluation.class_scores import found_classes
-from dcgan_lightning.evaluation.features import GARMENT_SHAPE
+from dcgan_lightning.evaluation.fashion_mnist.architectures import GARMENT_SHAPE
 from dcgan_lightning.evaluation.perceptual import load_perceptual
 from dcgan_lightning.evaluation.style_objective import StyleObjective
 from dcgan_lightning.evaluation.stylization import LossWeights, optimise_pixels

@@ -15,7 +15,7 @@ from dcgan_lightning.evaluation.fashion_mnist.cards import classifier_card
 from dcgan_lightning.evaluation.fashion_mnist.classifier import (
     HELD_OUT_FILE,
     WEIGHTS_FILE,
-    FashionClassifier,
+    ImageClassifier,
     accuracy,
     class_probabilities,
     describe_weights,
@@ -53,7 +53,7 @@ def test_the_shipped_files_belong_together_and_are_small(path: Path) -> None:
 
 
 def test_the_network() -> None:
-    network = FashionClassifier(generator=torch.Generator().manual_seed(0)).eval()
+    network = ImageClassifier(generator=torch.Generator().manual_seed(0)).eval()
     assert sum(weight.numel() for weight in network.parameters()) == 421_642
     images = torch.rand(3, 1, 28, 28) * 2 - 1
     features = network.features(images)
@@ -61,12 +61,12 @@ def test_the_network() -> None:
     assert features.min() == 0
     assert torch.equal(network(images), network.head(features))
     assert len(CLASS_NAMES) == network(images).shape[1]
-    again = FashionClassifier(generator=torch.Generator().manual_seed(0)).eval()
+    again = ImageClassifier(generator=torch.Generator().manual_seed(0)).eval()
     assert torch.equal(again(images), network(images))
 
 
 def test_the_residual_network() -> None:
-    network = FashionClassifier(generator=torch.Generator().manual_seed(0), architecture="residual").eval()
+    network = ImageClassifier(generator=torch.Generator().manual_seed(0), architecture="residual").eval()
     assert sum(weight.numel() for weight in network.parameters()) == 222_250
     images = torch.rand(3, 1, 28, 28) * 2 - 1
     features = network.features(images)
@@ -74,7 +74,7 @@ def test_the_residual_network() -> None:
     assert features.min() >= 0
     assert torch.equal(network(images), network.head(features))
     with pytest.raises(ValueError, match="architecture must be one of convolutional, residual; got 'linear'"):
-        FashionClassifier(architecture="linear")
+        ImageClassifier(architecture="linear")
 
 
 def test_a_residual_block_adds_to_its_input() -> None:
