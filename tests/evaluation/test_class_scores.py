@@ -178,7 +178,8 @@ def test_without_classes_their_scores_are_left_out(made_up: RealImages) -> None:
             torch.arange(300) % 2,
             {"has_garments": False},
             "the shipped held-out classifier is for the classes of Fashion-MNIST; train one of these images "
-            "with python -m dcgan_lightning.train_classifier data=... classifier.architecture=residual seed=1",
+            "with python -m dcgan_lightning.train_classifier data=... classifier.architecture=residual "
+            "seed=1",
         ),
         ("class_frechet", torch.arange(300) % 2, {"has_garments": False}, None),
         (
