@@ -2,9 +2,11 @@
 
 import io
 import os
+from collections.abc import Mapping
 from pathlib import Path
 
 import numpy as np
+from numpy.typing import NDArray
 from PIL import Image
 
 FORMATS = (("png", "PNG"), ("jpg", "JPEG"), ("webp", "WEBP"), ("bmp", "BMP"), ("tif", "TIFF"), ("gif", "GIF"))
@@ -29,18 +31,40 @@ def draw(label: int, width: int, height: int, rng: np.random.Generator) -> Image
     return Image.fromarray((pixels + rng.normal(0, 6, pixels.shape)).clip(0, 255).astype(np.uint8))
 
 
-def make_folder(root: Path, count: int, seed: int = 0) -> Path:
-    """Fill a folder with ``count`` good pictures in three classes, and a file with each of the `DEFECTS`."""
+def dress(garment: NDArray[np.uint8], width: int, height: int, rng: np.random.Generator) -> Image.Image:
+    """Return a garment of Fashion-MNIST, (28, 28), in a random colour on a texture."""
+    mask = Image.fromarray(garment).resize((width, height), Image.Resampling.BICUBIC)
+    coloured = Image.new("RGB", (width, height), tuple(map(int, rng.integers(120, 256, 3))))
+    return Image.composite(coloured, draw(int(rng.integers(3)), width, height, rng), mask)
+
+
+def make_folder(
+    root: Path, count: int, seed: int = 0, garments: Mapping[str, NDArray[np.uint8]] | None = None
+) -> Path:
+    """Fill a folder with ``count`` good pictures, and a file with each of the `DEFECTS`.
+
+    Args:
+        root: The folder.
+        count: Good pictures.
+        seed: Of all that is random.
+        garments: Images of Fashion-MNIST, (N, 28, 28), for further classes than the three of `CLASSES`.
+    """
     rng = np.random.default_rng(seed)
+    garments = garments or {}
+    names = (*CLASSES, *garments)
     for number in range(count):
         ending, kind = FORMATS[number % len(FORMATS)]
-        label = int(rng.integers(len(CLASSES)))
-        image = draw(label, *map(int, rng.integers(20, 120, 2)), rng)
+        label = int(rng.integers(len(names)))
+        width, height = map(int, rng.integers(20, 120, 2))
+        if (name := names[label]) in garments:
+            image = dress(garments[name][number % len(garments[name])], width, height, rng)
+        else:
+            image = draw(label, width, height, rng)
         if ending == "png":
             mode = ("RGBA", "P", "L", "RGB")[int(rng.integers(4))]
             image = image.convert(mode)
         options = {"exif": turned()} if ending == "jpg" and number % 4 == 1 else {}
-        folder = root / CLASSES[label] / ("deeper" if number % 5 == 0 else "")
+        folder = root / name / ("deeper" if number % 5 == 0 else "")
         folder.mkdir(parents=True, exist_ok=True)
         image.save(folder / f"{number:05d}.{ending.upper() if number % 7 == 0 else ending}", kind, **options)
     _add_defects(root, rng)

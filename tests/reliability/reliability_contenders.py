@@ -57,6 +57,14 @@ class Outcome:
         """Add a number to a figure."""
         self.figures.setdefault(name, []).append(value)
 
+    def add(self, part: "Outcome", what: str) -> None:
+        """Add the outcome of a part; its notes are preceded by the part's name."""
+        self.tried += part.tried
+        self.good += part.good
+        self.notes += [f"{what}: {note}" for note in part.notes]
+        for figure, values in part.figures.items():
+            self.figures.setdefault(figure, []).extend(values)
+
     @property
     def passed(self) -> bool:
         return self.tried > 0 and self.good == self.tried

@@ -96,10 +96,5 @@ def run_recipes(contender: Contender, folder: Path, long: bool) -> Outcome:
     outcome = Outcome()
     for name in RECIPES:
         for act in (stop_recipe, kill_recipe):
-            part = act(folder / name / act.__name__, name, long)
-            outcome.tried += part.tried
-            outcome.good += part.good
-            outcome.notes += [f"{name}: {note}" for note in part.notes]
-            for figure, values in part.figures.items():
-                outcome.figures.setdefault(figure, []).extend(values)
+            outcome.add(act(folder / name / act.__name__, name, long), name)
     return outcome

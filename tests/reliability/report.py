@@ -26,6 +26,7 @@ from reliability_cases import Case, all_cases
 from reliability_contenders import FAST_PATHS, OURS, PLAIN, Contender, Outcome
 from reliability_interruptions import REAL, SYNTHETIC, all_places, interruptions, some_places
 from reliability_machine import hardware
+from reliability_pictures import run_pictures
 from reliability_recipes import run_recipes
 
 from dcgan_lightning.core.errors import RunFolderError
@@ -36,7 +37,7 @@ FIGURES = Path(__file__).with_name("figures.json")
 # Where the short form shows the plain script's answer as well as the long one, in a fraction of the time.
 SHORT_FOR_PLAIN = {"F1", "F2", "F8", "F15"}
 PACKAGES = ("torch", "torchvision", "pytorch-lightning", "hydra-core")
-INTERRUPTIONS, RECIPES = "interruptions", "recipes"
+INTERRUPTIONS, RECIPES, PICTURES = "interruptions", "recipes", "pictures"
 COST = "cost"
 
 
@@ -62,8 +63,13 @@ def run_interruptions(contender: Contender, folder: Path, long: bool) -> Outcome
     return interruptions(folder, (*overrides, FAST_PATHS), places, long)
 
 
-NOT_FOR_PLAIN = {INTERRUPTIONS, RECIPES, "F18"}  # the script has no interruptions, recipes and exports
-OWN_CASES: dict[str, Case] = {INTERRUPTIONS: run_interruptions, RECIPES: run_recipes}
+# The script has no interruptions, recipes, folders of pictures and exports.
+NOT_FOR_PLAIN = {INTERRUPTIONS, RECIPES, PICTURES, "F18"}
+OWN_CASES: dict[str, Case] = {
+    INTERRUPTIONS: run_interruptions,
+    RECIPES: run_recipes,
+    PICTURES: run_pictures,
+}
 
 
 def merged(cases: dict[str, Any]) -> dict[str, Any]:
