@@ -8,7 +8,7 @@ BIN := $(VENV)/bin
 INSTALLED := $(VENV)/.installed
 
 .DEFAULT_GOAL := help
-.PHONY: help setup data train first-look best images play smoke evaluate anchors test lowest browser reliability parity bench bench-growth bench-quality bench-load lint format lock clean
+.PHONY: help setup data train first-look best images play smoke evaluate anchors test lowest browser reliability parity bench bench-growth bench-quality bench-load bench-folders lint format lock clean
 
 help: ## Show this list
 	@echo 'Usage: make TARGET [ARGS="key=value ..."]'
@@ -98,6 +98,9 @@ bench-quality: $(INSTALLED) .venv-keras/.installed ## Time until good pictures: 
 
 bench-load: $(INSTALLED) ## Time training on a machine that is also busy with other work; ten minutes
 	$(BIN)/python tests/benchmarks/load.py $(ARGS)
+
+bench-folders: $(INSTALLED) ## Time folders of pictures: preparing, batches, an iteration; five minutes
+	$(BIN)/python tests/benchmarks/folders.py $(ARGS)
 
 lint: $(INSTALLED) ## Check style and types
 	$(BIN)/ruff check .

@@ -16,6 +16,7 @@ import bench_neighbours
 import bench_peers
 import bench_record
 import bench_torch
+import folders
 import growth
 import ingredients
 import layers
@@ -412,3 +413,12 @@ def test_minutes_until_a_distance() -> None:
     assert row == (
         "| Keras, the notebook's code | 1 min | 2.5 min | 2.5 min | 3.5 min | not reached | 5.0 in 4 min |"
     )
+
+
+def test_folders_are_prepared_and_read_both_ways(capsys: pytest.CaptureFixture[str]) -> None:
+    folders.main(["--pictures", "70", "--rounds", "1", "--iterations", "0"])
+    out = capsys.readouterr().out
+    assert out.startswith("70 JPEGs, 0.00 GB, ")
+    assert "| 70 pictures | per second | per second of CPU time |" in out
+    for row in ("prepared", "found in the cache, verified", "memory", "memory map"):
+        assert f"| {row} | " in out
