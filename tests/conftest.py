@@ -106,13 +106,8 @@ TINY_PIX2PIX = (
 @pytest.fixture(scope="session")
 def pix2pix_run(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Return the folder of a finished run of Pix2Pix on made-up shapes; tests leave it as it is."""
-    folder = tmp_path_factory.mktemp("pix2pix") / "run"
-    with initialize_config_dir(CONF_DIR, version_base="1.3"):
-        cfg = compose(
-            "train", overrides=[*TINY_PIX2PIX, "trainer.max_epochs=2", f"paths.output_dir={folder}"]
-        )
-    train(cfg)
-    return folder
+    overrides = (*TINY_PIX2PIX, "trainer.max_epochs=2")
+    return train_into(tmp_path_factory.mktemp("pix2pix") / "run", *overrides)
 
 
 TINY_CYCLEGAN = (
