@@ -173,6 +173,11 @@ def load_features(
     )
 
 
+def is_reduced(shape: tuple[int, int, int]) -> bool:
+    """Return whether images of a shape (C, H, W) are larger than the pixels that are compared."""
+    return max(shape[1:]) > COMPARED_SIDE
+
+
 def reduced_pixels(images: Tensor) -> Tensor:
     """Return images uint8 (N, C, H, W), downsampled to at most 32 x 32 pixels, as rows (N, D) in [-1, 1]."""
     height, width = (min(COMPARED_SIDE, side) for side in images.shape[2:])

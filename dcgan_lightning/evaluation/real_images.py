@@ -13,7 +13,7 @@ from dcgan_lightning.config.data import CLASS_NAMES
 from dcgan_lightning.core.errors import ScoreError
 from dcgan_lightning.evaluation.class_scores import draw_of_classes
 from dcgan_lightning.evaluation.distances import nearest_rows
-from dcgan_lightning.evaluation.features import FeatureNetwork, check_images, load_features
+from dcgan_lightning.evaluation.features import FeatureNetwork, check_images, is_reduced, load_features
 from dcgan_lightning.evaluation.newness import Nearest
 from dcgan_lightning.evaluation.own_classifiers import OwnClassifiers
 
@@ -84,9 +84,16 @@ class RealImages:
             space: The feature network whose features define the distances.
         """
         digest = hashlib.sha256(images.cpu().contiguous().numpy().data).hexdigest()
-        return self._keep(
-            (space.key, digest), lambda: Nearest(*nearest_rows(space(images), self._train_features(space)))
-        )
+        return self._keep((space.key, digest), lambda: self._find_nearest(images, space))
+
+    def _find_nearest(self, images: Tensor, space: FeatureNetwork) -> Nearest:
+        if self.train is None:
+            raise ScoreError("newness needs the training images: RealImages(reference, train)")
+        if space.name == "pixels" and not is_reduced(self.shape):  # these features are the bytes, scaled
+            queries, rows = (part.flatten(1).to(space.device) for part in (images, self.train))
+            distances, indices = nearest_rows(queries, rows)
+            return Nearest(distances / 127.5, indices)
+        return Nearest(*nearest_rows(space(images), self._train_features(space, self.train)))
 
     def pixels(self, network: FeatureNetwork) -> FeatureNetwork:
         """Return the feature network of the pixels, on the network's device."""
@@ -98,10 +105,7 @@ class RealImages:
         """Return the reference images' distances (N,) to their nearest training images."""
         return self.nearest(self.reference, space).distances
 
-    def _train_features(self, space: FeatureNetwork) -> Tensor:
-        if self.train is None:
-            raise ScoreError("newness needs the training images: RealImages(reference, train)")
-        train = self.train
+    def _train_features(self, space: FeatureNetwork, train: Tensor) -> Tensor:
         return self._keep((space.key, "train"), lambda: space(train))
 
     def _keep(self, key: Any, compute: Callable[[], Kept]) -> Kept:

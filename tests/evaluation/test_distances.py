@@ -1,8 +1,10 @@
+from collections.abc import Callable
+
 import numpy as np
 import pytest
 import torch
 
-from dcgan_lightning.evaluation.distances import kth_distances, nearest_rows
+from dcgan_lightning.evaluation.distances import has_integer_products, kth_distances, nearest_rows
 
 
 def test_kth_distances_by_hand() -> None:
@@ -24,6 +26,38 @@ def test_distances_equal_a_plain_computation(chunk: int) -> None:
     within = np.sort(np.sqrt(((rows[:, None] - rows[None]) ** 2).sum(axis=2)), axis=1)
     (second,) = kth_distances(torch.tensor(rows), (2,), chunk)
     np.testing.assert_allclose(second, within[:, 2], rtol=1e-12)
+
+
+@pytest.mark.parametrize("are_integers", [True, False])
+def test_nearest_bytes_are_exact(monkeypatch: pytest.MonkeyPatch, are_integers: bool) -> None:
+    allowed = are_integers and has_integer_products()
+    monkeypatch.setattr("dcgan_lightning.evaluation.distances.has_integer_products", lambda: allowed)
+    random = np.random.default_rng(0)
+    # Bytes at both ends of their range, and rows that differ in a single grey level.
+    queries = random.choice([0, 1, 254, 255], size=(40, 784)).astype(np.uint8)
+    near = queries ^ (np.arange(784) == 3)
+    rows = np.concatenate([near, random.integers(0, 256, (60, 784))]).astype(np.uint8)
+    found, indices = nearest_rows(torch.from_numpy(queries), torch.from_numpy(rows), chunk=17)
+    between = ((queries.astype(int)[:, None] - rows.astype(int)[None]) ** 2).sum(axis=2)
+    assert indices.tolist() == between.argmin(axis=1).tolist() == list(range(40))
+    assert found.tolist() == [1.0] * 40
+
+
+def saturated(left: torch.Tensor, right: torch.Tensor) -> torch.Tensor:
+    """Multiply as processors do that add pairs of products in 16 bits."""
+    products = (128 + left.int())[:, :, None] * right.int()[None]
+    pairs = products.unflatten(1, (-1, 2)).sum(dim=2).clamp(-(2**15), 2**15 - 1)
+    return pairs.sum(dim=1) - 128 * right.int().sum(dim=0)
+
+
+@pytest.mark.parametrize("multiply", [saturated, torch.mm])
+def test_integer_products_that_saturate_or_fail_are_not_used(
+    monkeypatch: pytest.MonkeyPatch, multiply: Callable[..., torch.Tensor]
+) -> None:
+    small = torch.ones(2, 4, dtype=torch.int8)
+    assert torch.equal(saturated(small, small.T), torch.full((2, 2), 4))
+    monkeypatch.setattr("torch._int_mm", multiply)
+    assert not has_integer_products.__wrapped__()
 
 
 def test_equal_rows_are_at_distance_0() -> None:

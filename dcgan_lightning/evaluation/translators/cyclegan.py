@@ -97,7 +97,7 @@ def _score_way(way: Way, features: FeatureNetwork) -> dict[str, float]:
 
 def _score_baselines(way: Way, features: FeatureNetwork) -> dict[str, dict[str, float]]:
     """Return the scores of no translation, of the nearest training image, and of real images."""
-    rows = (way.sources.flatten(1).float(), way.training_targets.flatten(1).float())
+    rows = (way.sources.flatten(1), way.training_targets.flatten(1))
     nearest = way.training_targets[nearest_rows(*rows)[1]]
     real = way.training_targets[: len(way.targets)]
     untranslated = {"cycle_l1": 0.0, "noisy_cycle_l1": 0.0, "identity_l1": 0.0}

@@ -35,7 +35,7 @@ def score(given: ScoreInputs) -> dict[str, Any]:
     inputs = make_inputs(network, targets)
     scores = _score(translate_images(network, inputs), targets, labels, given.features)
     given.report("the nearest training inputs")
-    rows = (inputs.flatten(1).float(), make_inputs(network, training).flatten(1).float())
+    rows = (inputs.flatten(1), make_inputs(network, training).flatten(1))
     nearest = training[nearest_rows(*rows)[1]]
     real = _likeness(targets, labels, training[: len(targets)], given.features)
     return {
