@@ -45,14 +45,18 @@ def draw_side_by_side(rows: Sequence[Sequence[Panel | None]]) -> bytes:
         rows: Of equal length; None leaves a place empty.
     """
     side, gap = 3.0, 0.1  # inches
+    across = side * min(2.0, max(1.0, *(_aspect(panel) for row in rows for panel in row)))
     columns = len(rows[0])
     wrapped = [
-        [textwrap.wrap(panel.title, 36, break_on_hyphens=False)[:6] if panel else [] for panel in row]
+        [
+            textwrap.wrap(panel.title, int(12 * across), break_on_hyphens=False)[:6] if panel else []
+            for panel in row
+        ]
         for row in rows
     ]
     heights = [0.2 * max(map(len, row)) + 0.12 for row in wrapped]
     height = sum(heights) + len(rows) * (side + gap) + gap
-    width = columns * (side + gap) + gap
+    width = columns * (across + gap) + gap
     figure = figure_of((width, height))
     top = height
     for row, titles, title_height in zip(rows, wrapped, heights, strict=True):
@@ -60,12 +64,17 @@ def draw_side_by_side(rows: Sequence[Sequence[Panel | None]]) -> bytes:
         for column, (panel, lines) in enumerate(zip(row, titles, strict=True)):
             if panel is None:
                 continue
-            left = gap + column * (side + gap)
-            axes = figure.add_axes((left / width, top / height, side / width, side / height))
+            left = gap + column * (across + gap)
+            axes = figure.add_axes((left / width, top / height, across / width, side / height))
             _show(axes, panel)
             axes.set_title("\n".join(lines), fontsize=10, pad=4, parse_math=False)
         top -= gap
     return png_of(figure, dpi=110)
+
+
+def _aspect(panel: Panel | None) -> float:
+    """Return a picture's width relative to its height; 1 without one."""
+    return 1.0 if panel is None or panel.picture is None else panel.picture.shape[1] / panel.picture.shape[0]
 
 
 def _show(axes: "Axes", panel: Panel) -> None:

@@ -20,3 +20,9 @@ def data_uri(data: bytes, kind: str) -> str:
 def png_size(png: bytes) -> tuple[int, int]:
     """Return width and height in pixels, from the first bytes of a PNG file."""
     return int.from_bytes(png[16:20], "big"), int.from_bytes(png[20:24], "big")
+
+
+def is_wide(png: bytes) -> bool:
+    """Tell whether a picture is so wide that half of the page is too little for it."""
+    width, height = png_size(png)
+    return width > 1.25 * height

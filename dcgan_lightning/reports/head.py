@@ -8,7 +8,12 @@ from dcgan_lightning.reports.score_table import format_score
 from dcgan_lightning.reports.scores import FLOOR
 
 _HEADLINE = "frechet_distance"
-_DATA = {"FashionMNISTDataModule": "Fashion-MNIST", "SyntheticDataModule": "made-up shapes"}
+_DATA = {
+    "FashionMNISTDataModule": "Fashion-MNIST",
+    "FashionMNISTDomains": "Fashion-MNIST",
+    "SyntheticDataModule": "made-up shapes",
+    "SyntheticDomains": "made-up shapes",
+}
 _SUBJECTS = {"FashionMNISTDataModule": "garments", "SyntheticDataModule": "shapes"}
 
 
@@ -41,6 +46,8 @@ def key_facts(material: Material) -> dict[str, str]:
     data = material.settings.get("data") or {}
     name = class_name(material.settings, "data")
     images = f"images in {data.get('root')}" if data.get("verify") is False else _DATA.get(name, name)
+    if isinstance(domains := data.get("domains"), list):
+        images += f": {' and '.join(str(domain).replace('_', ' ') for domain in domains)}"
     model = material.settings.get("model") or {}
     rates = dict.fromkeys(str(rate) for key, rate in model.items() if str(key).endswith("_lr"))
     environment = material.environment

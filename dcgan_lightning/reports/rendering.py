@@ -5,7 +5,7 @@ from typing import Any
 from markupsafe import Markup
 
 from dcgan_lightning.core.templates import templates_of
-from dcgan_lightning.reports.embedded import data_uri, png_size
+from dcgan_lightning.reports.embedded import data_uri, is_wide, png_size
 
 
 def render(template: str, **values: Any) -> Markup:
@@ -16,5 +16,5 @@ def render(template: str, **values: Any) -> Markup:
         values: What it shows.
     """
     environment = templates_of("dcgan_lightning.reports", is_html=True)
-    environment.filters |= {"data_uri": data_uri, "png_size": png_size}
+    environment.filters |= {"data_uri": data_uri, "is_wide": is_wide, "png_size": png_size}
     return Markup(environment.get_template(template).render(values))

@@ -2,6 +2,7 @@
 
 import logging
 import math
+import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -23,6 +24,10 @@ ANCHOR_TITLES = {
     "untrained": "untrained",
     "mean_image": "mean image",
 }
+
+
+_DIRECTED = re.compile(r"(.+)_([ab])_to_([ab])")
+_ABBREVIATIONS = {"f1": "F1", "l1": "L1", "ssim": "SSIM"}
 
 
 @dataclass(frozen=True)
@@ -65,9 +70,24 @@ MEANINGS = {
 }
 
 
-def meaning_of(name: str) -> Meaning:
-    """Return what a score is called and says; of an unknown one its name."""
-    return MEANINGS.get(name) or Meaning(name.replace("_", " ").capitalize(), "")
+def meaning_of(name: str, reading: str = "") -> Meaning:
+    """Return what a score is called and says.
+
+    Args:
+        name: As in a score file; a translation's may end in its direction, as "cycle_l1_a_to_b".
+        reading: What the file says of it, instead of the text of `MEANINGS`.
+    """
+    if name in MEANINGS and not reading:
+        return MEANINGS[name]
+    directed = _DIRECTED.fullmatch(name)
+    plain = directed[1] if directed else name
+    title = MEANINGS[plain].title if plain in MEANINGS else _title(plain)
+    return Meaning(title + (f", {directed[2].upper()} to {directed[3].upper()}" if directed else ""), reading)
+
+
+def _title(name: str) -> str:
+    title = " ".join(_ABBREVIATIONS.get(word, word) for word in name.split("_"))
+    return title[:1].upper() + title[1:]
 
 
 def anchor_title(name: str) -> str:
@@ -90,17 +110,19 @@ class Score:
         value: The mean over sampling seeds, or of the only one.
         spread: Standard deviation over the seeds, or None.
         anchors: The same score of images of known quality.
+        reading: What the file says of it, if anything.
     """
 
     name: str
     value: float
     spread: float | None
     anchors: Mapping[str, float]
+    reading: str = ""
 
     @property
     def meaning(self) -> Meaning:
         """What it is called and says."""
-        return meaning_of(self.name)
+        return meaning_of(self.name, self.reading)
 
     def place(self, value: float) -> float | None:
         """Return where a value lies on the score's axis, which begins at its better end.
@@ -175,16 +197,18 @@ def parse_scores(title: str, data: Mapping[str, Any]) -> Scores | None:
     Args:
         title: The file's name.
         data: As `dcgan_lightning.evaluate` writes it: ``mean`` and ``spread`` from names to numbers,
-            ``anchors`` from anchors to such mappings, and facts. All but ``mean`` may be missing.
+            ``readings`` from names to text, ``anchors`` from anchors to such mappings, and facts. All but
+            ``mean`` may be missing.
     """
-    means, spreads = _mapping(data.get("mean")), _mapping(data.get("spread"))
+    means, spreads, readings = (_mapping(data.get(key)) for key in ("mean", "spread", "readings"))
     anchors = {name: _mapping(anchor) for name, anchor in _mapping(data.get("anchors")).items()}
     scores = []
     for name in in_order(means, MEANINGS):
         if name not in NOT_SHOWN and (value := _number(means.get(name))) is not None:
             known = {anchor: _number(found.get(name)) for anchor, found in anchors.items()}
             known_numbers = {anchor: number for anchor, number in known.items() if number is not None}
-            scores.append(Score(name, value, _number(spreads.get(name)), known_numbers))
+            reading = str(readings.get(name, ""))
+            scores.append(Score(name, value, _number(spreads.get(name)), known_numbers, reading))
     if not scores:
         return None
     histogram = _mapping(means.get("class_histogram"))

@@ -185,8 +185,10 @@ def _read_settings(folder: Path, record: JobRecord | None) -> dict[str, Any]:
 
 
 def _iterations_per_epoch(settings: Mapping[str, Any], history: Mapping[str, NDArray[np.float64]]) -> int:
+    if history and (earlier := history["iteration"][history["epoch"] < history["epoch"][-1]]).size:
+        return int(earlier[-1])  # the last epoch before the current one was whole
     count = settings.get("data.count") or (FASHION_MNIST_COUNT if settings.get("data.verify") else None)
-    if count is None:
+    if count is None or "data.domains" in settings:
         return int(history["iteration"].max()) if history else 1
     iterations = -(-count // settings["data.batch_size"])
     limit = settings.get("trainer.limit_train_batches", 1.0)

@@ -39,6 +39,20 @@ def test_each_picture_has_its_place() -> None:
     assert (quarters[1, 1] == 255).all()
 
 
+def test_wide_pictures_are_as_high_as_square_ones() -> None:
+    """Grids of translations hold several images for each input."""
+
+    def pixels_of_grey(width: int) -> tuple[int, ...]:
+        picture = np.full((61, width), 60, np.uint8)
+        drawn = decode_png(draw_side_by_side([[Panel("a", picture), None]]))[..., 0]
+        is_grey = abs(drawn - 60.0) <= 1
+        return int(is_grey.any(axis=1).sum()), int(is_grey.any(axis=0).sum())
+
+    square, wide = pixels_of_grey(61), pixels_of_grey(92)
+    assert square == pytest.approx((330, 330), abs=2)
+    assert wide == pytest.approx((330, 330 * 92 / 61), abs=3)
+
+
 def test_a_long_title_makes_room_for_itself() -> None:
     heights = [
         decode_png(draw_side_by_side([[Panel(title, grey(0)), Panel("b", grey(0))]])).shape[0]

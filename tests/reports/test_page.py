@@ -8,11 +8,13 @@ import shlex
 from html.parser import HTMLParser
 from pathlib import Path
 
+import numpy as np
 import pytest
 from hydra.core.override_parser.overrides_parser import OverridesParser
 from omegaconf import OmegaConf
 from report_runs import SCORES, make_bare_run, make_run, make_system
 
+from dcgan_lightning.pictures import decode_png, encode_png
 from dcgan_lightning.reports import gather, render, write_report
 
 VOID = {"meta", "link", "img", "input", "source", "br"}
@@ -100,6 +102,17 @@ def test_what_the_head_says(full: Page) -> None:
     assert "2.99" in full.text
 
 
+def test_the_head_names_both_domains(tmp_path: Path) -> None:
+    folder = make_run(tmp_path / "run")
+    settings = OmegaConf.load(folder / "config.yaml")
+    settings.data = {
+        "_target_": "dcgan_lightning.data.FashionMNISTDomains",
+        "domains": ["ankle_boot", "negative"],
+    }
+    OmegaConf.save(settings, folder / "config.yaml")
+    assert "Fashion-MNIST: ankle boot and negative" in Page(render(gather(folder))).text
+
+
 def test_scores_stand_beside_their_anchors(full: Page) -> None:
     assert "40 ± 0.76" in full.text
     assert "0.00004" in full.text
@@ -116,6 +129,30 @@ def test_other_score_files_are_folded(tmp_path: Path) -> None:
     assert page.text.index("Checkpoint last") < page.text.index("Checkpoint epoch 0001")
     (folder / "scores" / "last.json").unlink()
     assert "There are no anchors to read these numbers by" in Page(render(gather(folder))).text
+
+
+def test_baselines_are_no_anchors(tmp_path: Path) -> None:
+    folder = make_run(tmp_path / "run")
+    baselines = {"untranslated": SCORES["mean"], "real images": SCORES["mean"]}
+    (folder / "scores" / "last.json").write_text(json.dumps(SCORES | {"anchors": baselines}))
+    page = Page(render(gather(folder)))
+    assert "beside the same number of the baselines in the other columns" in page.text
+    assert "On the bars" not in page.text
+    assert not [bar for bar in page.all("div") if bar.get("class") == "bar"]
+
+
+def test_wide_grids_have_the_width_of_the_page(tmp_path: Path) -> None:
+    """Grids of translations hold several images for each input."""
+    folder = make_run(tmp_path / "run")
+
+    def layouts() -> list[str | None]:
+        page = Page(render(gather(folder)))
+        return [each["class"] for each in page.all("div") if (each.get("class") or "").startswith("two")]
+
+    assert layouts()[:2] == ["two flip", "two"]
+    for path in (folder / "samples").glob("sample_*.png"):
+        path.write_bytes(encode_png(np.tile(decode_png(path.read_bytes()), (1, 3))))
+    assert layouts()[:2] == ["two flip wide", "two wide"]
 
 
 def test_scores_of_the_training_stand_alone_too(tmp_path: Path) -> None:

@@ -42,6 +42,29 @@ def test_values_spreads_and_anchors() -> None:
     }
 
 
+def test_scores_of_translations_say_what_their_file_says_of_them() -> None:
+    readings = {
+        "class_accuracy": "share with the true image's class",
+        "l1": "from the true image",
+        "edge_f1": "agreement of the edges",
+        "frechet_distance_a_to_b": "to the target's test images",
+        "noisy_cycle_l1_b_to_a": "the same with noise",
+    }
+    anchors = {"real images": dict.fromkeys(readings, 0.1), "untranslated": dict.fromkeys(readings, 0.2)}
+    data = {"mean": dict.fromkeys(readings, 0.15), "readings": readings, "anchors": anchors}
+    scores = parse_scores("last", data)
+    assert scores is not None
+    assert {score.meaning.title: score.meaning.text for score in scores.scores} == {
+        "Class accuracy": "share with the true image's class",
+        "L1": "from the true image",
+        "Edge F1": "agreement of the edges",
+        "Fréchet distance, A to B": "to the target's test images",
+        "Noisy cycle L1, B to A": "the same with noise",
+    }
+    assert [score.place(score.value) for score in scores.scores] == [None] * 5
+    assert "agreement of the edges" in draw_scores(scores)
+
+
 def test_the_longest_training_comes_first(tmp_path: Path) -> None:
     for name, epochs in (("epoch_0005", 5), ("epoch_0020", 20), ("last", 9)):
         (tmp_path / f"{name}.json").write_text(json.dumps(SCORES | {"epochs": epochs}))

@@ -67,6 +67,16 @@ def test_an_epoch_counts_when_it_is_whole(tmp_path: Path, last: str, epochs: int
     assert run.finals["gen_loss"] == 1.0
 
 
+@pytest.mark.parametrize("trained", [1, 2])
+def test_two_domains_are_fewer_images_than_their_data_set(tmp_path: Path, trained: int) -> None:
+    folder = make_run(tmp_path / "run", trained=trained, epochs=trained)
+    text = (folder / "config.yaml").read_text()
+    domains = "  verify: true\n  domains: [sneaker, ankle_boot]"
+    (folder / "config.yaml").write_text(text.replace("  count: 7", domains))
+    run = read_run(folder)
+    assert (run.status, run.epochs) == ("finished", trained)
+
+
 def test_the_last_grid_is_the_last_by_number(tmp_path: Path) -> None:
     folder = make_run(tmp_path / "run")
     for name in ("sample_epoch_0002_iter_1001.png", "sample_epoch_0001_iter_2000.png", "untrained.png"):
