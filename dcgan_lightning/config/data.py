@@ -90,7 +90,7 @@ def _two_domains(value: Any) -> str | None:
 DATA_RULES: dict[str, Check] = {
     "data.seed": seed,
     "data.batch_size": whole(2),
-    "data.count": whole(2, 1_000_000),
+    "data.count": optional(whole(2, 1_000_000)),
     "data.domains": _two_domains,
     "data.name": one_of(*KNOWN_SHAPES),
     "data.root": optional(text),
@@ -118,12 +118,28 @@ def source_problem(data: Mapping[str, Any]) -> str | None:
             f"data={data['name']} has images of {size} x {size} pixels and {channels} channels; leave "
             "data.size and data.channels out"
         )
+    if problem := _count_problem(data):
+        return problem
     if data.get("root"):
         return None
     if data.get("verify") is False:
         return "data.verify=false needs data.root: the folder with the four IDX files"
     if data.get("_target_") == "dcgan_lightning.data.ImageFolderDataModule":
         return "data=image_folder needs data.root: the folder with the images"
+    return None
+
+
+def _count_problem(data: Mapping[str, Any]) -> str | None:
+    """Return why a data set does not have so many images, or None."""
+    count = data.get("count")
+    if (
+        data.get("_target_") == "dcgan_lightning.data.SyntheticDataModule"
+        and "count" in data
+        and count is None
+    ):
+        return "data.count is missing: the number of synthetic images; set it with data.count=..."
+    if data.get("verify") and count is not None and count > FASHION_MNIST_COUNT:
+        return f"data.count must be at most {FASHION_MNIST_COUNT}, the number of images; got {count}"
     return None
 
 

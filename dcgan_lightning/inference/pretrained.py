@@ -94,7 +94,7 @@ def warn_of_other_images(
     if found:
         data = {**data, **{key[5:]: value for key, value in found.items()}}
         keys.append("data.content")
-    if "data.count" in known:
+    if "data.count" in known and "data.verify" not in known:
         keys.append("data.seed")  # determines the synthetic images
     differences = [
         f"{key}={known.get(key)} (now {data.get(key[5:])})"

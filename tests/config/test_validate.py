@@ -293,9 +293,24 @@ def test_synthetic_data_knows_its_count(compose_cfg: Compose) -> None:
         validate(compose_cfg("data=synthetic", "data.count=40", "data.batch_size=41"))
 
 
+@pytest.mark.parametrize(
+    ("overrides", "message"),
+    [
+        (("data.count=60001",), "data.count must be at most 60000, the number of images; got 60001"),
+        (("data.count=1",), "data.count must be a whole number from 2 to 1000000, or null; got 1"),
+        (("data.count=100",), "data.batch_size must be at most 100, the number of images; got 256"),
+        (("data=synthetic", "data.count=null"), "data.count is missing: the number of synthetic images;"),
+    ],
+)
+def test_numbers_of_images(compose_cfg: Compose, overrides: tuple[str, ...], message: str) -> None:
+    with pytest.raises(ConfigError) as refusal:
+        validate(compose_cfg(*overrides))
+    assert str(refusal.value).startswith(message)
+
+
 def test_what_an_experiment_set_can_be_deleted_for_other_data(compose_cfg: Compose) -> None:
-    given = ("experiment=smoke", "data=fashion_mnist")
-    for command, others in (("describe", ("data=fashion_mnist", "+data.count=9")), ("train", given)):
+    given = ("experiment=smoke", "data=mnist")
+    for command, others in (("describe", ("data=mnist", "+data.count=9")), ("train", given)):
         check = validate if command == "train" else lambda cfg: check_command(cfg, "describe")
         with pytest.raises(ConfigError, match=r"leave it out, or delete .* ~data\.count$"):
             check(compose_cfg(*others, config_name=command))
@@ -312,6 +327,7 @@ def test_fingerprint_holds_what_makes_a_run(compose_cfg: Compose) -> None:
         "trainer.precision=bf16-mixed",
         "trainer.limit_train_batches=10",
         "data=synthetic",
+        "data.count=500",
     ):
         assert fingerprint(compose_cfg(override)) != first, override
     for override in (

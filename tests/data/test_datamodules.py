@@ -1,3 +1,4 @@
+import struct
 from pathlib import Path
 
 import pytest
@@ -106,3 +107,44 @@ def test_fashion_mnist_splits_and_labels() -> None:
 def test_data_sets_are_named_in_files_and_messages(module, name, source):
     assert module.short_name == name
     assert module.source == source
+
+
+def write_idx_set(folder: Path, labels: list[int]) -> torch.Tensor:
+    """Write the training part of an IDX set; images are random."""
+    drawn = torch.randint(256, (len(labels), 28, 28), generator=torch.Generator().manual_seed(0))
+    images = drawn.to(torch.uint8)
+    header = struct.pack(">4I", 0x803, len(labels), 28, 28)
+    (folder / "train-images-idx3-ubyte").write_bytes(header + images.numpy().tobytes())
+    (folder / "train-labels-idx1-ubyte").write_bytes(struct.pack(">2I", 0x801, len(labels)) + bytes(labels))
+    return images.unsqueeze(1)
+
+
+@pytest.mark.parametrize(
+    ("count", "rows"),
+    [(3, [0, 2, 5]), (4, [0, 1, 2, 5]), (7, [0, 1, 2, 3, 4, 5, 6]), (None, [0, 1, 2, 3, 4, 5, 6])],
+)
+def test_part_of_a_data_set(tmp_path: Path, count: int | None, rows: list[int]) -> None:
+    images = write_idx_set(tmp_path, [0, 0, 1, 0, 1, 2, 1])
+    data = FashionMNISTDataModule(len(rows), root=str(tmp_path), verify=False, count=count)
+    data.setup()
+    assert torch.equal(data.images, images[rows])
+    assert data.labels.tolist() == [[0, 0, 1, 0, 1, 2, 1][row] for row in rows]
+    for part, whole in zip(data.load_split("train"), (data.images, data.labels), strict=True):
+        assert torch.equal(part, whole)
+
+
+def test_a_part_that_is_too_large(tmp_path: Path) -> None:
+    write_idx_set(tmp_path, [0, 1, 2])
+    data = FashionMNISTDataModule(2, root=str(tmp_path), verify=False, count=4)
+    with pytest.raises(DataError, match=r"data\.count must be at most 3, the number of images; got 4"):
+        data.setup()
+
+
+def test_part_of_a_data_set_without_labels(tmp_path: Path) -> None:
+    images = write_idx_set(tmp_path, [0, 0, 1])
+    (tmp_path / "train-labels-idx1-ubyte").unlink()
+    data = FashionMNISTDataModule(2, root=str(tmp_path), verify=False, count=2)
+    data.setup()
+    assert torch.equal(data.images, images[:2])
+    assert data.labels is None
+    assert data.source == f"the first 2 images of data.root={tmp_path}, not verified"

@@ -74,6 +74,11 @@ def test_the_run_of_a_checkpoint(last: Path, tmp_path: Path) -> None:
         ({"data.verify": True, "data.seed": 0}, {"verify": True, "seed": 5}, None),
         ({"data.verify": False}, {"verify": True}, "data.verify=False (now True)"),
         ({"data.count": 64, "data.seed": 0}, {"count": 64, "seed": 0}, None),
+        (
+            {"data.verify": True, "data.count": 64, "data.seed": 0},
+            {"verify": True, "count": None, "seed": 1},
+            "data.count=64 (now None)",
+        ),
         ({"data.count": 64, "data.seed": 0}, {"count": 64, "seed": 1}, "data.seed=0 (now 1)"),
         (
             {"data.count": 64, "data.seed": 0},
