@@ -30,6 +30,7 @@ from dcgan_lightning.core.errors import (
 from dcgan_lightning.core.heartbeat import START_SECONDS, show_progress
 from dcgan_lightning.core.locks import check_ownership, locked
 from dcgan_lightning.core.processes import ending_with_sweep, is_first_process
+from dcgan_lightning.runs.folder import INITIAL_FILE
 from dcgan_lightning.runs.jobs import JobRecord, begin_job
 from dcgan_lightning.sweeps.end import is_in_sweeps_process, summarized
 from dcgan_lightning.sweeps.job import Outcome, forgetting_locals, hold, note_job
@@ -108,7 +109,9 @@ def train(cfg: DictConfig) -> RunResult:
     with locked(folder) if is_first_process() else contextlib.nullcontext():
         ckpt_path = find_checkpoint(cfg.ckpt_path, folder, is_named=not _has_default_name(cfg))
         if is_first_process():
-            check_folder(folder, cfg.ckpt_path, ckpt_path, written_by_hydra(folder))
+            # A start that was killed may have left the initial weights behind.
+            unused = [*written_by_hydra(folder), folder / INITIAL_FILE]
+            check_folder(folder, cfg.ckpt_path, ckpt_path, unused)
         try:
             return _train(cfg, folder, ckpt_path)
         except Exception as error:

@@ -25,7 +25,7 @@ ROOMS: dict[str, str] = {
     "systems": "core data evaluation kernels losses networks",
     "inference": "config core data evaluation losses networks pictures runs",
     "callbacks": "config core data evaluation networks pictures reports runs systems",
-    "training": "callbacks config core networks runs systems",
+    "training": "callbacks config core inference networks runs systems",
     "sweeps": "config core pictures runs training",
 }
 # Libraries by the rooms that may use them; commands may use all.

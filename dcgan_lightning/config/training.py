@@ -1,6 +1,7 @@
 """What the main job's configuration may hold."""
 
 import re
+from collections.abc import Mapping
 from typing import Any
 
 from dcgan_lightning.config.checks import (
@@ -42,6 +43,7 @@ TRAINING_RULES: dict[str, Check] = {
     "logger.tensorboard.name": run_name,
     "run_name": run_name,
     "ckpt_path": optional(text),
+    "init_from": optional(text),
     "threads": threads,
     "tf32": flag,
     "report": flag,
@@ -88,6 +90,7 @@ TOP_LEVEL = {
     "seed",
     "run_name",
     "ckpt_path",
+    "init_from",
     "threads",
     "tf32",
     "report",
@@ -122,3 +125,19 @@ REQUIRED = (
     "trainer.accelerator",
     "trainer.devices",
 )
+
+
+def weights_problem(values: Mapping[str, Any]) -> str | None:
+    """Return why it is not clear which weights a run starts with, or None if it is."""
+    init_from, ckpt_path = values.get("init_from"), values.get("ckpt_path")
+    if init_from is not None and ckpt_path not in (None, "last", "auto"):
+        return (
+            f"init_from={init_from} starts a new run and ckpt_path={ckpt_path} goes on with another one; "
+            "give only one of them"
+        )
+    if values["model"].get("freeze_discriminator_layers") and init_from is None and ckpt_path is None:
+        return (
+            "model.freeze_discriminator_layers would freeze random weights; give trained ones: "
+            "init_from=outputs/..."
+        )
+    return None

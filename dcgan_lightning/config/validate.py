@@ -27,6 +27,7 @@ from dcgan_lightning.config.training import (
     REQUIRED_GROUPS,
     TOP_LEVEL,
     TRAINING_RULES,
+    weights_problem,
 )
 from dcgan_lightning.core.devices import count_processes
 from dcgan_lightning.core.errors import ConfigError, MissingExtraError, install
@@ -213,6 +214,8 @@ def _check_data_keys(data: Mapping[str, Any]) -> None:
 
 def _check_combinations(values: Mapping[str, Any], flat: Mapping[str, Any]) -> None:
     if problem := source_problem(values["data"]) or model_problem(values["model"], values["data"]):
+        raise ConfigError(problem)
+    if problem := weights_problem(values):
         raise ConfigError(problem)
     callbacks = values.get("callbacks") or {}
     if callbacks.get("film") and not callbacks.get("sample_grid"):

@@ -90,8 +90,12 @@ class TrainedWeights:
             network.eval().requires_grad_(False)
 
 
-def find_trained(path: Path | str) -> Path:
+def find_trained(path: Path | str, key: str = "ckpt_path") -> Path:
     """Return a checkpoint's path: the file itself, or the latest valid one of a run's folder.
+
+    Args:
+        path: The file or the folder.
+        key: The setting that names it, for messages.
 
     Raises:
         CheckpointError: There is no checkpoint, or no valid one.
@@ -100,30 +104,29 @@ def find_trained(path: Path | str) -> Path:
     if path.is_file():
         return path
     if not path.is_dir():
-        raise CheckpointError(f"ckpt_path={path} does not exist; give a checkpoint file or a run's folder")
+        raise CheckpointError(f"{key}={path} does not exist; give a checkpoint file or a run's folder")
     folder = next((folder for folder in (path / "checkpoints", path) if any(folder.glob("*.ckpt"))), None)
     if folder is None:
-        raise CheckpointError(
-            f"ckpt_path={path} holds no checkpoint; give a run's folder or a checkpoint file"
-        )
+        raise CheckpointError(f"{key}={path} holds no checkpoint; give a run's folder or a checkpoint file")
     newest, refusals = newest_checkpoint(folder)
     for refusal in refusals:
         log.warning("skipped: %s", refusal)
     return newest
 
 
-def read_trained(path: Path | str, averaged: bool | None = None) -> TrainedWeights:
+def read_trained(path: Path | str, averaged: bool | None = None, key: str = "ckpt_path") -> TrainedWeights:
     """Read a checkpoint's weights.
 
     Args:
         path: See `find_trained`.
         averaged: True: the averaged weights, False: the trained weights, None: the averaged weights if the
             run has them.
+        key: The setting that names the path, for messages.
 
     Raises:
         CheckpointError: The checkpoint is missing or damaged, or lacks the requested averaged weights.
     """
-    path = find_trained(path)
+    path = find_trained(path, key)
     checkpoint = read_checkpoint(path)
     average = checkpoint["callbacks"].get(_AVERAGE)
     if averaged and not average:

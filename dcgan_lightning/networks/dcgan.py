@@ -10,6 +10,7 @@ from torch import Tensor, nn
 
 from dcgan_lightning.kernels.choose import FastPaths
 from dcgan_lightning.networks.conditioning import append_one_hot
+from dcgan_lightning.networks.freezing import FreezableDiscriminator
 from dcgan_lightning.networks.initialization import Initialization, initialize
 from dcgan_lightning.networks.layers import (
     Dropout,
@@ -113,7 +114,7 @@ class Generator(NoiseGenerator):
         return images
 
 
-class Discriminator(nn.Module):
+class Discriminator(FreezableDiscriminator):
     """Classify images as real or generated: 28 x 28 to 14 x 14 to 7 x 7 to one logit, high for "real".
 
     Without arguments it is exactly the notebook's network with Keras' defaults: 212,865 parameters. Larger
@@ -203,4 +204,5 @@ def build(
     discriminator = Discriminator(settings["discriminator_channels"], dropout=settings["dropout"], **shared)
     # In this layout the discriminator's convolutions are 20 % faster on a CPU; the values are the same.
     discriminator.to(memory_format=torch.channels_last)
+    discriminator.freeze(settings.get("freeze_discriminator_layers", 0))
     return generator, discriminator

@@ -9,6 +9,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from dcgan_lightning.networks.conditioning import ConditionalBatchNorm2d, given
+from dcgan_lightning.networks.freezing import FreezableDiscriminator
 from dcgan_lightning.networks.initialization import Initialization, initialize
 from dcgan_lightning.networks.noise_generator import NoiseGenerator
 from dcgan_lightning.networks.sizes import count_doublings, fill_channels, start_size
@@ -94,7 +95,7 @@ def _output(channels: int, image_channels: int, output: Output) -> nn.Module:
     return nn.Sequential(nn.Conv2d(channels, 4 * image_channels, 3, padding=1), nn.PixelShuffle(2))
 
 
-class SNGANDiscriminator(nn.Module):
+class SNGANDiscriminator(FreezableDiscriminator):
     """Classify images as real or generated: sides of 28, 14, 7 and 4 pixels, then one logit, high for "real".
 
     Args:
@@ -186,4 +187,5 @@ def build(
     )
     # In this layout the discriminator's convolutions are faster on a CPU; the values are the same.
     discriminator.to(memory_format=torch.channels_last)
+    discriminator.freeze(settings.get("freeze_discriminator_layers", 0))
     return generator, discriminator

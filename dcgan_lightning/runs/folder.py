@@ -1,9 +1,10 @@
-"""Files in a run's folder: its sample grids, and whether a checkpoint belongs to it."""
+"""Files in a run's folder: its sample grids, its initial weights, and whether a checkpoint belongs to it."""
 
 import re
 from pathlib import Path
 from typing import NamedTuple
 
+INITIAL_FILE = "init_from.safetensors"  # trained weights that a run starts with
 _NAME = re.compile(r"sample_epoch_(\d+)_iter_(\d+)\.png")
 
 

@@ -36,6 +36,8 @@ class DCGAN(GAN):
         loss, penalty, penalty_weight, penalty_every_n_iterations, augmentation, discriminator_steps,
         generator_lr, discriminator_lr, lr_decay, betas, adam_eps, accuracy_threshold, fast_paths,
         compile_mode: See `GAN`.
+        freeze_discriminator_layers: Number of the discriminator's convolutions that are not trained (see
+            `FreezableDiscriminator`).
 
     Source:
         ``train_step`` of the notebook.
@@ -68,6 +70,7 @@ class DCGAN(GAN):
         augmentation: Sequence[str] = (),
         discriminator_steps: int = 1,
         lr_decay: float = 0.0,
+        freeze_discriminator_layers: int = 0,
     ) -> None:
         super().__init__(
             seed=seed,

@@ -17,6 +17,7 @@ from dcgan_lightning.losses import LOSSES, PENALTIES, discriminator_accuracy
 from dcgan_lightning.networks.augmentation import augment
 from dcgan_lightning.networks.averaging import statistics_inputs
 from dcgan_lightning.networks.conditioning import given
+from dcgan_lightning.networks.freezing import trainable
 from dcgan_lightning.networks.modes import inference
 from dcgan_lightning.networks.noise_generator import NoiseGenerator
 from dcgan_lightning.networks.sampling import sample_images
@@ -184,7 +185,7 @@ class GAN(System):
 
         penalty = self.penalty(judge, real_images, fake.images)
         weight = self.penalty_weight * self.penalty_every_n_iterations
-        self.manual_backward(weight * penalty, inputs=list(self.discriminator.parameters()))
+        self.manual_backward(weight * penalty, inputs=trainable(self.discriminator))
         return {"penalty": penalty}
 
     def check_data(self, labels: Tensor | None) -> None:
@@ -247,6 +248,5 @@ class GAN(System):
         """Return one Adam for the generator and one for the discriminator, in this order."""
         rates = {self.generator: self.generator_lr, self.discriminator: self.discriminator_lr}
         return [
-            make_adam(network.parameters(), rate, self.betas, self.adam_eps)
-            for network, rate in rates.items()
+            make_adam(trainable(network), rate, self.betas, self.adam_eps) for network, rate in rates.items()
         ]

@@ -15,6 +15,7 @@ from torch import Tensor, nn
 
 from dcgan_lightning.losses import AdversarialLoss
 from dcgan_lightning.losses.adversarial import NON_SATURATING
+from dcgan_lightning.networks.freezing import trainable
 
 # Lower bound on a fake logit's derivative, which keeps the ratio finite. It is the derivative at a logit of
 # -40, too small to change any weight.
@@ -71,7 +72,7 @@ def backpropagate(
     """
     judge = judge or discriminator
     seen = fake_images.detach().requires_grad_()  # separates the two networks' graphs
-    judges = list(discriminator.parameters())
+    judges = trainable(discriminator)
     if single_pass:
         logits = judge(torch.cat([real_images, seen]), torch.cat(labels) if labels else None)
         judgement, derivatives, ratios = _derivatives(logits.detach(), len(real_images), loss)

@@ -29,6 +29,8 @@ class SNGAN(GAN):
         loss, penalty, penalty_weight, penalty_every_n_iterations, augmentation, discriminator_steps,
         generator_lr, discriminator_lr, lr_decay, betas, adam_eps, accuracy_threshold, fast_paths,
         compile_mode: See `GAN`.
+        freeze_discriminator_layers: Number of the discriminator's convolutions that are not trained (see
+            `FreezableDiscriminator`).
 
     Source:
         Miyato et al. 2018, https://arxiv.org/abs/1802.05957; Miyato and Koyama 2018,
@@ -62,6 +64,7 @@ class SNGAN(GAN):
         accuracy_threshold: float = 0.0,
         fast_paths: FastPaths = "auto",
         compile_mode: str | None = None,
+        freeze_discriminator_layers: int = 0,
     ) -> None:
         super().__init__(
             seed=seed,

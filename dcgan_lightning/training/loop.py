@@ -97,6 +97,7 @@ def quieten_lightning(show_profile: bool) -> None:
     for name, level in levels.items():
         logging.getLogger(name).setLevel(level)
     warnings.filterwarnings("ignore", message=".*LeafSpec.*", category=FutureWarning)
+    warnings.filterwarnings("ignore", message=r"Found \d+ module\(s\) in eval mode")  # frozen layers
 
 
 def fit(

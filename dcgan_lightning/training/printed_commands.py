@@ -30,7 +30,8 @@ def continue_command(
         cwd: Where the command was typed, if that is not the working folder.
     """
     where = _where(folder, "hydra.run.dir", template, cwd)
-    replaced = ("ckpt_path", "trainer.max_epochs", "hydra.run.dir", key_of(where))
+    # The run keeps its initial weights.
+    replaced = ("ckpt_path", "init_from", "trainer.max_epochs", "hydra.run.dir", key_of(where))
     kept = [
         item for item in overrides if key_of(item) not in replaced and not _OF_A_SWEEP.match(key_of(item))
     ]

@@ -73,7 +73,7 @@ def _no_run(ckpt_path: str, run: Path, is_own: bool, is_named: bool) -> str:
 
 
 def check_folder(
-    folder: Path, ckpt_path: str | None, found: Path | None, hydras_own: Collection[Path] = ()
+    folder: Path, ckpt_path: str | None, found: Path | None, unused: Collection[Path] = ()
 ) -> None:
     """Refuse to write into a folder that holds another run than the resumed one.
 
@@ -81,7 +81,7 @@ def check_folder(
         folder: The run's folder.
         ckpt_path: What the user gave.
         found: The checkpoint that was found for it.
-        hydras_own: Files that Hydra has just written.
+        unused: Files that are of no run: those that Hydra has just written, and those of a killed start.
     """
     # The lock is this process' own, and a run can be killed while it writes its first file.
     others = [
@@ -90,7 +90,7 @@ def check_folder(
         if path.name != LOCK_FILE
         and not is_temporary(path.name)
         and not path.name.startswith(OLD_PREFIX)
-        and not _consists_of(path, hydras_own)
+        and not _consists_of(path, unused)
     ]
     if found is None:
         goes_on = ckpt_path in ("last", "auto") and (folder / CONFIG_FILE).is_file()

@@ -39,6 +39,7 @@ if TYPE_CHECKING:
     from dcgan_lightning.callbacks import GracefulStop
     from dcgan_lightning.systems import System
     from dcgan_lightning.training.checkpoint_io import AtomicCheckpointIO
+    from dcgan_lightning.training.initial import InitialWeights
 
 
 @dataclass(frozen=True)
@@ -67,12 +68,14 @@ class Start:
         checkpoint: Its content.
         iterations: The run's iterations so far, over all epochs.
         is_finished: Whether the checkpoint has all epochs already.
+        initial: Trained weights that the run began with; None: random ones, or they are in the checkpoint.
     """
 
     path: Path | None = None
     checkpoint: dict[str, Any] = field(default_factory=dict, repr=False)
     iterations: int = 0
     is_finished: bool = False
+    initial: "InitialWeights | None" = None
 
 
 def prepare_machine(cfg: DictConfig) -> Machine:
@@ -96,25 +99,33 @@ def prepare_machine(cfg: DictConfig) -> Machine:
 
 
 def read_start(
-    cfg: DictConfig, path: Path | None, settings: Mapping[str, Any], environment: Mapping[str, Any]
+    cfg: DictConfig, path: Path | None, settings: dict[str, Any], environment: Mapping[str, Any]
 ) -> Start:
-    """Read the checkpoint to start from, if there is one.
+    """Read the checkpoint or the trained weights to start from, if there are any.
 
     Args:
         cfg: The composed configuration.
         path: The checkpoint's file.
-        settings: The run's fingerprint.
+        settings: The run's fingerprint; the initial weights are added.
         environment: What its bits depend on besides.
 
     Raises:
         CheckpointError: It is damaged.
-        ConfigError: It has other settings, or more epochs than requested.
+        ConfigError: It has other settings, more epochs than requested, or began with other weights.
     """
     from dcgan_lightning.runs.checkpoints import iterations_so_far, read_checkpoint
+    from dcgan_lightning.training.initial import find_initial, kept_source
 
+    initial = find_initial(cfg.init_from, Path(cfg.paths.output_dir), path is not None)
+    if initial is not None:
+        settings["init_from"] = initial.digest
+        cfg.init_from = initial.source  # for config.yaml
     if path is None:
-        return Start()
+        return Start(initial=initial)
     checkpoint = read_checkpoint(path)
+    if initial is None and (began_with := checkpoint["fingerprint"].get("init_from")):
+        settings["init_from"] = began_with
+        cfg.init_from = kept_source(Path(cfg.paths.output_dir))
     is_finished = check_resumable(
         checkpoint, path, settings, environment, cfg.trainer.max_epochs, default_settings(cfg)
     )
@@ -126,7 +137,8 @@ def build_system(cfg: DictConfig, start: Start) -> "System":
 
     Raises:
         CheckpointError: The checkpoint is of other networks or optimizers.
-        ConfigError: A callback watches a figure that the system does not measure.
+        ConfigError: A callback watches a figure that the system does not measure, or the initial weights do
+            not fit.
     """
     from dcgan_lightning.runs.compatibility import check_fits, check_optimizers
 
@@ -139,6 +151,8 @@ def build_system(cfg: DictConfig, start: Start) -> "System":
         check_optimizers(start.checkpoint, optimizers, start.path)
         if fault := system.find_fault(start.checkpoint["state_dict"]):
             raise CheckpointError(f"checkpoint {start.path} is damaged: state_dict.{fault}; use another one")
+    elif start.initial is not None:
+        start.initial.load_into(system)
     return system
 
 
@@ -218,6 +232,7 @@ def run_loop(
     """
     from dcgan_lightning.callbacks.logs import continue_tables
     from dcgan_lightning.training.failing import failing_together
+    from dcgan_lightning.training.initial import keep_initial
     from dcgan_lightning.training.loop import fit
 
     folder = Path(cfg.paths.output_dir)
@@ -226,6 +241,8 @@ def run_loop(
         if is_first_process():
             if start.path is not None and trainer.checkpoint_callbacks:
                 take_over(start.path, folder)
+            if start.path is None:
+                keep_initial(start.initial, folder)
             continue_tables(trainer.loggers, folder, start.iterations)
             networks = write_description(cfg, folder, system)
             describe_opening(cfg, folder, trainer, networks, datamodule)

@@ -11,11 +11,21 @@ from dcgan_lightning.config.nested import look_up
 from dcgan_lightning.config.parts import parts_of
 from dcgan_lightning.core.errors import CollapsedError, ConfigError, DivergedError
 from dcgan_lightning.core.processes import is_first_process
+from dcgan_lightning.runs.folder import INITIAL_FILE
 from dcgan_lightning.runs.jobs import CONFIG_FILE
 from dcgan_lightning.runs.system_file import SYSTEM_FILE
 
 # What callbacks, loggers and the start itself put into a run's folder before the first iteration has ended.
-_OF_A_START = (CONFIG_FILE, "networks.txt", SYSTEM_FILE, "samples", "history", "checkpoints", "logs")
+_OF_A_START = (
+    CONFIG_FILE,
+    INITIAL_FILE,
+    "networks.txt",
+    SYSTEM_FILE,
+    "samples",
+    "history",
+    "checkpoints",
+    "logs",
+)
 _LIGHTNINGS = ("pytorch_lightning.callbacks", "pytorch_lightning.loggers")
 
 

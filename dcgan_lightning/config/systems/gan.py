@@ -45,6 +45,7 @@ RULES: dict[str, Check] = {
     "adam_eps": positive,
     "accuracy_threshold": number("a number", lambda value: True),
     "fast_paths": one_of("auto", True, False),
+    "freeze_discriminator_layers": whole(0),
     "compile_mode": one_of(None, "default", "reduce-overhead", "max-autotune"),
 }
 
@@ -81,7 +82,7 @@ def shape_problem(model: Mapping[str, Any], data: Mapping[str, Any]) -> str | No
 
 
 def layers_problem(model: Mapping[str, Any], extra: Mapping[str, int]) -> str | None:
-    """Return why networks have too many layers for the images' size, or None if they do not.
+    """Return why networks have too few layers to freeze, or too many for the images' size, or None.
 
     Args:
         model: The group model.
@@ -94,4 +95,10 @@ def layers_problem(model: Mapping[str, Any], extra: Mapping[str, int]) -> str | 
                 f"model.{key} may have {most} numbers for images of {model['image_size']} pixels a side; "
                 f"got {len(model[key])}"
             )
+    most = DOUBLINGS[model["image_size"]] + extra["discriminator_channels"]
+    if (frozen := model.get("freeze_discriminator_layers", 0)) > most:
+        return (
+            f"model.freeze_discriminator_layers must be at most {most}, the number of the discriminator's "
+            f"convolutions; got {frozen}"
+        )
     return None
