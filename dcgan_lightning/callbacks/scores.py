@@ -17,12 +17,14 @@ from torch import Tensor
 from dcgan_lightning.callbacks.averaged_generator import find_average
 from dcgan_lightning.callbacks.checkpoints import Checkpoints, checkpoints_folder
 from dcgan_lightning.callbacks.tables import FIGURE, write_table
+from dcgan_lightning.config.commands import Metric
 from dcgan_lightning.core.errors import ConfigError, DataError, ScoreError
 from dcgan_lightning.core.files import write_atomic
 from dcgan_lightning.core.optional import OptionalSteps
 from dcgan_lightning.core.randomness import stream_generator
 from dcgan_lightning.data import InMemoryDataModule
 from dcgan_lightning.evaluation.features import WEAK_FEATURES, FeatureNetwork, choose_features, load_features
+from dcgan_lightning.evaluation.newness import describe_copies
 from dcgan_lightning.evaluation.own_anchors import describe_anchors, own_anchors
 from dcgan_lightning.evaluation.own_classifiers import find_own
 from dcgan_lightning.evaluation.real_images import RealImages
@@ -67,6 +69,9 @@ class Scores(Callback):
     ``evaluate``; only the anchors of other data sets than Fashion-MNIST are made from test images. The
     features are those of ``evaluate``. The training is not touched.
 
+    A warning is logged if the images turn to few classes, or, where there are at most ``count`` training
+    images, if the generator repeats them.
+
     Args:
         every_n_epochs: Score after every n-th epoch and after the last, >= 1.
         count: Generated images, and at most as many training images, >= 129 (see `score_images`). Distances
@@ -82,7 +87,9 @@ class Scores(Callback):
         self._rows = torch.empty(0, len(COLUMNS), dtype=torch.float64)
         self._network: FeatureNetwork | None = None
         self._real: RealImages | None = None
+        self._metrics: Sequence[Metric] = CHEAP_METRICS
         self._has_few_classes = False
+        self._repeats = False
         self._floor: float | None = None  # Fréchet distance of real images
 
     def form(self, system: System, position: Position) -> Form:
@@ -129,12 +136,16 @@ class Scores(Callback):
         assert isinstance(datamodule, InMemoryDataModule)
         images = datamodule.images
         chosen = torch.randperm(len(images), generator=stream_generator(datamodule.seed, "scores"))
-        self._real = RealImages(images[chosen[: self.count]], own=find_own(datamodule))
+        reference = images[chosen[: self.count]]
+        train = reference if len(images) <= self.count else None
+        self._real = RealImages(reference, train, own=find_own(datamodule))
         try:
             network = self._load_network("cpu")
             check_count(min(self.count, len(images)), network, CHEAP_METRICS, "images")
         except ScoreError as error:
             raise ScoreError(f"callbacks.scores: {error}; set callbacks.scores=null") from error
+        if train is not None and self._real.reference_distances(self._real.pixels(network)).median() > 0:
+            self._metrics = (*CHEAP_METRICS, "newness")
         if network.name != "classifier":
             log.warning(f"callbacks.scores: {WEAK_FEATURES}", network.name)
 
@@ -215,7 +226,7 @@ class Scores(Callback):
         average = None if self.averaged is False else find_average(trainer)
         with average.shown(system) if average else contextlib.nullcontext():
             images = cast(Sampler, system).sample(self.count, system.seed)
-        scores = score_images(images, self._real, self._network, CHEAP_METRICS)
+        scores = score_images(images, self._real, self._network, self._metrics)
         seconds = time.perf_counter() - started
         values = [scores.get(name, math.nan) for name in SCORE_NAMES]  # no classes without a classifier
         row: Tensor = torch.tensor([[epoch, seconds, *values]], dtype=torch.float64)
@@ -235,9 +246,14 @@ class Scores(Callback):
             write_atomic(folder / "scores.png", draw_scores(self.column("epoch"), curves, self._floor))
 
     def _warn(self, scores: dict[str, Any], epoch: int) -> None:
-        """Say so when the images turn to few classes, once until they do not."""
-        if "class_histogram" not in scores:
-            return
+        """Warn if the generator repeats images or makes few classes, once until it does not."""
+        repeated, self._repeats = self._repeats, (copies := describe_copies(scores)) is not None
+        if self._repeats and not repeated:
+            log.warning("after epoch %d %s", epoch, copies)
+        if "class_histogram" in scores:
+            self._warn_of_few_classes(scores, epoch)
+
+    def _warn_of_few_classes(self, scores: dict[str, Any], epoch: int) -> None:
         had_few, shares = self._has_few_classes, scores["class_histogram"]
         classes = len(shares) * math.exp(-scores["class_divergence"])
         self._has_few_classes = classes < FEW_CLASSES * len(shares)

@@ -49,11 +49,35 @@ def nearest_rows(queries: Tensor, rows: Tensor, chunk: int = 1000) -> tuple[Tens
     indices = torch.cat(
         [torch.sub(squares, multiply(part, right.T), alpha=2).argmin(dim=1) for part in left.split(chunk)]
     )
+    return _exact(queries, rows, indices, chunk), indices
+
+
+def nearest_others(rows: Tensor, chunk: int = 1000) -> Tensor:
+    """Return each row's distance to its nearest other row; equal rows have distance 0.
+
+    Args:
+        rows: (N, D), float32 or uint8, N >= 2.
+        chunk: Rows at a time.
+
+    Returns:
+        float64 (N,).
+    """
+    values = rows.float()
+    squares = values.square().sum(dim=1) / 2
+    found = []
+    for first in range(0, len(rows), chunk):
+        part = squares - values[first : first + chunk] @ values.T
+        part.diagonal(first).fill_(torch.inf)
+        found.append(part.argmin(dim=1))
+    return _exact(rows, rows, torch.cat(found), chunk)
+
+
+def _exact(queries: Tensor, rows: Tensor, indices: Tensor, chunk: int) -> Tensor:
     distances = [
         (part.double() - rows[found].double()).norm(dim=1)
         for part, found in zip(queries.split(chunk), indices.split(chunk), strict=True)
     ]
-    return torch.cat(distances), indices
+    return torch.cat(distances)
 
 
 @lru_cache

@@ -12,7 +12,7 @@ from torch import Tensor
 from dcgan_lightning.config.data import CLASS_NAMES
 from dcgan_lightning.core.errors import ScoreError
 from dcgan_lightning.evaluation.class_scores import draw_of_classes
-from dcgan_lightning.evaluation.distances import nearest_rows
+from dcgan_lightning.evaluation.distances import nearest_others, nearest_rows
 from dcgan_lightning.evaluation.features import FeatureNetwork, check_images, is_reduced, load_features
 from dcgan_lightning.evaluation.newness import Nearest
 from dcgan_lightning.evaluation.own_classifiers import OwnClassifiers
@@ -102,7 +102,14 @@ class RealImages:
         return load_features("pixels", device=network.device, shape=self.shape)
 
     def reference_distances(self, space: FeatureNetwork) -> Tensor:
-        """Return the reference images' distances (N,) to their nearest training images."""
+        """Return the reference images' distances (N,) to their nearest training images.
+
+        If these are the reference images themselves, the distances are those to the nearest other one.
+        """
+        if self.train is self.reference:
+            return self._keep(
+                (space.key, "others"), lambda: nearest_others(self._train_features(space, self.reference))
+            )
         return self.nearest(self.reference, space).distances
 
     def _train_features(self, space: FeatureNetwork, train: Tensor) -> Tensor:

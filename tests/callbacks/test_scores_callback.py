@@ -215,3 +215,31 @@ def test_without_enough_held_out_images_there_are_no_anchors(
     train(tmp_path, [Scores(count=130)])
     assert "no scores of real images to compare with: leaves no held-out images" in caplog.text
     assert len(table(tmp_path)) == 1
+
+
+@pytest.mark.parametrize(("count", "is_said"), [(COUNT, True), (COUNT - 2, False)])
+def test_a_generator_that_repeats_few_images_is_said_once(
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    caplog: pytest.LogCaptureFixture,
+    count: int,
+    is_said: bool,
+) -> None:
+    """With fewer images in the comparison than there are to train on, repetition is not looked for."""
+    data = SyntheticDataModule(34, count=COUNT)
+    data.setup()
+    noise = torch.randint(256, (COUNT, 1, 28, 28), generator=torch.Generator().manual_seed(0))
+    new = noise.to(torch.uint8)
+    copied = iter([0, 9, 9, 1, 8])  # of 136 images each; the warning begins at 5 %, about 7
+
+    def sample(system: DCGAN, wanted: int, *_: object) -> torch.Tensor:
+        copies = next(copied)
+        return torch.cat([data.images[:copies], new[copies:]])[:wanted]
+
+    monkeypatch.setattr(DCGAN, "sample", sample)
+    with caplog.at_level(logging.WARNING):
+        train(tmp_path, [Scores(count=count)], epochs=5)
+    said = [text for text in caplog.messages if "repeats training images" in text]
+    assert [text.partition(" the generator")[0] for text in said] == (
+        ["after epoch 2", "after epoch 5"] if is_said else []
+    )

@@ -4,7 +4,12 @@ import numpy as np
 import pytest
 import torch
 
-from dcgan_lightning.evaluation.distances import has_integer_products, kth_distances, nearest_rows
+from dcgan_lightning.evaluation.distances import (
+    has_integer_products,
+    kth_distances,
+    nearest_others,
+    nearest_rows,
+)
 
 
 def test_kth_distances_by_hand() -> None:
@@ -65,3 +70,9 @@ def test_equal_rows_are_at_distance_0() -> None:
     distances, indices = nearest_rows(rows[[4, 9]], rows)
     assert indices.tolist() == [4, 9]
     assert distances.tolist() == [0, 0]
+
+
+@pytest.mark.parametrize("chunk", [1, 2, 3, 10])
+def test_nearest_others(chunk: int) -> None:
+    rows = torch.tensor([[0.0, 0.0], [3.0, 4.0], [0.0, 0.0], [3.0, 5.0], [9.0, 5.0]])
+    assert nearest_others(rows, chunk).tolist() == [0.0, 1.0, 0.0, 1.0, 6.0]
