@@ -6,6 +6,8 @@ from functools import lru_cache
 import torch
 from torch import Tensor
 
+MOST_BYTES = 43_690  # of a row, whose squared distances need 32 bits: 3 * 128 ** 2 for each byte
+
 
 def kth_distances(rows: Tensor, neighbours: Sequence[int], chunk: int = 1000) -> list[Tensor]:
     """Return each row's distances to its k-th nearest other row.
@@ -39,7 +41,8 @@ def nearest_rows(queries: Tensor, rows: Tensor, chunk: int = 1000) -> tuple[Tens
     Returns:
         float64 (M,) and int64 (M,).
     """
-    if rows.dtype == torch.uint8 and rows.device.type == "cpu" and has_integer_products():
+    fits = rows.shape[1] <= MOST_BYTES and rows.device.type == "cpu"
+    if rows.dtype == torch.uint8 and fits and has_integer_products():
         multiply, total = torch._int_mm, torch.int32
         left, right = (part.bitwise_xor(128).view(torch.int8) for part in (queries, rows))  # minus 128
     else:

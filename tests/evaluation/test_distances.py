@@ -48,6 +48,14 @@ def test_nearest_bytes_are_exact(monkeypatch: pytest.MonkeyPatch, are_integers: 
     assert found.tolist() == [1.0] * 40
 
 
+@pytest.mark.parametrize("length", [MOST_BYTES, MOST_BYTES + 1])
+def test_long_rows_do_not_overflow(length: int) -> None:
+    white = torch.full((1, length), 255, dtype=torch.uint8)
+    distances, indices = nearest_rows(white, torch.cat([torch.zeros_like(white), white - 5]))
+    assert indices.tolist() == [1]
+    assert distances.tolist() == pytest.approx([5 * length**0.5])
+
+
 def saturated(left: torch.Tensor, right: torch.Tensor) -> torch.Tensor:
     """Multiply as processors do that add pairs of products in 16 bits."""
     products = (128 + left.int())[:, :, None] * right.int()[None]
