@@ -5,9 +5,9 @@ import pytest
 import torch
 
 from dcgan_lightning.evaluation.distances import (
+    MOST_BYTES,
     has_integer_products,
     kth_distances,
-    nearest_others,
     nearest_rows,
 )
 
