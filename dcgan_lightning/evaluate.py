@@ -119,9 +119,10 @@ def _evaluate_translators(cfg: DictConfig) -> dict[str, Any]:
     from dcgan_lightning.inference.translators import load_translators
 
     trained = load_translators(cfg.ckpt_path, None if cfg.averaged == "auto" else cfg.averaged)
-    network = _load_features(cfg)
     datamodule = build(cfg.data)
     datamodule.prepare_data()
+    channels, height, width = datamodule.load_images("test").shape[1:]
+    network = _load_features(cfg, (channels, height, width))
     report = score_translators(trained, datamodule, network, cfg.count)
     log.info("\n%s", format_translator_report(report, network.label))
     path = target_of(trained, plain(cfg)).with_suffix(".json")

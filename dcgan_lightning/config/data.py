@@ -77,6 +77,11 @@ def domains_problem(domains: Sequence[str | int], class_names: Sequence[str]) ->
 
 def known_domains_problem(data: Mapping[str, Any]) -> str | None:
     """Return why the domains in the settings of a data set with known classes are none of it, or None."""
+    if data["domains"] is None:
+        is_folder = data.get("_target_") == "dcgan_lightning.data.ImageFolderDomains"
+        return (
+            None if is_folder else "data.domains is missing; give two, as data.domains=[sneaker,ankle_boot]"
+        )
     return domains_problem(data["domains"], CLASS_NAMES) if data.get("verify") else None
 
 
@@ -91,7 +96,7 @@ DATA_RULES: dict[str, Check] = {
     "data.seed": seed,
     "data.batch_size": whole(2),
     "data.count": optional(whole(2, 1_000_000)),
-    "data.domains": _two_domains,
+    "data.domains": optional(_two_domains),
     "data.name": one_of(*KNOWN_SHAPES),
     "data.root": optional(text),
     "data.size": one_of(*DOUBLINGS),
@@ -124,8 +129,10 @@ def source_problem(data: Mapping[str, Any]) -> str | None:
         return None
     if data.get("verify") is False:
         return "data.verify=false needs data.root: the folder with the four IDX files"
-    if data.get("_target_") == "dcgan_lightning.data.ImageFolderDataModule":
-        return "data=image_folder needs data.root: the folder with the images"
+    target = str(data.get("_target_", ""))
+    if target.startswith("dcgan_lightning.data.ImageFolder"):
+        option = "image_domains" if target.endswith("Domains") else "image_folder"
+        return f"data={option} needs data.root: the folder with the images"
     return None
 
 

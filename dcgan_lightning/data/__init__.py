@@ -6,6 +6,7 @@ from dcgan_lightning.data.datamodules import InMemoryDataModule
 from dcgan_lightning.data.domains import DomainsDataModule, FashionMNISTDomains, SyntheticDomains
 from dcgan_lightning.data.fashion_mnist.datamodule import FashionMNISTDataModule
 from dcgan_lightning.data.image_folder.datamodule import ImageFolderDataModule
+from dcgan_lightning.data.image_folder.domains import ImageFolderDomains
 from dcgan_lightning.data.images import check_images
 from dcgan_lightning.data.known import TorchvisionDataModule
 from dcgan_lightning.data.labelled import LabelledBatches
@@ -17,6 +18,7 @@ __all__ = [
     "FashionMNISTDataModule",
     "FashionMNISTDomains",
     "ImageFolderDataModule",
+    "ImageFolderDomains",
     "InMemoryDataModule",
     "LabelledBatches",
     "Position",

@@ -81,7 +81,7 @@ def test_every_option_composes_and_builds(compose_cfg: Compose, option: str) -> 
         overrides = [option] if option != "callbacks=film" else ["callbacks=[sample_grid,film]"]
     if option == "model=cyclegan":
         overrides = [option, "data=domains"]
-    if option == "data=image_folder":
+    if option in ("data=image_folder", "data=image_domains"):
         overrides = [option, "data.root=pictures"]
     cfg = compose_cfg(*overrides)
     validate(cfg)
