@@ -8,6 +8,7 @@ from dcgan_lightning.evaluation.distances import (
     MOST_BYTES,
     has_integer_products,
     kth_distances,
+    nearest_others,
     nearest_rows,
 )
 
