@@ -182,12 +182,13 @@ def _fit_to_images(values: dict[str, Any], trained: "TrainedGenerator", labels: 
 
 def _default_folder(checkpoint: Path, values: Mapping[str, Any]) -> Path:
     """Return generated/<mode or class>_seed_<seed> in the run's folder, or in outputs/ if there is no run."""
+    from dcgan_lightning.inference.gallery import file_name
     from dcgan_lightning.inference.trained import run_folder
 
     folder = run_folder(checkpoint) or Path("outputs")
     wanted = values["class"] if isinstance(values["class"], list) else [values["class"]]
     name = "_".join(values["mode"] if kind is None else str(kind) for kind in wanted)[:100]
-    return folder / "generated" / f"{name}_seed_{values['seed']}"
+    return folder / "generated" / f"{file_name(name)}_seed_{values['seed']}"
 
 
 main = entry_point("generate", generate)

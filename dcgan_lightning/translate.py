@@ -106,11 +106,12 @@ def _prepared(cfg: DictConfig) -> "InMemoryDataModule":
 
 def _default_folder(trained: "TrainedTranslators", values: Mapping[str, Any]) -> Path:
     """Return translated/<direction>_<input> in the run's folder, or in outputs/ if there is no run."""
+    from dcgan_lightning.inference.gallery import file_name
     from dcgan_lightning.inference.trained import run_folder
 
     folder = run_folder(trained.path) or Path("outputs")
     name = f"{values['direction']}_{Path(values['input']).stem or 'images'}"[:100]
-    return folder / "translated" / name
+    return folder / "translated" / file_name(name)
 
 
 main = entry_point("translate", translate)

@@ -56,7 +56,7 @@ def test_yaml_errors_name_file_line_and_column(tmp_path: Path, text: str, positi
             "+run='a b'",
             errno.EACCES,
             "/x/a b/c",
-            "run=a b: /x/a b/c: Permission denied; check its permissions",
+            "run=a b: /x/a b/c: Permission denied; check its permissions or choose another folder",
         ),
         ("run=a", errno.EIO, "ab/c", "ab/c: Input/output error; check the path and its disk"),
         (

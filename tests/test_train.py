@@ -1,5 +1,6 @@
 import shutil
 import signal
+import warnings
 from pathlib import Path
 
 import pytest
@@ -148,3 +149,13 @@ def test_a_run_that_a_callback_ends_is_counted_right_and_goes_on_exactly(
     result = train(compose_cfg(*small, "ckpt_path=last"))
     assert (result.epochs, result.iterations) == (2, 0)
     assert all(torch.equal(value, unbroken[name]) for name, value in result.system.state_dict().items())
+
+
+def test_an_epoch_shorter_than_the_logging_interval_is_logged(compose_cfg: Compose, tmp_path: Path) -> None:
+    cfg = compose_cfg("experiment=smoke", "logger=csv", "callbacks=none", "trainer.log_every_n_steps=50")
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always")
+        train(cfg)
+    assert not [warning for warning in caught if "log_every_n_steps" in str(warning.message)]
+    (table,) = tmp_path.glob("run/logs/csv/*/metrics.csv")
+    assert len(table.read_text().splitlines()) == 1 + 2  # once in each epoch of 5 iterations

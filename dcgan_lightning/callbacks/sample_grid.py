@@ -85,7 +85,7 @@ class SampleGrid(Callback):
         datamodule = getattr(trainer, "datamodule", None)
         if isinstance(datamodule, InMemoryDataModule):
             with self._optional("real.png was not written"):
-                write_atomic(folder / "real.png", self._encode(datamodule.images[: self.rows * self.columns]))
+                write_atomic(folder / "real.png", self._encode(self._whole_rows(datamodule.images)))
         is_new = trainer.current_epoch == 0 and trainer.fit_loop.epoch_loop.batch_progress.current.ready == 0
         if is_new:
             with self._optional("untrained.png was not written"):
@@ -119,6 +119,11 @@ class SampleGrid(Callback):
         for logger in trainer.loggers:
             with self._optional(f"{type(logger).__name__} did not take a picture"):
                 log_picture(logger, "samples", decode_png(png), step)
+
+    def _whole_rows(self, images: Tensor) -> Tensor:
+        """Return the first images of a data set: a whole grid, or as many whole rows as they fill."""
+        count = min(len(images), self.rows * self.columns)
+        return images[: count - count % self.columns or count]
 
     def _encode(self, images: Tensor) -> bytes:
         return encode_png(make_grid(images, self.columns, self.scale))

@@ -29,6 +29,28 @@ KNOWN_SHAPES = {
     "cifar10": (32, 3),
     "svhn": (32, 3),
 }
+KNOWN_TITLES = {
+    "mnist": "MNIST",
+    "kmnist": "Kuzushiji-MNIST",
+    "emnist_letters": "EMNIST letters",
+    "cifar10": "CIFAR-10",
+    "svhn": "SVHN",
+}
+# The options of the group data, by the class that each builds.
+_OPTIONS = {
+    "FashionMNISTDataModule": "fashion_mnist",
+    "FashionMNISTDomains": "domains",
+    "ImageFolderDataModule": "image_folder",
+    "ImageFolderDomains": "image_domains",
+    "SyntheticDataModule": "synthetic",
+    "SyntheticDomains": "synthetic_domains",
+}
+_TITLES = {
+    "fashion_mnist": "Fashion-MNIST",
+    "domains": "Fashion-MNIST",
+    "synthetic": "made-up shapes",
+    "synthetic_domains": "made-up shapes",
+}
 # In the data set's order.
 CLASS_NAMES = (
     "t_shirt",
@@ -49,6 +71,25 @@ CHANGES = ("negative", "quarter_turn", "stripes")
 def class_title(name: str) -> str:
     """Return a class as text: "T-shirt", "ankle boot"."""
     return name.replace("t_shirt", "T-shirt").replace("_", " ")
+
+
+def data_option(class_name: str) -> str:
+    """Return the option of the group data that builds a class, as "fashion_mnist"; else the class's name."""
+    return _OPTIONS.get(class_name, class_name)
+
+
+def data_title(data: Mapping[str, Any]) -> str:
+    """Return what a run's images are, from its settings, for headings: "CIFAR-10", "images in pictures"."""
+    name = data_option(str(data.get("_target_") or "").rpartition(".")[2])
+    if name in ("image_folder", "image_domains") or data.get("verify") is False:
+        title = f"images in {data.get('root')}"
+    else:
+        usual = name.removesuffix("DataModule")
+        title = _TITLES.get(name) or KNOWN_TITLES.get(str(data.get("name")), usual)
+    domains = data.get("domains")
+    if not isinstance(domains, list):
+        return title
+    return f"{title}: {' and '.join(class_title(str(domain)) for domain in domains)}"
 
 
 def domain_name(name: str | int) -> str:
@@ -164,31 +205,31 @@ def batch_size_problem(batch_size: int, count: int, processes: int = 1) -> str |
     return f"{reason}, and no other batch size would do; change trainer.devices or the number of images"
 
 
+def shared_count(count: int, processes: int) -> int:
+    """Return the number of images of an epoch, of which each process gets the same number."""
+    return count - count % processes
+
+
 def _unsuitable(batch_size: int, count: int, processes: int) -> str | None:
     if batch_size > count:
         return f"data.batch_size must be at most {count}, the number of images; got {batch_size}"
-    last = count % batch_size
-    if last == 1:
-        return f"data.batch_size={batch_size} leaves a last batch of 1 image out of {count}"
     if batch_size % processes:
         return f"data.batch_size={batch_size} cannot be shared equally by {processes} processes"
-    if last % processes:
-        return (
-            f"data.batch_size={batch_size} leaves a last batch of {last} out of {count} images, which "
-            f"{processes} processes cannot share equally"
-        )
+    if shared_count(count, processes) % batch_size == 1:
+        return f"data.batch_size={batch_size} leaves a last batch of 1 image out of {count}"
     return None
 
 
-def iterations_of_epoch(count: int, batch_size: int, limit: float) -> int:
+def iterations_of_epoch(count: int, batch_size: int, limit: float, processes: int = 1) -> int:
     """Return the iterations of an epoch over all processes, as Lightning counts them.
 
     Args:
         count: Number of training images.
         batch_size: Over all processes.
         limit: ``trainer.limit_train_batches``: a number of iterations, or a share of them as a float.
+        processes: How many train together.
     """
-    batches = -(-count // batch_size)
+    batches = -(-shared_count(count, processes) // batch_size)
     return int(batches * limit) if isinstance(limit, float) else min(batches, int(limit))
 
 

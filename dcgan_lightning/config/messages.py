@@ -11,17 +11,7 @@ from omegaconf.errors import OmegaConfBaseException
 from yaml import MarkedYAMLError, YAMLError
 
 from dcgan_lightning.config.build import CONF_DIR
-from dcgan_lightning.core.errors import DCGANError, MissingExtraError, install
-
-_REMEDIES = {
-    errno.ENAMETOOLONG: "give a shorter name",
-    errno.EACCES: "check its permissions",
-    errno.EPERM: "check its permissions",
-    errno.EROFS: "choose another folder",
-    errno.ENOSPC: "free some space or choose another folder",
-    errno.EDQUOT: "free some space or choose another folder",
-    errno.ELOOP: "it is a link to itself; remove it",
-}
+from dcgan_lightning.core.errors import DCGANError, MissingExtraError, install, remedy_of
 
 
 def one_line(error: Exception, config_name: str = "train") -> str:
@@ -56,7 +46,7 @@ def _os_error(error: OSError) -> str:
     what = max(settings, key=len, default=name).replace("'", "").lstrip("+")
     if name not in what and error.errno != errno.ENAMETOOLONG:
         what = f"{what}: {name}"
-    return f"{what}: {reason}; {_REMEDIES.get(error.errno or 0, 'check the path and its disk')}"
+    return f"{what}: {reason}; {remedy_of(error)}"
 
 
 def _names(value: str, path: str) -> bool:

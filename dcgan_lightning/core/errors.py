@@ -1,5 +1,7 @@
 """Errors a user can fix. Each message is one line: what is wrong, where, and what to do."""
 
+import errno
+
 
 class DCGANError(Exception):
     """Base of all errors caused by the input rather than by a bug.
@@ -90,3 +92,27 @@ def is_out_of_memory(error: BaseException) -> bool:
         or (isinstance(cause, RuntimeError) and any(sign in str(cause) for sign in signs))
         for cause in causes
     )
+
+
+_FULL = (errno.ENOSPC, errno.EDQUOT)
+_REMEDIES = {
+    errno.ENAMETOOLONG: "give a shorter name",
+    errno.EACCES: "check its permissions or choose another folder",
+    errno.EPERM: "check its permissions or choose another folder",
+    errno.EROFS: "choose another folder",
+    errno.EISDIR: "a folder is in the way: move it away",
+    errno.ENOTDIR: "a file is in the way of a folder: move it away, or choose another folder",
+    errno.EEXIST: "a file is in the way of a folder: move it away, or choose another folder",
+    errno.ELOOP: "it is a link to itself; remove it",
+    **dict.fromkeys(_FULL, "free some space or choose another folder"),
+}
+
+
+def is_disk_full(error: OSError) -> bool:
+    """Return whether the operating system refused to write because there is no space left."""
+    return error.errno in _FULL
+
+
+def remedy_of(error: OSError) -> str:
+    """Return what to do about what the operating system refused."""
+    return _REMEDIES.get(error.errno or 0, "check the path and its disk")

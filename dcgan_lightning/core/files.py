@@ -13,7 +13,7 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
-from dcgan_lightning.core.errors import RunFolderError
+from dcgan_lightning.core.errors import RunFolderError, is_disk_full, remedy_of
 from dcgan_lightning.core.locks import check_ownership, missing_folders, remove_empty
 from dcgan_lightning.core.temporaries import (
     is_taken,
@@ -57,10 +57,7 @@ def write_atomic(path: Path | str, data: bytes | memoryview) -> None:
             raise
         _sync_folder(path.parent)
     except OSError as error:
-        raise RunFolderError(
-            f"cannot write {_shown(path)}: {error.strerror or error} ({len(data):,} bytes needed, "
-            f"{_free_bytes(path.parent):,} free); free some space or choose another folder"
-        ) from error
+        raise RunFolderError(_refusal(path, error, len(data))) from error
 
 
 def _write(path: Path, data: bytes | memoryview) -> None:
@@ -197,10 +194,16 @@ def _naming(path: Path) -> Iterator[None]:
     try:
         yield
     except OSError as error:
-        raise RunFolderError(
-            f"cannot write {path}: {error.strerror or error} ({_free_bytes(path.parent):,} bytes free); "
-            "free some space or choose another folder"
-        ) from error
+        raise RunFolderError(_refusal(path, error)) from error
+
+
+def _refusal(path: Path, error: OSError, needed: int | None = None) -> str:
+    """Return why a file cannot be written and what to do, with the disk's free bytes if it is full."""
+    space = ""
+    if is_disk_full(error):
+        free = f"{_free_bytes(path.parent):,}"
+        space = f" ({free} bytes free)" if needed is None else f" ({needed:,} bytes needed, {free} free)"
+    return f"cannot write {_shown(path)}: {error.strerror or error}{space}; {remedy_of(error)}"
 
 
 def check_is_new(path: Path) -> None:

@@ -7,6 +7,7 @@ from omegaconf import DictConfig
 
 from dcgan_lightning.cli import entry_point
 from dcgan_lightning.config.build import build
+from dcgan_lightning.config.data import batch_size_problem
 from dcgan_lightning.config.validate import check_command
 from dcgan_lightning.core.files import write_atomic
 
@@ -30,12 +31,13 @@ def describe(cfg: DictConfig) -> Path:
     log.info("finding, checking and reading the images")
 
     from dcgan_lightning.core.pixels import normalize
+    from dcgan_lightning.data.images import check_images
     from dcgan_lightning.pictures import draw_examples
 
     datamodule = build(cfg.data)
     datamodule.prepare_data()
-    datamodule.setup()
-    images = datamodule.images
+    images = datamodule.load_images()
+    check_images(images, datamodule.source, datamodule.image_size)
     count, channels, height, width = images.shape
     normalized = normalize(images)
     log.info("%s", datamodule.source)
@@ -44,6 +46,8 @@ def describe(cfg: DictConfig) -> Path:
     log.info("max pixel, normalised: %.1f\nmin pixel, normalised: %.1f", normalized.max(), normalized.min())
     path = Path(cfg.paths.output_dir) / f"first_images_{datamodule.short_name}.png"
     write_atomic(path, draw_examples(images[:EXAMPLES], title=datamodule.source))
+    if problem := batch_size_problem(cfg.data.batch_size, count):
+        log.warning("to train on them: %s", problem)
     log.info("the first %d images: %s", min(EXAMPLES, count), path)
     return path
 

@@ -6,6 +6,7 @@ from typing import Any, NamedTuple
 import torch
 from torch import Tensor
 
+from dcgan_lightning.config.data import shared_count
 from dcgan_lightning.core.pixels import normalize
 from dcgan_lightning.core.randomness import stream_generator
 
@@ -31,6 +32,9 @@ class Batch(NamedTuple):
 
 class ShuffledBatches:
     """Each image once per epoch, in an order that is a function of (seed, epoch).
+
+    If the processes cannot share the images equally, an epoch is without the last ones of its order, fewer
+    than there are processes: other ones in each epoch.
 
     Args:
         images: uint8 (N, C, H, W), on the training device, or on the CPU if they do not fit there.
@@ -65,12 +69,16 @@ class ShuffledBatches:
         self.share = share
 
     def __len__(self) -> int:
-        return -(-len(self.images) // self.batch_size)
+        return -(-self._count // self.batch_size)
+
+    @property
+    def _count(self) -> int:
+        return shared_count(len(self.images), self.share[1])
 
     def __iter__(self) -> Iterator[Batch]:
         epoch, first = self.position()
         order = torch.randperm(len(self.images), generator=stream_generator(self.seed, "order", epoch))
-        order = order.to(self.images.device)
+        order = order[: self._count].to(self.images.device)
         for batch in range(first, len(self)):
             rows = order[batch * self.batch_size : (batch + 1) * self.batch_size]
             process, processes = self.share

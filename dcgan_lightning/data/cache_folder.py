@@ -3,7 +3,7 @@
 import os
 from pathlib import Path
 
-from dcgan_lightning.core.errors import DataError
+from dcgan_lightning.core.errors import DataError, is_disk_full
 
 
 def default_cache_dir() -> Path:
@@ -24,8 +24,11 @@ def default_cache_dir() -> Path:
 
 def unwritable(cache: Path, error: Exception) -> DataError:
     """Return the error to raise if the data cache cannot be written."""
+    cause = error.__cause__ if isinstance(error.__cause__, OSError) else error
+    reason = (cause.strerror if isinstance(cause, OSError) else None) or str(error)
+    space = "free some space, or " if isinstance(cause, OSError) and is_disk_full(cause) else ""
     return DataError(
-        f"the data cache {cache} cannot be written ({error}); "
+        f"the data cache {cache} cannot be written ({reason}); {space}"
         f"choose a folder you can write with DCGAN_DATA_DIR=FOLDER or data.cache_dir=FOLDER"
     )
 

@@ -9,10 +9,10 @@ from typing import Any, NamedTuple
 import torch
 from torch import Tensor
 
-from dcgan_lightning.config.data import KNOWN_SHAPES, domain_name
+from dcgan_lightning.config.data import KNOWN_SHAPES, KNOWN_TITLES, domain_name
 from dcgan_lightning.core.errors import DataError, RunFolderError
 from dcgan_lightning.core.files import renewed_folder
-from dcgan_lightning.data.cache_folder import default_cache_dir, unwritable
+from dcgan_lightning.data.cache_folder import can_be_listed, default_cache_dir, unwritable
 from dcgan_lightning.data.datamodules import InMemoryDataModule, name_of_folder
 from dcgan_lightning.data.fashion_mnist.located import Split
 
@@ -23,13 +23,11 @@ class Known(NamedTuple):
     """A data set of torchvision.
 
     Attributes:
-        title: Name of the data set, for messages.
         open: Returns torchvision's data set for (folder, split, ``download``).
         first_label: Smallest label.
         by_columns: Whether the images are stored by columns.
     """
 
-    title: str
     open: Callable[[Path, Split, bool], Any]
     first_label: int = 0
     by_columns: bool = False
@@ -55,11 +53,11 @@ def _torchvision(name: str) -> Any:
 
 
 KNOWN = {
-    "mnist": Known("MNIST", _by_train("MNIST")),
-    "kmnist": Known("Kuzushiji-MNIST", _by_train("KMNIST")),
-    "emnist_letters": Known("EMNIST letters", _by_train("EMNIST", split="letters"), 1, by_columns=True),
-    "cifar10": Known("CIFAR-10", _by_train("CIFAR10")),
-    "svhn": Known("SVHN", _open_svhn),
+    "mnist": Known(_by_train("MNIST")),
+    "kmnist": Known(_by_train("KMNIST")),
+    "emnist_letters": Known(_by_train("EMNIST", split="letters"), 1, by_columns=True),
+    "cifar10": Known(_by_train("CIFAR10")),
+    "svhn": Known(_open_svhn),
 }
 
 
@@ -98,7 +96,7 @@ class TorchvisionDataModule(InMemoryDataModule):
     @property
     def source(self) -> str:
         """Name and origin of the images, for messages."""
-        return f"{KNOWN[self.set_name].title} in {self._folder}"
+        return f"{KNOWN_TITLES[self.set_name]} in {self._folder}"
 
     @property
     def short_name(self) -> str:
@@ -127,7 +125,7 @@ class TorchvisionDataModule(InMemoryDataModule):
         if self.root is not None or self._folder.is_dir():
             self.load_split("train")
             return
-        log.info("downloading %s to %s", KNOWN[self.set_name].title, self._folder)
+        log.info("downloading %s to %s", KNOWN_TITLES[self.set_name], self._folder)
         try:
             with renewed_folder(self._folder) as folder:
                 self._open(folder, "train", download=True)
@@ -151,15 +149,25 @@ class TorchvisionDataModule(InMemoryDataModule):
 
     def _open(self, folder: Path, split: Split, download: bool) -> Any:
         """Return torchvision's data set; every error of torchvision becomes a `DataError`."""
+        title = KNOWN_TITLES[self.set_name]
+        if self.root is not None and not can_be_listed(folder):
+            raise DataError(
+                f"data.root={self.root} is not a folder that can be read; pass one with {title} in "
+                "torchvision's layout, or leave data.root out: it is downloaded"
+            )
         try:
             return KNOWN[self.set_name].open(folder, split, download)
         except Exception as error:
             text = " ".join(str(error).split()).partition(" You can use")[0]  # download=True
             reason = text[:150].rstrip(".") or type(error).__name__
-            raise DataError(
-                f"data={self.set_name}: {KNOWN[self.set_name].title} is unavailable ({reason}); connect to "
-                "the network, or pass a folder in torchvision's layout with data.root=FOLDER"
-            ) from error
+            if self.root is not None:
+                where, remedy = f"data.root={self.root}", "get the files again, or leave data.root out"
+            else:
+                remedy = (
+                    "connect to the network, or pass a folder in torchvision's layout with data.root=FOLDER"
+                )
+                where = f"data={self.set_name}"
+            raise DataError(f"{where}: {title} is unavailable ({reason}); {remedy}") from error
 
     def _tensors(self, found: Any) -> tuple[Tensor, Tensor]:
         """Return the images and classes of torchvision's data set."""

@@ -172,12 +172,14 @@ def write_classes(
         folder / "atlas.csv", ("number", "class"), [(number, name) for name in names for number in numbers]
     )
     for name, row in zip(names, images, strict=True) if png else ():
-        _write_singles(folder, row, numbers, _file_name(name))
+        _write_singles(folder, row, numbers, file_name(name))
 
 
-def _file_name(name: str) -> str:
-    """Return the name of a class as a valid beginning of a file name."""
-    plain = "".join("_" if letter in "/\\" or not letter.isprintable() else letter for letter in name)
+def file_name(name: str) -> str:
+    """Return the name of a class as a valid beginning of a file name, without blanks."""
+    plain = "".join(
+        "_" if letter in "/\\" or letter.isspace() or not letter.isprintable() else letter for letter in name
+    )
     return f"_{plain[1:]}" if plain.startswith(".") else plain
 
 

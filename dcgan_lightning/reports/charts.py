@@ -54,7 +54,7 @@ def draw_points(curve: Curve, epochs: NDArray[np.floating]) -> Markup:
     """
     last = float(epochs.max())
     points = [
-        (epoch - 0.5, value, value, value)  # so that it lies at the epoch's end
+        (epoch - 1, value, value, value)  # counted from 0, as iterations are
         for epoch, value in zip(epochs.tolist(), curve.values.tolist(), strict=True)
         if math.isfinite(value)
     ]
@@ -152,7 +152,8 @@ def _x_ticks(count: int, iterations_per_epoch: int) -> tuple[list[tuple[float, s
 
 
 def _x(middle: float, count: float) -> str:
-    return f"{_WIDTH * (middle + 0.5) / count:.1f}".removesuffix(".0")
+    """Return the place of a position: the first iteration is at 1, an epoch's last at the epoch's end."""
+    return f"{_WIDTH * (middle + 1) / count:.1f}".removesuffix(".0")
 
 
 def _y(value: float, top: float) -> str:

@@ -43,7 +43,7 @@ def frames(material: Material) -> list[dict[str, Any]]:
     """Return what the page's script needs of each grid; ``share`` is its place in the curves."""
     history = material.history or {"epoch": np.empty(0), "iteration": np.empty(0)}
     rows = zip(history["epoch"].tolist(), history["iteration"].tolist(), strict=True)
-    places = {row: (index + 0.5) / len(history["epoch"]) for index, row in enumerate(rows)}
+    places = {row: (index + 1) / len(history["epoch"]) for index, row in enumerate(rows)}
     return [
         {
             "epoch": frame.epoch,

@@ -2,18 +2,13 @@
 
 from typing import Any
 
+from dcgan_lightning.config.data import data_title
 from dcgan_lightning.core.durations import format_duration
 from dcgan_lightning.reports.material import Material, class_name
 from dcgan_lightning.reports.score_table import format_score
 from dcgan_lightning.reports.scores import FLOOR
 
 _HEADLINE = "frechet_distance"
-_DATA = {
-    "FashionMNISTDataModule": "Fashion-MNIST",
-    "FashionMNISTDomains": "Fashion-MNIST",
-    "SyntheticDataModule": "made-up shapes",
-    "SyntheticDomains": "made-up shapes",
-}
 _SUBJECTS = {"FashionMNISTDataModule": "garments", "SyntheticDataModule": "shapes"}
 
 
@@ -44,10 +39,6 @@ def describe_training(material: Material) -> str:
 def key_facts(material: Material) -> dict[str, str]:
     """Return data, settings and environment by their names; what is not known is left out."""
     data = material.settings.get("data") or {}
-    name = class_name(material.settings, "data")
-    images = f"images in {data.get('root')}" if data.get("verify") is False else _DATA.get(name, name)
-    if isinstance(domains := data.get("domains"), list):
-        images += f": {' and '.join(str(domain).replace('_', ' ') for domain in domains)}"
     model = material.settings.get("model") or {}
     rates = dict.fromkeys(str(rate) for key, rate in model.items() if str(key).endswith("_lr"))
     environment = material.environment
@@ -55,7 +46,7 @@ def key_facts(material: Material) -> dict[str, str]:
     if threads := environment.get("threads"):
         device += f", {threads} thread{'s' if threads != 1 else ''}"
     facts = {
-        "Data": images,
+        "Data": data_title(data),
         "Images per iteration": str(data.get("batch_size", "")),
         "Learning rates": " and ".join(rates),
         "Seed": str(material.settings.get("seed", "")),

@@ -22,7 +22,7 @@ from dcgan_lightning.reports.embedded import Picture, png_size
 from dcgan_lightning.reports.live import Live, State
 from dcgan_lightning.reports.scores import Scores, read_scores
 from dcgan_lightning.runs.checkpoints import read_checkpoint
-from dcgan_lightning.runs.folder import sample_grids
+from dcgan_lightning.runs.folder import sample_grids, similar_path
 from dcgan_lightning.runs.jobs import CONFIG_FILE
 from dcgan_lightning.runs.reading import read_figures, read_settings, read_system, read_table
 from dcgan_lightning.runs.run import POSITION
@@ -109,7 +109,8 @@ def gather(folder: Path, state: State = "ended", live: Live | None = None) -> Ma
         RunFolderError: It is not there or holds no run.
     """
     if not folder.is_dir():
-        raise RunFolderError(f"run={folder} does not exist; give the folder of a run, as outputs/<run_name>")
+        meant = similar_path(folder) or "; give the folder of a run, as outputs/<run_name>"
+        raise RunFolderError(f"run={folder} does not exist{meant}")
     try:
         settings = read_settings(folder / CONFIG_FILE)
     except FileNotFoundError:

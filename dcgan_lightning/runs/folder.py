@@ -1,8 +1,12 @@
 """Files in a run's folder: its sample grids, its initial weights, and whether a checkpoint belongs to it."""
 
+import contextlib
+import difflib
 import re
 from pathlib import Path
 from typing import NamedTuple
+
+from dcgan_lightning.core.shell import quote
 
 INITIAL_FILE = "init_from.safetensors"  # trained weights that a run starts with
 _NAME = re.compile(r"sample_epoch_(\d+)_iter_(\d+)\.png")
@@ -44,3 +48,23 @@ def is_inside_run(checkpoint: Path, folder: Path) -> bool:
     places = [checkpoint.resolve(), checkpoint.parent.resolve()]
     folders = [folder.resolve(), (folder / "checkpoints").resolve()]
     return any(place.is_relative_to(each) for place in places for each in folders)
+
+
+def similar_path(path: Path) -> str:
+    """Return the end of a message about a missing file or folder: what may have been meant, or nothing.
+
+    Args:
+        path: A part of it is mistyped, or "outputs/" is missing before it.
+    """
+    existing, missing = path, list[str]()
+    while not existing.exists():
+        missing.insert(0, existing.name)
+        existing = existing.parent
+    candidates = [Path("outputs") / path]
+    with contextlib.suppress(OSError):
+        names = [entry.name for entry in existing.iterdir()] if missing else []
+        alike = difflib.get_close_matches(missing[0], names, n=1) if missing else []
+        candidates += [existing.joinpath(name, *missing[1:]) for name in alike]
+        candidates += [existing / name for name in alike]
+    found = next((candidate for candidate in candidates if candidate.exists()), None)
+    return f"; did you mean {quote(str(found))}?" if found else ""

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from decimal import Decimal
 from typing import Any
 
+from dcgan_lightning.config.data import data_option
 from dcgan_lightning.runs.run import SCORE, Run, figures_of
 from dcgan_lightning.runs.spreadsheet import Cell, csv_text
 
@@ -128,7 +129,8 @@ def format_value(value: Any) -> str:
     if isinstance(value, list):
         return f"[{','.join(map(format_value, value))}]"
     if isinstance(value, str):
-        return value.rpartition(".")[2] if value.startswith(("dcgan_lightning.", "pytorch_")) else value
+        is_class = value.startswith(("dcgan_lightning.", "pytorch_"))
+        return data_option(value.rpartition(".")[2]) if is_class else value
     return str(value).lower() if isinstance(value, bool) else "null" if value is None else str(value)
 
 

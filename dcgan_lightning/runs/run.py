@@ -11,12 +11,12 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from dcgan_lightning.config.data import FASHION_MNIST_COUNT
+from dcgan_lightning.config.data import FASHION_MNIST_COUNT, shared_count
 from dcgan_lightning.config.nested import MISSING, flatten, look_up
 from dcgan_lightning.core.errors import RunFolderError
 from dcgan_lightning.core.locks import is_locked
 from dcgan_lightning.core.measured import NOTEBOOK_FIGURES, Figure
-from dcgan_lightning.runs.folder import sample_grids
+from dcgan_lightning.runs.folder import sample_grids, similar_path
 from dcgan_lightning.runs.jobs import CONFIG_FILE, JobRecord, own_overrides, parse_value, read_records
 from dcgan_lightning.runs.reading import read_evaluation, read_figures, read_settings, read_table
 
@@ -110,7 +110,9 @@ def read_runs(folders: Sequence[Path]) -> list[Run]:
             found |= _sweep_runs(folder)
         else:
             what = "holds no run and no sweep" if folder.is_dir() else "does not exist"
-            raise RunFolderError(f"{folder} {what}; give folders below outputs/ that training has made")
+            meant = "" if folder.is_dir() else similar_path(folder)
+            remedy = meant or "; give folders below outputs/ that training has made"
+            raise RunFolderError(f"{folder} {what}{remedy}")
     full = [os.path.abspath(folder) for folder in found]
     base = os.path.commonpath(full) if len(full) > 1 else os.path.dirname(full[0])
     return [
@@ -190,6 +192,9 @@ def _iterations_per_epoch(settings: Mapping[str, Any], history: Mapping[str, NDA
     count = settings.get("data.count") or (FASHION_MNIST_COUNT if settings.get("data.verify") else None)
     if count is None or "data.domains" in settings:
         return int(history["iteration"].max()) if history else 1
+    devices = settings.get("trainer.devices")
+    processes = len(devices) if isinstance(devices, list) else devices
+    count = shared_count(count, processes if isinstance(processes, int) and processes > 0 else 1)
     iterations = -(-count // settings["data.batch_size"])
     limit = settings.get("trainer.limit_train_batches", 1.0)
     return min(iterations, limit) if isinstance(limit, int) else max(1, int(iterations * limit))

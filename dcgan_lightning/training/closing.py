@@ -9,7 +9,7 @@ from omegaconf import DictConfig
 
 from dcgan_lightning.config.build import CONF_DIR, plain
 from dcgan_lightning.core.durations import format_count, format_duration, format_position
-from dcgan_lightning.core.shell import command, override
+from dcgan_lightning.core.shell import command, override, quote
 from dcgan_lightning.training.printed_commands import continue_command
 from dcgan_lightning.training.resume import keeps_checkpoints
 
@@ -54,7 +54,7 @@ def next_steps(folder: Path, inputs: str | None, is_unscored: bool = False) -> l
     shown = os.path.relpath(folder) if folder.is_relative_to(Path.cwd()) else str(folder)
     lines = []
     if (folder / "report.html").is_file():
-        lines.append(f"open {os.path.join(shown, 'report.html')} in a browser")
+        lines.append(f"open {quote(os.path.join(shown, 'report.html'))} in a browser")
     if inputs is not None:
         what, module = _USES[inputs]
         checkpoint = override("ckpt_path", shown)

@@ -8,7 +8,7 @@ from hydra.core.hydra_config import HydraConfig
 from hydra.types import RunMode
 from omegaconf import DictConfig, OmegaConf
 
-from dcgan_lightning.config.data import iterations_of_epoch
+from dcgan_lightning.config.data import iterations_of_epoch, shared_count
 from dcgan_lightning.config.hydra_files import accept
 from dcgan_lightning.core.devices import describe_threads
 from dcgan_lightning.core.files import write_atomic
@@ -85,9 +85,11 @@ def describe_iteration(cfg: DictConfig, count: int, processes: int) -> str:
         processes: How many train together.
     """
     batch_size, limit = cfg.data.batch_size, cfg.trainer.limit_train_batches
-    iterations = iterations_of_epoch(count, batch_size, limit)
+    iterations = iterations_of_epoch(count, batch_size, limit, processes)
     share = f", {batch_size // processes} in each of {processes} processes" if processes > 1 else ""
+    excess = count - shared_count(count, processes)
+    left_out = f" (without {excess} of {count:,} images, others each time)" if excess else ""
     rates = {name.removesuffix("_lr"): rate for name, rate in cfg.model.items() if name.endswith("_lr")}
     named = ", ".join(f"{name} {rate:g}" for name, rate in rates.items())
     learning = f"; learning rates: {named}" if rates else ""
-    return f"iteration: {batch_size} images{share}; epoch: {iterations} iterations{learning}"
+    return f"iteration: {batch_size} images{share}; epoch: {iterations} iterations{left_out}{learning}"

@@ -13,7 +13,7 @@ from dcgan_lightning.core.locks import LOCK_FILE
 from dcgan_lightning.core.regular_files import read_file
 from dcgan_lightning.core.shell import setting
 from dcgan_lightning.core.temporaries import OLD_PREFIX, is_temporary
-from dcgan_lightning.runs.folder import is_inside_run
+from dcgan_lightning.runs.folder import is_inside_run, similar_path
 from dcgan_lightning.runs.jobs import CONFIG_FILE as CONFIG_FILE
 from dcgan_lightning.runs.reading import read_settings
 from dcgan_lightning.training.fingerprint import check_fingerprint
@@ -42,9 +42,8 @@ def find_checkpoint(ckpt_path: str | None, folder: Path, is_named: bool = True) 
         if "://" in ckpt_path:
             raise ConfigError(f"ckpt_path must be a local file, got {ckpt_path}; fetch it first")
         if not Path(ckpt_path).is_file():
-            raise ConfigError(
-                f"ckpt_path={ckpt_path} does not exist; give a file, a run's folder, last or auto"
-            )
+            meant = similar_path(Path(ckpt_path)) or "; give a file, a run's folder, last or auto"
+            raise ConfigError(f"ckpt_path={ckpt_path} does not exist{meant}")
         return Path(ckpt_path).absolute()
     run = folder if is_own else Path(ckpt_path)
     if not any((run / "checkpoints").glob("*.ckpt")):

@@ -178,9 +178,13 @@ def load_data(cfg: DictConfig, processes: int, system: "System", start: Start) -
         check_same_images(
             start.checkpoint["fingerprint"], datamodule.fingerprint, start.path, datamodule.source
         )
-        per_epoch = iterations_of_epoch(count, cfg.data.batch_size, cfg.trainer.limit_train_batches)
-        check_position(start.checkpoint, per_epoch, start.path)
+        check_position(start.checkpoint, _iterations_of_epoch(cfg, datamodule, processes), start.path)
     return datamodule
+
+
+def _iterations_of_epoch(cfg: DictConfig, datamodule: Any, processes: int) -> int:
+    count, limit = len(datamodule.images), cfg.trainer.limit_train_batches
+    return iterations_of_epoch(count, cfg.data.batch_size, limit, processes)
 
 
 def prepare_trainer(
@@ -237,6 +241,9 @@ def run_loop(
 
     folder = Path(cfg.paths.output_dir)
     done = trainer.fit_loop.epoch_loop.batch_progress.total
+    # With a longer interval than an epoch the loggers would get nothing in it, of which Lightning warns.
+    per_epoch = _iterations_of_epoch(cfg, datamodule, trainer.world_size)
+    trainer.log_every_n_steps = min(trainer.log_every_n_steps, per_epoch)  # type: ignore[attr-defined]
     with failing_together(), starting(plain(cfg), folder, lambda: done.completed > start.iterations):
         if is_first_process():
             if start.path is not None and trainer.checkpoint_callbacks:

@@ -68,6 +68,14 @@ def test_real_and_untrained_pictures(tmp_path: Path) -> None:
     assert (tmp_path / "samples" / "untrained.png").read_bytes() == SampleGrid(scale=1).draw(system)
 
 
+def test_few_real_images_fill_whole_rows(tmp_path: Path) -> None:
+    for columns, shown in ((10, 30), (20, 20), (36, 36), (40, 36)):
+        train(tmp_path / str(columns), [SampleGrid(scale=1, rows=5, columns=columns)])
+        datamodule = SyntheticDataModule(8, count=36)
+        real = decode_png((tmp_path / str(columns) / "samples" / "real.png").read_bytes())
+        assert np.array_equal(real, make_grid(datamodule.load_images()[:shown], columns=columns))
+
+
 def test_sampling_changes_nothing_in_training(tmp_path: Path) -> None:
     _, without = train(tmp_path / "without", [], epochs=2)
     _, with_grids = train(tmp_path / "with", [SampleGrid(every_n_iterations=1)], epochs=2)

@@ -2,6 +2,7 @@ from pathlib import Path
 
 import pytest
 from conftest import RunModule, files_below
+from picture_folder import make_folder
 
 
 @pytest.mark.real_data
@@ -30,3 +31,15 @@ def test_a_folder_without_the_files_is_named_in_one_line(run_module: RunModule, 
     assert "empty" in result.stderr
     assert result.stderr.count("\n") == 1
     assert [path.name for path in tmp_path.iterdir()] == ["empty"]
+
+
+def test_a_folder_smaller_than_a_batch_is_described(run_module: RunModule, tmp_path: Path) -> None:
+    make_folder(tmp_path / "pictures", 5)
+    arguments = ("data=image_folder", "data.root=pictures", "data.holdout=0", "data.cache_dir=cache")
+    result = run_module("dcgan_lightning.data", *arguments, warm=True)
+    assert result.returncode == 0, result.stderr
+    assert "5 images of 64 x 64 pixels, 3 channel(s)" in result.stdout
+    assert "to train on them: data.batch_size must be at most 5, the number of images; got 64; use 5" in (
+        result.stdout + result.stderr
+    )
+    assert (tmp_path / "outputs" / "data" / "first_images_pictures.png").is_file()

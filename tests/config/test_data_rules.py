@@ -2,10 +2,19 @@
 
 import random
 import re
+from pathlib import Path
 
 import pytest
+import yaml
 
-from dcgan_lightning.config.data import batch_size_problem, iterations_of_epoch, limit_problem
+from dcgan_lightning.config.build import CONF_DIR
+from dcgan_lightning.config.data import (
+    batch_size_problem,
+    data_option,
+    data_title,
+    iterations_of_epoch,
+    limit_problem,
+)
 
 
 def followed(problem: str) -> list[int]:
@@ -36,10 +45,17 @@ def test_advised_batch_sizes_are_good_and_the_nearest() -> None:
 
 
 def test_no_advice_where_there_is_none() -> None:
-    assert batch_size_problem(2, 61, 2) == (
-        "data.batch_size=2 leaves a last batch of 1 image out of 61, and no other batch size would do; "
+    assert batch_size_problem(2, 3, 4) == (
+        "data.batch_size=2 cannot be shared equally by 4 processes, and no other batch size would do; "
         "change trainer.devices or the number of images"
     )
+
+
+@pytest.mark.parametrize("count", range(2, 40))
+def test_any_number_of_images_suits_several_processes(count: int) -> None:
+    for processes in (2, 3, 4):
+        for size in range(processes, count + 1, processes):
+            assert batch_size_problem(size, count, processes) is None
 
 
 @pytest.mark.parametrize(
@@ -58,6 +74,12 @@ def test_iterations_as_lightning_counts_them(count: int, size: int, limit: float
     assert limit_problem(count, size, limit) is None
 
 
+def test_an_epoch_of_several_processes_is_without_the_images_left_over() -> None:
+    assert iterations_of_epoch(65, 32, 1.0) == 3
+    assert iterations_of_epoch(65, 32, 1.0, processes=2) == 2
+    assert iterations_of_epoch(66, 32, 1.0, processes=2) == 3
+
+
 @pytest.mark.parametrize("limit", [0.01, 0.19])
 def test_a_share_of_no_iteration_is_refused(limit: float) -> None:
     problem = limit_problem(144, 32, limit)
@@ -66,3 +88,37 @@ def test_a_share_of_no_iteration_is_refused(limit: float) -> None:
         "iterations, as trainer.limit_train_batches=1, or a larger share"
     )
     assert limit_problem(144, 32, 1) is None
+
+
+OPTIONS = {path.stem: path for path in Path(CONF_DIR, "data").glob("*.yaml")}
+TITLES = {
+    "fashion_mnist": "Fashion-MNIST",
+    "mnist": "MNIST",
+    "kmnist": "Kuzushiji-MNIST",
+    "emnist_letters": "EMNIST letters",
+    "cifar10": "CIFAR-10",
+    "svhn": "SVHN",
+    "image_folder": "images in pictures",
+    "image_domains": "images in pictures",
+    "synthetic": "made-up shapes",
+    "domains": "Fashion-MNIST: sneaker and ankle boot",
+    "synthetic_domains": "made-up shapes: ellipse and rectangle",
+}
+
+
+@pytest.mark.parametrize("option", OPTIONS)
+def test_all_images_have_a_name_that_readers_know(option: str) -> None:
+    settings = yaml.safe_load(OPTIONS[option].read_text())
+    class_name = settings["_target_"].rpartition(".")[2]
+    known = class_name == "TorchvisionDataModule"  # the key data.name names these
+    assert data_option(class_name) == (class_name if known else option)
+    if option in ("image_folder", "image_domains"):
+        settings["root"] = "pictures"
+    assert data_title(settings) == TITLES[option]
+
+
+def test_other_images_are_named_by_their_folder_or_class() -> None:
+    own = {"_target_": "dcgan_lightning.data.FashionMNISTDataModule", "verify": False, "root": "idx"}
+    assert data_title(own) == "images in idx"
+    assert data_title({"_target_": "dcgan_lightning.data.TilesDataModule"}) == "Tiles"
+    assert data_title({}) == ""

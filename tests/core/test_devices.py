@@ -162,7 +162,7 @@ def test_a_choice_of_how_threads_wait_stays(monkeypatch: pytest.MonkeyPatch, nam
     assert {key: os.environ[key] for key in CHOICES if key in os.environ} == {name: "5"}
 
 
-@pytest.mark.parametrize("command", ["train", "generate", "evaluate", "export"])
+@pytest.mark.parametrize("command", ["train", "generate", "evaluate", "export", "data.__main__"])
 def test_a_command_imports_the_large_libraries_late(command: str) -> None:
     """The OpenMP library reads the environment once, when PyTorch is loaded; and a refusal needs neither."""
     code = f"import sys, dcgan_lightning.{command}; print({{'torch', 'numpy'}} & sys.modules.keys())"

@@ -1,4 +1,5 @@
 import contextlib
+import errno
 import itertools
 import os
 import re
@@ -373,3 +374,36 @@ def test_a_full_disk_names_the_file_that_was_asked_for(
     with pytest.raises(RunFolderError, match=re.escape(message)):
         renew() if make == "renewed_folder" else fill_folder(target, fill)
     assert os.listdir(tmp_path) == []
+
+
+def test_a_refusal_says_what_is_in_the_way_and_not_that_space_is_missing(tmp_path: Path) -> None:
+    (tmp_path / "file").touch()
+    (tmp_path / "folder.json").mkdir()
+    folder, file = "a folder is in the way: move it away", "a file is in the way of a folder: move it away"
+    for path, remedy in (("folder.json", folder), ("file/x", file), ("file/x/y", file)):
+        with pytest.raises(RunFolderError) as caught:
+            write_atomic(tmp_path / path, b"new")
+        assert str(caught.value).startswith(f"cannot write {tmp_path / path}: ")
+        assert remedy in str(caught.value)
+        assert "free" not in str(caught.value)
+    with pytest.raises(RunFolderError, match=file):
+        fill_folder(tmp_path / "file" / "x", lambda folder: None)
+
+
+@pytest.mark.parametrize(
+    ("number", "remedy"),
+    [
+        (errno.EROFS, "choose another folder"),
+        (errno.EACCES, "check its permissions or choose another folder"),
+    ],
+)
+def test_a_read_only_folder_needs_no_space(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, number: int, remedy: str
+) -> None:
+    def fail(*arguments: object) -> None:
+        raise OSError(number, os.strerror(number))
+
+    monkeypatch.setattr(os, "replace", fail)
+    with pytest.raises(RunFolderError) as caught:
+        write_atomic(tmp_path / "x", b"new")
+    assert str(caught.value) == f"cannot write {tmp_path / 'x'}: {os.strerror(number)}; {remedy}"

@@ -1,5 +1,6 @@
 import itertools
 
+import pytest
 import torch
 
 from dcgan_lightning.data import Position, ShuffledBatches, normalize
@@ -58,3 +59,25 @@ def test_the_loader_has_no_state() -> None:
     loader = ShuffledBatches(numbered(4), 2, 0)
     loader.load_state_dict({})
     assert loader.state_dict() == {}
+
+
+@pytest.mark.parametrize(("count", "processes"), [(17, 2), (13, 2), (20, 3), (23, 4), (16, 2)])
+def test_processes_share_any_number_of_images(count: int, processes: int) -> None:
+    size = 2 * processes
+    left_out = set()
+    for number in range(12):
+
+        def loader(rank: int, of: int, number: int = number) -> ShuffledBatches:
+            return ShuffledBatches(numbered(count), size, 0, lambda: Position(number, 0), (rank, of))
+
+        parts = [epoch(loader(rank, processes)) for rank in range(processes)]
+        assert {len(loader(rank, processes)) for rank in range(processes)} == {len(parts[0])}
+        seen = []
+        for batch in zip(*parts, strict=True):
+            assert len({*map(len, batch)}) == 1  # each process has the same number
+            seen += [image for part in batch for image in part]
+        assert len(seen) == len({*seen}) == count - count % processes
+        whole = [image for batch in epoch(loader(0, 1)) for image in batch]
+        assert {*seen} == {*whole[: len(seen)]}
+        left_out |= {*whole[len(seen) :]}
+    assert (len(left_out) > count % processes) == bool(count % processes)  # others in other epochs

@@ -105,9 +105,16 @@ def test_damaged_files_are_one_line(files: tuple[str, Path]) -> None:
     for path in root.rglob("*"):
         if path.is_file():
             path.write_bytes(path.read_bytes()[:50])
-    with pytest.raises(DataError, match=rf"^data={name}: .* is unavailable \(.*\); connect to the") as caught:
+    with pytest.raises(DataError, match=r"^data\.root=.*: .* is unavailable \(.*\); get the") as caught:
         TorchvisionDataModule(name, root=str(root)).prepare_data()
     assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize("name", KNOWN)
+def test_a_missing_folder_is_named_by_its_key(name: str, tmp_path: Path) -> None:
+    with pytest.raises(DataError) as caught:
+        TorchvisionDataModule(name, root=str(tmp_path / "gone")).prepare_data()
+    assert str(caught.value).startswith(f"data.root={tmp_path / 'gone'} is not a folder that can be read; ")
 
 
 @pytest.mark.parametrize("name", ["mnist", "cifar10"])

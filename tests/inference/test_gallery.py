@@ -143,3 +143,11 @@ def test_garments_of_a_class(tmp_path: Path) -> None:
     ys, xs = np.nonzero(picture == 252)
     assert np.median(ys) > np.median(np.nonzero(picture == 250)[0])  # two a row: the third is below the first
     assert abs(np.median(xs) - np.median(np.nonzero(picture == 250)[1])) <= 2
+
+
+def test_names_of_files_have_no_blanks(tmp_path: Path) -> None:
+    images = torch.zeros(3, 2, 1, 28, 28, dtype=torch.uint8)
+    gallery.write_classes(tmp_path, images, ["my cats", ".a/b\t c", "plain"], first=7, scale=1)
+    beginnings = ("my_cats", "_a_b__c", "plain")
+    singles = {f"{name}_{number:06d}.png" for name in beginnings for number in (7, 8)}
+    assert {path.name for path in tmp_path.iterdir()} == singles | {"atlas.png", "atlas.csv"}

@@ -33,7 +33,7 @@ def test_ticks_are_round(top: float, most: int, expected: list[float]) -> None:
 def test_a_curve_lies_where_its_values_are() -> None:
     chart = draw_chart([Curve("share", "warm", np.array([0.0, 0.5, 1.0, 0.25]))], 4, percent=True)
     (path,) = re.findall(r'class="line warm" d="M([^"]+)"', chart)
-    assert path.split("L") == ["125 300", "375 150", "625 0", "875 225"]
+    assert path.split("L") == ["250 300", "500 150", "750 0", "1000 225"]
     assert 'aria-label="share: from 0% to 25%"' in chart
     assert "<b>25%</b>" in chart
     assert ">iteration<" in chart  # of a single epoch
@@ -47,7 +47,7 @@ def test_several_epochs_are_counted() -> None:
 
 
 def test_a_chart_of_one_iteration_and_one_of_none() -> None:
-    assert 'd="M500 150L500 150"' in draw_chart([Curve("x", "warm", np.array([0.5]))], 1, percent=True)
+    assert 'd="M1000 150L1000 150"' in draw_chart([Curve("x", "warm", np.array([0.5]))], 1, percent=True)
     assert "no numbers" in draw_chart([Curve("x", "warm", np.array([np.nan]))], 1)
 
 

@@ -1,6 +1,8 @@
 from pathlib import Path
 
-from dcgan_lightning.runs.folder import grid_name, sample_grids
+import pytest
+
+from dcgan_lightning.runs.folder import grid_name, sample_grids, similar_path
 
 
 def test_grids_are_in_the_order_of_training(tmp_path: Path) -> None:
@@ -20,3 +22,29 @@ def test_grids_are_in_the_order_of_training(tmp_path: Path) -> None:
 def test_a_run_without_grids(tmp_path: Path) -> None:
     assert sample_grids(tmp_path) == []
     assert grid_name(1, 1) == "sample_epoch_0001_iter_001.png"
+
+
+@pytest.mark.parametrize(
+    ("typed", "meant"),
+    [
+        ("outputs/frist", "outputs/first"),
+        ("outputs/first/", ""),
+        ("first", "outputs/first"),
+        ("output/first", "outputs/first"),
+        ("outputs/frist/checkpoints/last.ckpt", "outputs/first/checkpoints/last.ckpt"),
+        ("outputs/first/checkpoints/lost.ckpt", "outputs/first/checkpoints/last.ckpt"),
+        ("outputs/frist/checkpoints/epoch_0005.ckpt", "outputs/first"),
+        ("outputs/my nigth", "'outputs/my night'"),
+        ("outputs/first/checkpoints/last.ckpt/x", ""),
+        ("elsewhere/entirely", ""),
+        ("/nowhere/at/all", ""),
+    ],
+)
+def test_a_mistyped_path_is_recognised(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, typed: str, meant: str
+) -> None:
+    for name in ("outputs/first/checkpoints/last.ckpt", "outputs/my night/checkpoints/last.ckpt"):
+        (tmp_path / name).parent.mkdir(parents=True)
+        (tmp_path / name).touch()
+    monkeypatch.chdir(tmp_path)
+    assert similar_path(Path(typed)) == (f"; did you mean {meant}?" if meant else "")

@@ -29,7 +29,8 @@ def test_the_printed_command_finds_the_run_whatever_its_name(
     monkeypatch.chdir(tmp_path / "here" if is_below else folder)
     shown = f"outputs/{name}" if is_below else "."
     look, make = next_steps(folder, "noise")
-    assert look == f"open {shown}/report.html in a browser"
+    verb, page, *where = shlex.split(look)
+    assert (verb, page, " ".join(where)) == ("open", f"{shown}/report.html", "in a browser")
     label, _, line = make.partition(": ")
     assert label == "make images with"
     python, option, module, *arguments = shlex.split(line)

@@ -214,7 +214,9 @@ def test_a_cache_in_a_closed_folder_is_named_with_the_remedy(cache, tmp_path):
         message = refusal()
     finally:
         os.seteuid(0)
-    assert message.startswith(f"the data cache {cache} cannot be written ([Errno 13] Permission denied")
+    assert message.startswith(
+        f"the data cache {cache} cannot be written (Permission denied); choose a folder"
+    )
 
 
 def test_only_leftovers_of_ours_are_removed(cache):
