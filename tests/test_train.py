@@ -50,6 +50,18 @@ def test_colour_images(compose_cfg: Compose, tmp_path: Path) -> None:
     assert (tmp_path / "run/fashion_mnist_dcgan.gif").exists()
 
 
+def test_few_images_in_colour(compose_cfg: Compose, tmp_path: Path) -> None:
+    """The recipe works without classes, with images of any size, and scores them."""
+    data = ("data=synthetic", "data.count=140", "data.size=32", "data.channels=3", "logger=none")
+    sizes = ("model.latent_dim=4", "model.generator_channels=[8,4]", "model.discriminator_channels=[4,6,8]")
+    grid = ("callbacks.sample_grid.rows=2", "callbacks.sample_grid.columns=2", "callbacks.scores.count=140")
+    result = train(compose_cfg("experiment=few_images", *data, *sizes, *grid, "trainer.max_epochs=2"))
+    assert result.system.hparams["augmentation"] == ["translation"]
+    assert result.score_epoch == 2
+    assert decode_png((tmp_path / "run/samples/real.png").read_bytes()).shape[2] == 3
+    assert (tmp_path / "run/checkpoints/best.ckpt").is_file()
+
+
 def test_a_report_that_cannot_be_written_costs_a_line_and_no_training(
     compose_cfg: Compose, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:

@@ -18,6 +18,12 @@ RECIPES = {
     "first_look": _WIDTHS["sngan"],
     "first_look_unconditional": _WIDTHS["sngan"],
     "best": _WIDTHS["sngan"],
+    "few_images": (*_WIDTHS["sngan"], "data.count=96"),
+    # From the weights of the generator that comes with the package.
+    "first_look_with_initial_weights": (
+        *("init_from=pretrained", "model.latent_dim=64", "model.generator_channels=[192,96]"),
+        "model.discriminator_channels=[4,6,8]",
+    ),
     "notebook_conditional": (*_WIDTHS["dcgan"], "callbacks=[default,averaged_generator]"),
     # Parts that no recipe has: a lazy penalty, augmentation, two passes.
     "first_look_with_all_parts": (
@@ -60,7 +66,7 @@ def small_recipe(name: str, is_real: bool = True) -> tuple[str, ...]:
     own = () if name in _TRANSLATORS else ("model.latent_dim=8",)
     return (
         *(() if is_real else (_TRANSLATORS.get(name, "data=synthetic"), "data.count=96")),
-        f"experiment={name.removesuffix('_with_all_parts')}",
+        f"experiment={name.partition('_with_')[0]}",
         *("trainer=cpu", RUN, "trainer.max_epochs=3", "trainer.limit_train_batches=6"),
         *("trainer.log_every_n_steps=1", "data.batch_size=16", *own),
         *("callbacks.sample_grid.every_n_iterations=3", "callbacks.sample_grid.columns=2"),
