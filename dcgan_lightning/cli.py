@@ -17,7 +17,7 @@ from dcgan_lightning.config.messages import describe_not_text, is_hydras_error, 
 from dcgan_lightning.core.devices import shorten_spinning
 from dcgan_lightning.core.errors import ConfigError, DCGANError
 from dcgan_lightning.core.processes import is_first_process, note_command
-from dcgan_lightning.core.signals import end_on_signals, exit_code
+from dcgan_lightning.core.signals import end_on_signals, exit_code, stop_ending
 from dcgan_lightning.core.streams import keep_streams
 
 # run_command sets HYDRA_FULL_ERROR for Hydra, and passes the user's value on to the job's other processes.
@@ -77,6 +77,8 @@ def run_command(command: Callable[[], Any], config_name: str = "train") -> NoRet
         if extra is None and not is_hydras_error(error):
             raise
         refuse(extra or error, config_name)
+    finally:
+        stop_ending()
     sys.exit(0)
 
 

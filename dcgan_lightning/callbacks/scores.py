@@ -23,14 +23,20 @@ from dcgan_lightning.core.files import write_atomic
 from dcgan_lightning.core.optional import OptionalSteps
 from dcgan_lightning.core.randomness import stream_generator
 from dcgan_lightning.data import InMemoryDataModule
-from dcgan_lightning.evaluation.features import WEAK_FEATURES, FeatureNetwork, choose_features, load_features
+from dcgan_lightning.evaluation.features import (
+    WEAK_FEATURES,
+    FeatureName,
+    FeatureNetwork,
+    choose_features,
+    load_features,
+)
 from dcgan_lightning.evaluation.newness import describe_copies
 from dcgan_lightning.evaluation.own_anchors import describe_anchors, own_anchors
 from dcgan_lightning.evaluation.own_classifiers import find_own
 from dcgan_lightning.evaluation.real_images import RealImages
 from dcgan_lightning.evaluation.scores import CHEAP_METRICS, check_count, score_images
 from dcgan_lightning.pictures import draw_scores
-from dcgan_lightning.runs.forms import COUNT, Form, both, fields, tensor
+from dcgan_lightning.runs.forms import COUNT, TEXT, Form, both, fields, tensor
 from dcgan_lightning.runs.positions import Position
 from dcgan_lightning.systems import Sampler, System
 
@@ -65,12 +71,10 @@ class Scores(Callback):
     """Score the generator every few epochs and keep the best in ``checkpoints/best.ckpt``.
 
     The scores go to ``history/scores.csv``, ``history/scores.png`` and the loggers, and travel in the
-    checkpoint. The images are compared with training images, never with the test images, which are left for
-    ``evaluate``; only the anchors of other data sets than Fashion-MNIST are made from test images. The
-    features are those of ``evaluate``. The training is not touched.
+    checkpoint. The images are compared with training images in the features of ``evaluate``, to which test
+    images are left; only the anchors of other data sets than Fashion-MNIST are made from test images.
 
-    A warning is logged if the images turn to few classes, or, where there are at most ``count`` training
-    images, if the generator repeats them.
+    A warning is logged if the images are of few classes or repeat the training images (at most ``count``).
 
     Args:
         every_n_epochs: Score after every n-th epoch and after the last, >= 1.
@@ -85,6 +89,8 @@ class Scores(Callback):
         self.averaged = averaged
         self._optional = OptionalSteps()
         self._rows = torch.empty(0, len(COLUMNS), dtype=torch.float64)
+        self._features: FeatureName = "classifier"
+        self._label = ""  # of the feature network
         self._network: FeatureNetwork | None = None
         self._real: RealImages | None = None
         self._metrics: Sequence[Metric] = CHEAP_METRICS
@@ -101,7 +107,7 @@ class Scores(Callback):
             return None if is_order else "must have the epochs so far in their order"
 
         rows = both(tensor((None, len(COLUMNS)), torch.float64), order)
-        return fields({"rows": rows}, {"count": COUNT})
+        return fields({"rows": rows}, {"count": COUNT, "features": TEXT})
 
     @property
     def best(self) -> BestScore | None:
@@ -144,6 +150,7 @@ class Scores(Callback):
             check_count(min(self.count, len(images)), network, CHEAP_METRICS, "images")
         except ScoreError as error:
             raise ScoreError(f"callbacks.scores: {error}; set callbacks.scores=null") from error
+        self._label = network.label
         if train is not None and self._real.reference_distances(self._real.pixels(network)).median() > 0:
             self._metrics = (*CHEAP_METRICS, "newness")
         if network.name != "classifier":
@@ -160,7 +167,8 @@ class Scores(Callback):
     def _load_network(self, device: torch.device | str) -> FeatureNetwork:
         assert self._real is not None
         shape, own = self._real.shape, self._real.own
-        return load_features(choose_features("classifier", shape, own), device=device, shape=shape, own=own)
+        name = choose_features(self._features, shape, own)
+        return load_features(name, device=device, shape=shape, own=own)
 
     def _score_anchors(self, datamodule: InMemoryDataModule) -> None:
         """Log the scores of held-out images and of damaged ones, which bound those of generated images."""
@@ -204,20 +212,30 @@ class Scores(Callback):
             self._write(trainer)
 
     def state_dict(self) -> dict[str, Any]:
-        """Return all rows, (scored epochs, columns) in float64, in the order of `COLUMNS`, and ``count``."""
-        return {"rows": self._rows, "count": self.count}
+        """Return the rows, float64 (scored epochs, columns) as in `COLUMNS`, and what was scored how."""
+        return {"rows": self._rows, "count": self.count, "features": self._label}
 
     def load_state_dict(self, state_dict: dict[str, Any]) -> None:
         """Take up the rows of a checkpoint.
 
         Raises:
-            ConfigError: They are of another number of images, so that the best of them would not be.
+            ConfigError: Their number of images or their features differ, so they cannot be compared.
         """
         if (count := state_dict.get("count", self.count)) != self.count:
             raise ConfigError(
                 f"callbacks.scores.count={self.count}, but the checkpoint's scores are of {count} images; "
                 "give the same number to go on"
             )
+        features = state_dict.get("features", "")  # older checkpoints do not name them
+        if features and features != self._label:
+            self._features = "random"  # a classifier was trained meanwhile
+            self._label = self._load_network("cpu").label
+            if features != self._label:
+                raise ConfigError(
+                    f"callbacks.scores: the checkpoint's scores were measured with {features}, which is not "
+                    "there any more; set callbacks.scores=null to go on, or start a new run"
+                )
+            log.info("callbacks.scores: features=random as before, for scores that can be compared")
         self._rows = state_dict["rows"]
 
     def _score(self, trainer: pl.Trainer, system: System, epoch: int) -> dict[str, Any]:

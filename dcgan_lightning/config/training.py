@@ -135,7 +135,8 @@ def weights_problem(values: Mapping[str, Any]) -> str | None:
             f"init_from={init_from} starts a new run and ckpt_path={ckpt_path} goes on with another one; "
             "give only one of them"
         )
-    if values["model"].get("freeze_discriminator_layers") and init_from is None and ckpt_path is None:
+    may_be_new = init_from is None and ckpt_path in (None, "auto")
+    if may_be_new and values["model"].get("freeze_discriminator_layers"):
         return (
             "model.freeze_discriminator_layers would freeze random weights; give trained ones: "
             "init_from=outputs/..."

@@ -101,6 +101,11 @@ def end_on_signals() -> None:
     handle(ending_signals(), end)
 
 
+def stop_ending() -> None:
+    """Undo `end_on_signals` when all is done: a signal then ends the process without a word."""
+    handle((number for number in ending_signals() if signal.getsignal(number) is end), signal.SIG_DFL)
+
+
 def ignore_signals() -> None:
     """Ignore Ctrl-C, SIGTERM and SIGHUP: a terminal and SLURM send them to all processes of a command."""
     handle(stopping_signals(), signal.SIG_IGN)

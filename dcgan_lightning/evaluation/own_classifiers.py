@@ -12,6 +12,7 @@ from torch import Tensor
 from dcgan_lightning.config.data import CLASS_NAMES
 from dcgan_lightning.core.errors import RunFolderError, WeightsError
 from dcgan_lightning.core.files import write_together
+from dcgan_lightning.core.temporaries import remove_leftovers
 from dcgan_lightning.data import InMemoryDataModule
 from dcgan_lightning.data.cache_folder import default_cache_dir, unwritable
 from dcgan_lightning.evaluation.fashion_mnist.architectures import Architecture
@@ -77,6 +78,7 @@ def find_own(datamodule: InMemoryDataModule) -> OwnClassifiers | None:
         return None
     found: dict[str, Any] = {"class_names": class_names_of(datamodule, labels)}
     images = datamodule.load_images("train")
+    remove_leftovers(place_of(datamodule, images, labels, "convolutional").parent)
     for name, digest, architecture in KINDS:
         path = place_of(datamodule, images, labels, architecture)
         if path.exists():

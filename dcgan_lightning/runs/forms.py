@@ -6,7 +6,7 @@ from typing import Any
 
 import torch
 
-from dcgan_lightning.config.checks import Check, flag, number, whole
+from dcgan_lightning.config.checks import Check, flag, number, text, whole
 
 Form = Callable[[Any, str], str | None]  # a value and its name to what is wrong with it, or None
 
@@ -133,6 +133,7 @@ COUNT = leaf(whole(0, 2**53))
 NUMBER = leaf(number("a number", lambda value: True))
 DECAY = leaf(number("a number in (0, 1)", lambda value: 0 < value < 1))
 FLAG = leaf(flag)
+TEXT = leaf(text)
 TENSORS = each(dict, tensor())
 
 

@@ -7,7 +7,7 @@ from dcgan_lightning.config.data import renamed
 from dcgan_lightning.runs.jobs import CONFIG_FILE
 from dcgan_lightning.runs.reading import read_settings
 
-_DEPTH = 3  # of a file below its run's folder: exported/a_to_b/model.safetensors
+_INSIDE = ("checkpoints", "exported")  # folders of a run that hold networks
 
 
 def own_data(ckpt_path: Any) -> dict[str, Any] | None:
@@ -25,7 +25,7 @@ def own_data(ckpt_path: Any) -> dict[str, Any] | None:
     path = Path(str(ckpt_path)).resolve()
     if ckpt_path in (None, "pretrained") or not path.exists():
         return None
-    candidates = (path, *path.parents[:_DEPTH])
+    candidates = (path, *(part.parent for part in (path, *path.parents) if part.name in _INSIDE))
     folder = next((folder for folder in candidates if (folder / CONFIG_FILE).is_file()), None)
     data = None if folder is None else read_settings(folder / CONFIG_FILE).get("data")
     if not isinstance(data, dict):

@@ -125,6 +125,25 @@ def test_scores_of_another_number_of_images_are_refused(tmp_path: Path) -> None:
         train(tmp_path, [Scores(count=131), Checkpoints()], epochs=2, ckpt_path=last)
 
 
+def test_scores_of_a_run_stay_comparable(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    caplog.set_level(logging.INFO)
+    with pytest.MonkeyPatch.context() as patch:  # as if there were no classifier of these images
+        patch.setattr("dcgan_lightning.callbacks.scores.choose_features", lambda *arguments: "random")
+        train(tmp_path, [Scores(count=130), Checkpoints()])
+    last = tmp_path / "checkpoints" / "last.ckpt"
+    train(tmp_path, [Scores(count=130), Checkpoints()], epochs=2, ckpt_path=last)
+    assert "features=random as before" in caplog.text
+    distances = [row["frechet_distance"] for row in table(tmp_path)]
+    assert distances[1] / distances[0] == pytest.approx(1, abs=0.5)  # the classifier's are in other units
+
+    state = {"rows": torch.zeros(0, 16), "count": 130, "features": "classifier 0123456789ab"}
+    callback = Scores(count=130)
+    callback._label = "classifier ba9876543210"
+    callback._real = RealImages(torch.zeros(4, 1, 28, 28, dtype=torch.uint8))
+    with pytest.raises(ConfigError, match="measured with classifier 0123456789ab, which is not there"):
+        callback.load_state_dict(state)
+
+
 def test_the_averaged_generator_is_scored_where_there_is_one(tmp_path: Path) -> None:
     for name, averaged in (("auto", None), ("no", False)):
         train(tmp_path / name, [AveragedGenerator(), Scores(count=130, averaged=averaged)])

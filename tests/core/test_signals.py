@@ -58,6 +58,13 @@ def test_ending_signals_set_the_exit_code(number: int) -> None:
     assert code_after(number, handle) == 128 + number
 
 
+def test_after_the_work_a_signal_ends_the_process_without_a_word() -> None:
+    code = code_after(signal.SIGTERM, "signals.end_on_signals(); signals.stop_ending()")
+    assert code == -signal.SIGTERM
+    ignored = "signal.signal(signal.SIGTERM, signal.SIG_IGN); signals.stop_ending()"
+    assert code_after(signal.SIGTERM, ignored) == 0  # another handler stays
+
+
 def test_nohup_stays_deaf_to_hangups() -> None:
     before = "signal.signal(signal.SIGHUP, signal.SIG_IGN); signals.end_on_signals()"
     assert code_after(signal.SIGHUP, before) == 0

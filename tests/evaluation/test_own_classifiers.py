@@ -1,8 +1,11 @@
 """A labelled folder of pictures gets classifiers of its own, which the scores find by themselves."""
 
 import csv
+import hashlib
 import json
 import logging
+import os
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -16,8 +19,8 @@ from dcgan_lightning.config.build import CONF_DIR
 from dcgan_lightning.core.errors import DataError, WeightsError
 from dcgan_lightning.data import FashionMNISTDataModule, ImageFolderDataModule, SyntheticDataModule
 from dcgan_lightning.evaluate import evaluate
-from dcgan_lightning.evaluation.fashion_mnist.classifier import accuracy, load_classifier
-from dcgan_lightning.evaluation.own_classifiers import class_names_of, find_own
+from dcgan_lightning.evaluation.fashion_mnist.classifier import accuracy, encode_weights, load_classifier
+from dcgan_lightning.evaluation.own_classifiers import class_names_of, find_own, keep
 from dcgan_lightning.train_classifier import train_classifier
 
 Descriptions = dict[str, dict[str, Any]]
@@ -109,6 +112,53 @@ def test_a_damaged_classifier_is_named(folder: Path, trained: Descriptions) -> N
     finally:
         path.write_bytes(content)
     assert str(caught.value).startswith(f"the classifier {path} in the data cache is damaged; remove it, or ")
+
+
+def test_a_description_with_a_number_for_a_text_is_damage(folder: Path, trained: Descriptions) -> None:
+    (path,) = (folder / "cache" / "classifiers").glob("*_convolutional.json")
+    content = path.read_text()
+    path.write_text(json.dumps(json.loads(content) | {"sha256": 5}))
+    try:
+        with pytest.raises(WeightsError, match="is damaged; remove it"):
+            find_own(module_of(folder))
+    finally:
+        path.write_text(content)
+
+
+def killed_at(step: int, action: Callable[[], None]) -> bool:
+    """Do something in another process that is killed before it renames so often; return whether it was."""
+    child = os.fork()
+    if child == 0:
+        steps = iter(range(step))
+        for name in ("rename", "replace"):
+            renaming = getattr(os, name)
+
+            def rename(*places: Any, renaming: Callable[..., None] = renaming) -> None:
+                renaming(*places) if next(steps, None) is not None else os._exit(1)
+
+            setattr(os, name, rename)
+        action()
+        os._exit(0)
+    return os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 1
+
+
+def test_a_kill_while_one_is_replaced_leaves_one_of_both(folder: Path, trained: Descriptions) -> None:
+    (path,) = (folder / "cache" / "classifiers").glob("*_convolutional.safetensors")
+    old = {name: name.read_bytes() for name in (path, path.with_suffix(".json"))}
+    network = load_classifier(path)
+    network.head.bias.add_(1)
+    weights = encode_weights(network)
+    description = json.loads(old[path.with_suffix(".json")]) | {"sha256": hashlib.sha256(weights).hexdigest()}
+    found, step = [], 0
+    while killed_at(step, lambda: keep(path, weights, description)):
+        own = find_own(module_of(folder))
+        assert own is not None
+        found.append(own.digest)
+        step += 1
+    assert step == 3  # all together, then one by one
+    assert found == [trained["convolutional"]["sha256"], *[description["sha256"]] * 2]
+    for name, content in old.items():
+        name.write_bytes(content)
 
 
 def test_other_data_sets_have_none() -> None:

@@ -49,6 +49,14 @@ def test_other_places_know_none(run: Path, tmp_path: Path, monkeypatch: pytest.M
     assert own_data("pretrained") is None
 
 
+@pytest.mark.parametrize("name", ["mine.ckpt", "models/mine.ckpt", "models/new/mine.ckpt"])
+def test_other_settings_above_a_checkpoint_are_left_alone(tmp_path: Path, name: str) -> None:
+    (tmp_path / "config.yaml").write_text("data: [")
+    (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
+    (tmp_path / name).touch()
+    assert own_data(tmp_path / name) is None
+
+
 @pytest.mark.parametrize("command", TAKING_RUNS)
 def test_the_runs_images_are_the_default(compose_cfg: Compose, run: Path, command: str) -> None:
     def data_for(*overrides: str) -> dict[str, object]:

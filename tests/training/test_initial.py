@@ -258,6 +258,10 @@ def test_bad_sources_are_one_line(
             "model.freeze_discriminator_layers would freeze random weights; give trained ones: init_from",
         ),
         (
+            ("model.freeze_discriminator_layers=1", "ckpt_path=auto"),
+            "model.freeze_discriminator_layers would freeze random weights; give trained ones: init_from",
+        ),
+        (
             ("init_from=x", "model.freeze_discriminator_layers=3"),
             "model.freeze_discriminator_layers must be at most 2, the number of the discriminator's",
         ),

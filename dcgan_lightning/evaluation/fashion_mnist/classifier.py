@@ -11,6 +11,7 @@ from torch import Tensor, nn
 from dcgan_lightning.config.data import CLASS_NAMES
 from dcgan_lightning.core.errors import MissingExtraError, WeightsError, install
 from dcgan_lightning.core.pixels import normalize
+from dcgan_lightning.core.regular_files import read_file, read_text
 from dcgan_lightning.evaluation.fashion_mnist.architectures import GARMENT_SHAPE, Architecture, build_trunk
 from dcgan_lightning.networks import initialize
 
@@ -126,8 +127,8 @@ def describe_weights(path: Path = WEIGHTS_FILE) -> dict[str, Any]:
     """
     description = path.with_suffix(".json")
     try:
-        known: dict[str, Any] = json.loads(description.read_text(encoding="utf-8"))
-        str(known["sha256"])
+        known: dict[str, Any] = json.loads(read_text(description))
+        known["sha256"] = str(known["sha256"])
     except (OSError, ValueError, KeyError, TypeError) as error:
         raise WeightsError(
             f"{description} cannot be read ({type(error).__name__}); it belongs to the package, reinstall it"
@@ -146,7 +147,7 @@ def _structure(path: Path) -> dict[str, Any]:
 
 def _read_checked(path: Path) -> bytes:
     try:
-        content = path.read_bytes()
+        content = read_file(path)
     except OSError as error:
         raise WeightsError(
             f"the classifier's weights {path} cannot be read ({error.strerror}); they belong to the package, "
