@@ -118,9 +118,9 @@ def _read_program(folder: Path) -> MakeImages:
 def _write_onnx(network: PortableNetwork, folder: Path) -> None:
     import onnx
 
+    # Traced by itself: for several inputs that share the batch size, the exporter warns of its name.
     program = torch.onnx.export(
-        network,
-        **_tracing(network),
+        torch.export.export(network, **_tracing(network)),
         input_names=[*network.input_names],
         output_names=[network.output_name],
         opset_version=ONNX_OPSET,
@@ -129,6 +129,8 @@ def _write_onnx(network: PortableNetwork, folder: Path) -> None:
         verbose=False,
     )
     assert program is not None
+    traced: Any = program.model.graph.inputs[0]
+    program.rename_axes({traced.shape[0].value: "batch"})
     model = program.model_proto
     graph = model.graph
     # PyTorch's stack trace of each operation, useless without its sources.

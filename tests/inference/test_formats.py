@@ -3,6 +3,7 @@ import os
 import re
 import subprocess
 import sys
+import warnings
 from collections.abc import Sequence
 from importlib import metadata
 from pathlib import Path
@@ -21,6 +22,7 @@ from dcgan_lightning.inference.formats import (
     largest_deviation,
 )
 from dcgan_lightning.networks import Generator
+from dcgan_lightning.networks.sngan import SNGANGenerator
 
 ROOT = Path(__file__).resolve().parents[2]
 # Refuses to import them, as on a machine that does not have them.
@@ -171,3 +173,16 @@ def test_the_commands_that_install_it() -> None:
         "pip install --no-deps .  # in a checkout of dcgan_lightning",
     ]
     assert install_commands(FORMATS["onnx"].needs) == "pip install numpy onnxruntime"
+
+
+def test_an_onnx_file_of_several_inputs_is_written_without_a_warning(tmp_path: Path) -> None:
+    import onnx
+
+    generator = SNGANGenerator(latent_dim=6, channels=(8, 4), classes=3).eval().requires_grad_(False)
+    with warnings.catch_warnings():
+        warnings.simplefilter("error", UserWarning)
+        FORMATS["onnx"].write(generator, tmp_path)
+    graph = onnx.load(tmp_path / "generator.onnx").graph
+    assert [value.name for value in graph.input] == ["z", "labels"]
+    for value in (*graph.input, *graph.output):
+        assert value.type.tensor_type.shape.dim[0].dim_param == "batch"
