@@ -34,10 +34,6 @@ REFUSALS = [
     ("+callbacks.film.loops=2", "unknown key 'callbacks.film.loops'; --help lists all keys"),
     ("+callbacks.film.frames_ms=20", "did you mean 'callbacks.film.frame_ms'?"),
     (
-        "callbacks=[default,scores] data.channels=3 model.image_channels=3",
-        "callbacks.scores: scores are for grey images of 28 x 28 pixels",
-    ),
-    (
         "callbacks=[default,scores] data.count=64",
         "(the anchors have 10,000); set callbacks.scores=null",
     ),
