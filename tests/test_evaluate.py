@@ -137,7 +137,7 @@ def test_the_table_shows_scores_beside_anchors(
         (
             ["data.count=100", "metrics=[frechet]"],
             ScoreError,
-            "frechet left out: features=classifier needs at least 129 real images .* there are 100",
+            "features=classifier needs at least 129 held-out real images, and there are 100",
         ),
         (
             ["data.channels=3"],
@@ -151,7 +151,7 @@ def test_the_table_shows_scores_beside_anchors(
         (
             ["metrics=[class_accuracy]"],
             ScoreError,
-            r"metrics=\[class_accuracy\]: choose other scores; .* no intended classes",
+            r"metrics=\[class_accuracy\]: choose other scores; .* trained without classes",
         ),
         (["anchors=true"], ConfigError, "anchors=true needs Fashion-MNIST itself"),
     ],
@@ -177,7 +177,7 @@ def test_what_cannot_be_scored_leaves_nothing(
 def test_a_line_says_which_scores_need_classes(cfg_for, caplog: pytest.LogCaptureFixture) -> None:
     with caplog.at_level("INFO"):
         evaluate(cfg_for("seeds=[0]", "metrics=[classes,class_accuracy,class_frechet]"))
-    line = "class_accuracy and class_frechet left out: the images have no intended classes"
+    line = "class_accuracy and class_frechet left out: the generator was trained without classes"
     assert [record.message for record in caplog.records].count(line) == 1
     assert "\nclass_accuracy" not in caplog.text
 
@@ -247,7 +247,7 @@ def test_a_model_of_colour_images_is_compared_with_colour_images(
     caplog.set_level(logging.INFO)
     report = evaluate(compose_cfg(*overrides, "data.channels=3", config_name="evaluate"))
     assert report["features"]["name"] == "random"
-    assert "features=random instead, which are weak" in caplog.text
+    assert "so their features are weak (features=random)" in caplog.text
     assert "classes left out: the shipped classifier is for grey images of 28 x 28 pixels" in caplog.text
     assert {"frechet_distance", "recall", "pixel_newness"} < report["mean"].keys()
     assert report["anchors"]["real"]["frechet_distance"] < report["mean"]["frechet_distance"]

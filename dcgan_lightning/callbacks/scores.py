@@ -5,6 +5,7 @@ import logging
 import math
 import time
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, NamedTuple, cast
 
@@ -32,7 +33,7 @@ from dcgan_lightning.evaluation.features import (
 )
 from dcgan_lightning.evaluation.newness import describe_copies
 from dcgan_lightning.evaluation.own_anchors import describe_anchors, own_anchors
-from dcgan_lightning.evaluation.own_classifiers import find_own
+from dcgan_lightning.evaluation.own_classifiers import OwnClassifiers, find_own
 from dcgan_lightning.evaluation.real_images import RealImages
 from dcgan_lightning.evaluation.scores import CHEAP_METRICS, check_count, score_images
 from dcgan_lightning.pictures import draw_scores
@@ -226,17 +227,22 @@ class Scores(Callback):
                 f"callbacks.scores.count={self.count}, but the checkpoint's scores are of {count} images; "
                 "give the same number to go on"
             )
-        features = state_dict.get("features", "")  # older checkpoints do not name them
-        if features and features != self._label:
-            self._features = "random"  # a classifier was trained meanwhile
-            self._label = self._load_network("cpu").label
-            if features != self._label:
-                raise ConfigError(
-                    f"callbacks.scores: the checkpoint's scores were measured with {features}, which is not "
-                    "there any more; set callbacks.scores=null to go on, or start a new run"
-                )
-            log.info("callbacks.scores: features=random as before, for scores that can be compared")
+        features = state_dict.get("features", self._label)  # older checkpoints do not name them
+        if features != self._label:
+            self._forget_classifiers()  # if they were trained meanwhile
+        if features != self._label:
+            raise ConfigError(
+                f"callbacks.scores: the checkpoint's scores were measured with {features}, which is gone; "
+                "set callbacks.scores=null to go on, or start a new run"
+            )
         self._rows = state_dict["rows"]
+
+    def _forget_classifiers(self) -> None:
+        assert self._real is not None
+        own = self._real.own and OwnClassifiers(self._real.own.class_names)
+        self._features, self._real = "random", replace(self._real, own=own)
+        self._label = self._load_network("cpu").label
+        log.info("callbacks.scores: features=random as before, so that the scores can be compared")
 
     def _score(self, trainer: pl.Trainer, system: System, epoch: int) -> dict[str, Any]:
         assert self._real is not None
@@ -264,7 +270,6 @@ class Scores(Callback):
             write_atomic(folder / "scores.png", draw_scores(self.column("epoch"), curves, self._floor))
 
     def _warn(self, scores: dict[str, Any], epoch: int) -> None:
-        """Warn if the generator repeats images or makes few classes, once until it does not."""
         repeated, self._repeats = self._repeats, (copies := describe_copies(scores)) is not None
         if self._repeats and not repeated:
             log.warning("after epoch %d %s", epoch, copies)
@@ -281,16 +286,9 @@ class Scores(Callback):
         best = self.best
         remedy = f"; checkpoints/best.ckpt is of epoch {best.epoch}" if best and best.epoch < epoch else ""
         log.warning(
-            "mode collapse, or nothing learnt yet: after epoch %d, %.0f %% of %d images look like %s "
-            "(as varied as %.1f classes of %d), coverage %.2f%s",
-            epoch,
-            100 * shares[most],
-            scores["count"],
-            most,
-            classes,
-            len(shares),
-            scores["coverage"],
-            remedy,
+            f"mode collapse, or nothing learnt yet: after epoch {epoch}, {100 * shares[most]:.0f} % of "
+            f"{scores['count']} images look like {most} (as varied as {classes:.1f} of {len(shares)} "
+            f"classes), coverage {scores['coverage']:.2f}{remedy}"
         )
 
 

@@ -28,8 +28,8 @@ FeatureName = Literal["classifier", "random", "pixels", "inception"]
 COMPARED_SIDE = 32  # pixels a side to which larger images are downsampled before their pixels are compared
 INCEPTION_FEATURES = 2048
 WEAK_FEATURES = (
-    "there is no classifier of these images: features=%s instead, which are weak; compare with the anchors, "
-    f"{HOW_TO_TRAIN}, or evaluate with features=inception"
+    "no classifier was trained on these images, so their features are weak (features=%s); compare with the "
+    f"anchors, {HOW_TO_TRAIN}, or give features=inception weights=FILE"
 )
 _RANDOM_FEATURES = 128  # as many as the classifier has
 

@@ -22,7 +22,10 @@ from dcgan_lightning.evaluation.fashion_mnist.classifier import (
     load_classifier,
 )
 
-HOW_TO_TRAIN = "train one of these images with python -m dcgan_lightning.train_classifier data=..."
+HOW_TO_TRAIN = (
+    "train one with python -m dcgan_lightning.train_classifier and the run's data=..., data.root=... and "
+    "data.size=..."
+)
 # Attributes of `OwnClassifiers`, and the architecture of each.
 KINDS: tuple[tuple[str, str, Architecture], ...] = (
     ("classifier", "digest", "convolutional"),

@@ -125,15 +125,15 @@ def why_left_out(
     """
     if metric == "frechet" and len(real.reference) <= network.size:
         return (
-            f"features={network.name} needs at least {network.size + 1} real images to compare with, there "
-            f"are {len(real.reference):,}"
+            f"features={network.name} needs at least {network.size + 1} held-out real images, and there "
+            f"are {len(real.reference):,}; more images are the only remedy"
         )
     if metric == "classes" and real.shape != GARMENT_SHAPE and not (real.own and real.own.classifier):
         return f"the shipped classifier is for grey images of 28 x 28 pixels; {HOW_TO_TRAIN}"
     if metric not in CLASS_METRICS:
         return None
     if labels is None:
-        return "the images have no intended classes"
+        return "the generator was trained without classes"
     if metric == "class_accuracy" and not real.has_garments and not (real.own and real.own.held_out):
         return (
             "the shipped held-out classifier is for the classes of Fashion-MNIST; "

@@ -8,7 +8,7 @@ from typing import Any
 
 from torch import Tensor
 
-from dcgan_lightning.core.files import write_atomic
+from dcgan_lightning.core.files import write_together
 from dcgan_lightning.evaluation import FeatureNetwork, RealImages
 from dcgan_lightning.evaluation.fashion_mnist.anchors import versions
 from dcgan_lightning.evaluation.fashion_mnist.classifier import HELD_OUT_FILE, describe_weights
@@ -68,10 +68,13 @@ def write_scores(report: Mapping[str, Any], target: Path, images: Tensor, real: 
         real: With the training images.
     """
     path, picture = (target.with_name(f"{target.name}{ending}") for ending in (".json", "_nearest.png"))
-    picture.unlink(missing_ok=True)  # do not keep a picture of other scores
-    write_atomic(path, f"{json.dumps(report, indent=1)}\n".encode())
-    log.info("\nscores: %s", path)
+    files = {path.name: f"{json.dumps(report, indent=1)}\n".encode()}
     if closest := report["runs"][0].get("closest"):
         assert real.train is not None
-        write_atomic(picture, draw_pairs(label_pairs(closest, images, real.train)))
+        files[picture.name] = draw_pairs(label_pairs(closest, images, real.train))
+    else:
+        picture.unlink(missing_ok=True)  # do not keep a picture of other scores
+    write_together(path.parent, files)
+    log.info("\nscores: %s", path)
+    if closest:
         log.info("closest pairs: %s", picture)

@@ -65,7 +65,7 @@ def panels(material: Material) -> list[Panel]:
 
 def _panel(title: str, figures: Sequence[Figure], history: Mapping[str, NDArray[np.float64]]) -> Panel:
     is_share = all(figure.is_share for figure in figures)
-    about = _ABOUT.get(title, "") + ("" if is_share else f" The axis is {figures[0].unit}.")
+    about = _ABOUT.get(title, "") + ("" if is_share else f" Vertical axis: {figures[0].unit}.")
     shown = [
         charts.Curve(figure.label, figure.tone or f"plain{number % 3}", history[figure.name])
         for number, figure in enumerate(figures)

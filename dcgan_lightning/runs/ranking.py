@@ -13,14 +13,17 @@ from dcgan_lightning.runs.spreadsheet import Cell, csv_text
 
 TRAINING_SCORE = f"training_{SCORE}"  # against training images, which evaluation never uses
 SEED = "seed"
-_CAUTION = "Losses do not rank GANs: a low one may only mean that the other network is bad. "
+_CAUTION = (
+    "Without scores (callbacks=[default,scores]) there is no ranking: a low loss may only mean that the "
+    "other network is bad. "
+)
 _LABEL_WIDTH, _NAMES_WIDTH = 80, 40
 _TRAINING_COUNT = "callbacks.scores.count"
 # How often the medians of two equal settings lie further apart than the larger spread, by the seeds of the
 # one with fewer: simulated with normal scores, 22 % for two seeds each, 6 % for three, 0.4 % for five; 45 %
 # for one against two.
 _BY_CHANCE = {
-    1: "; with a single seed in one of them chance alone would say so up to one time in two",
+    1: "; one of them has a single seed, so chance alone would say so in up to half of all cases",
     2: "; with two seeds a setting chance alone would say so about one time in five",
 }
 _MISSING = object()

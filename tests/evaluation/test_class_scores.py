@@ -170,16 +170,16 @@ def test_without_classes_their_scores_are_left_out(made_up: RealImages) -> None:
     ("metric", "labels", "changes", "reason"),
     [
         ("frechet", None, {}, None),
-        ("class_accuracy", None, {}, "the images have no intended classes"),
-        ("class_frechet", None, {}, "the images have no intended classes"),
+        ("class_accuracy", None, {}, "the generator was trained without classes"),
+        ("class_frechet", None, {}, "the generator was trained without classes"),
         ("class_accuracy", torch.arange(300) % 2, {}, None),
         (
             "class_accuracy",
             torch.arange(300) % 2,
             {"has_garments": False},
-            "the shipped held-out classifier is for the classes of Fashion-MNIST; train one of these images "
-            "with python -m dcgan_lightning.train_classifier data=... classifier.architecture=residual "
-            "seed=1",
+            "the shipped held-out classifier is for the classes of Fashion-MNIST; train one with python "
+            "-m dcgan_lightning.train_classifier and the run's data=..., data.root=... and data.size=... "
+            "classifier.architecture=residual seed=1",
         ),
         ("class_frechet", torch.arange(300) % 2, {"has_garments": False}, None),
         (
@@ -208,7 +208,7 @@ def test_one_line_for_each_reason(made_up: RealImages) -> None:
     wanted = ["frechet", *CLASS_METRICS]
     metrics, lines = choose_metrics(wanted, None, made_up, classifier_features())
     assert metrics == ["frechet"]
-    assert lines == ["class_accuracy and class_frechet left out: the images have no intended classes"]
+    assert lines == ["class_accuracy and class_frechet left out: the generator was trained without classes"]
     labels = torch.arange(300) % 2
     assert choose_metrics(wanted, labels, made_up, classifier_features()) == (wanted, [])
     with pytest.raises(

@@ -133,8 +133,8 @@ def test_the_curves_show_where_the_slider_is(browser: Browser, page: Path) -> No
     browser.driver.execute_script("document.getElementById('slider').focus()")
     browser.press("HOME", "ARROW_RIGHT")
     assert browser.ask("[...document.querySelectorAll('.now')].map(e => [e.hidden, e.style.left])") == [
-        [False, "7.5%"],
-        [False, "7.5%"],
+        [False, "10%"],
+        [False, "10%"],
     ]
 
 
@@ -236,6 +236,6 @@ def test_the_film_stands_still_where_motion_is_not_wanted(
 def test_all_but_the_slider_works_without_scripts(browser: Browser, page: Path) -> None:
     browser.open(page, *PHONE, scripts=False)
     assert browser.ask("document.querySelector('.controls').hidden") is True
-    assert "Without JavaScript only the last moment is shown" in browser.ask("document.body.innerText")
+    assert "Without JavaScript only the last snapshot is shown" in browser.ask("document.body.innerText")
     assert browser.ask("document.getElementById('frame').naturalWidth") == 62
     assert browser.ask("document.documentElement.scrollWidth") == PHONE[0]

@@ -225,7 +225,7 @@ def test_the_report_of_a_long_run_stays_small(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("inputs", "panels", "caption"),
     [
-        ("images", ("input", "output", "target"), ": input, output, target, side by side."),
+        ("images", ("input", "output"), "; in each group from left to right: input, output."),
         (None, ("image",), "."),
     ],
     ids=["translator", "other"],

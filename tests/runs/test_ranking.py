@@ -109,7 +109,7 @@ def test_a_difference_within_the_spread_may_be_chance(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("seeds", "clause"),
     [
-        (1, "; with a single seed in one of them chance alone would say so up to one time in two"),
+        (1, "; one of them has a single seed, so chance alone would say so in up to half of all cases"),
         (2, "; with two seeds a setting chance alone would say so about one time in five"),
         (3, ""),
     ],
@@ -168,9 +168,10 @@ def test_losses_do_not_rank(tmp_path: Path) -> None:
         "generator_lr=0.0001       2              1.25     1 to 1.5                2.5    2 to 3",
     ]
     assert verdict(ranking) == (
-        "Losses do not rank GANs: a low one may only mean that the other network is bad. The first two "
-        "settings differ by 0.625 in gen_loss, which is more than the spread between seeds (0.5); with two "
-        "seeds a setting chance alone would say so about one time in five."
+        "Without scores (callbacks=[default,scores]) there is no ranking: a low loss may only mean that the "
+        "other network is bad. The first two settings differ by 0.625 in gen_loss, which is more than the "
+        "spread between seeds (0.5); with two seeds a setting chance alone would say so about one time in "
+        "five."
     )
 
 

@@ -9,6 +9,7 @@ import hashlib
 import json
 import os
 import struct
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
@@ -16,6 +17,7 @@ import numpy as np
 from dcgan_lightning.core.errors import DataError, RunFolderError
 from dcgan_lightning.core.files import renewed_folder
 from dcgan_lightning.core.regular_files import open_regular, read_file
+from dcgan_lightning.core.temporaries import remove_leftovers
 from dcgan_lightning.data.cache_folder import unwritable
 from dcgan_lightning.data.fashion_mnist.csv_rows import SIDE, Rows, read_rows
 from dcgan_lightning.data.fashion_mnist.idx import FASHION_MNIST
@@ -44,7 +46,8 @@ def convert(path: Path, split: str, cache: Path, verify: bool) -> dict[str, Path
     """
     keys = (f"{split}_images", f"{split}_labels")
     folder = cache / _FOLDER / f"{path.name.split('.')[0]}_{_sum_of_file(path)[:16]}"
-    sums = _valid_sums(folder)
+    remove_leftovers(folder.parent)
+    sums = _valid_sums(folder, keys)
     if sums is None:
         images, labels = (_idx(values) for values in _arrays(published_order(read_rows(path), split)))
         sums = [hashlib.sha256(content).hexdigest() for content in (images, labels)]
@@ -100,14 +103,15 @@ def _sum_of_file(path: Path) -> str:
         ) from error
 
 
-def _valid_sums(folder: Path) -> list[str] | None:
+def _valid_sums(folder: Path, keys: Sequence[str]) -> list[str] | None:
     """Return the SHA-256 sums of converted images and labels, or None if they are missing or damaged."""
     try:
-        files: dict[str, str] = json.loads(read_file(folder / _INDEX))
-        found = {name: hashlib.sha256(read_file(folder / name)).hexdigest() for name in files}
-    except (OSError, ValueError, AttributeError, TypeError):
+        files = json.loads(read_file(folder / _INDEX))
+        names = [FASHION_MNIST[key].name for key in keys]
+        found = {name: hashlib.sha256(read_file(folder / name)).hexdigest() for name in names}
+    except (OSError, ValueError, RecursionError):
         return None
-    return [*files.values()] if found == files and len(files) == 2 else None
+    return [*found.values()] if found == files else None
 
 
 def _write(folder: Path, contents: dict[str, bytes], sums: list[str]) -> None:
