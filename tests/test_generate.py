@@ -222,7 +222,8 @@ def test_real_garments_find_themselves(
     monkeypatch.setattr(FashionMNISTDataModule, "load_images", lambda self, split="train": train)
     blocks = [train[100:103], train[103:105]]
     monkeypatch.setattr("dcgan_lightning.inference.generate_modes.draw_blocks", lambda *arguments: blocks)
-    cfg = compose_cfg(f"ckpt_path={run}", "mode=neighbours", "n=5", config_name="generate")
+    data = "data=fashion_mnist"  # not the shapes of the run
+    cfg = compose_cfg(f"ckpt_path={run}", "mode=neighbours", "n=5", data, config_name="generate")
     rows = [
         line.split(",") for line in (generate(cfg).folder / "neighbours.csv").read_text().splitlines()[1:]
     ]

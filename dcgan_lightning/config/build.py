@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any, cast
 
 from omegaconf import DictConfig, OmegaConf
+from omegaconf.errors import OmegaConfBaseException
 
 from dcgan_lightning.config.nested import did_you_mean
 from dcgan_lightning.config.training import EXTRAS
@@ -39,11 +40,19 @@ def with_data(cfg: DictConfig, find_own: Callable[[Any], Mapping[str, Any] | Non
     given = {key: value for key, value in typed.items() if key != "seed" or value is not None}
     base: Mapping[str, Any] = {}
     if given.get("_target_") is None:
-        base = find_own(cfg.ckpt_path) or _usual_data()
+        base = find_own(_get(cfg, "ckpt_path")) or _usual_data()
     values["data"] = {**base, **given}
     if "seed" in typed:
         values["data"].setdefault("seed", 0)
     return OmegaConf.create(values)
+
+
+def _get(cfg: DictConfig, key: str) -> Any:
+    """Return a value, or None if it refers to something that is not there, which `check_command` refuses."""
+    try:
+        return cfg[key]
+    except OmegaConfBaseException:
+        return None
 
 
 def _usual_data() -> dict[str, Any]:
