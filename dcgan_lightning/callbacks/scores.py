@@ -230,11 +230,12 @@ class Scores(Callback):
         features = state_dict.get("features", self._label)  # older checkpoints do not name them
         if features != self._label:
             self._forget_classifiers()  # if they were trained meanwhile
-        if features != self._label:
-            raise ConfigError(
-                f"callbacks.scores: the checkpoint's scores were measured with {features}, which is gone; "
-                "set callbacks.scores=null to go on, or start a new run"
-            )
+            if features != self._label:
+                raise ConfigError(
+                    f"callbacks.scores: the checkpoint's scores were measured with {features}, which is "
+                    "gone; set callbacks.scores=null to go on, or start a new run"
+                )
+            log.info("callbacks.scores: features=random as before, so that the scores can be compared")
         self._rows = state_dict["rows"]
 
     def _forget_classifiers(self) -> None:
@@ -242,7 +243,6 @@ class Scores(Callback):
         own = self._real.own and OwnClassifiers(self._real.own.class_names)
         self._features, self._real = "random", replace(self._real, own=own)
         self._label = self._load_network("cpu").label
-        log.info("callbacks.scores: features=random as before, so that the scores can be compared")
 
     def _score(self, trainer: pl.Trainer, system: System, epoch: int) -> dict[str, Any]:
         assert self._real is not None

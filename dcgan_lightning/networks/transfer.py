@@ -61,4 +61,7 @@ def _form(value: Tensor) -> tuple[torch.Size, torch.dtype]:
 
 
 def _describe(value: Tensor | None) -> str:
-    return "missing" if value is None else " x ".join(map(str, value.shape)) or "a number"
+    if value is None:
+        return "missing"
+    shape = " x ".join(map(str, value.shape)) or "a number"
+    return shape if value.dtype == torch.float32 else f"{shape}, {str(value.dtype).removeprefix('torch.')}"

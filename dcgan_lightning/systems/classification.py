@@ -19,7 +19,7 @@ from dcgan_lightning.evaluation.fashion_mnist.classifier import ImageClassifier,
 
 
 class Classification(pl.LightningModule):
-    """Train a `ImageClassifier` on labelled images with AdamW and a one-cycle learning rate.
+    """Train an `ImageClassifier` on labelled images with AdamW and a one-cycle learning rate.
 
     Args:
         seed: Seed of the initial weights and of dropout.
