@@ -129,6 +129,7 @@ def test_a_run_that_is_stopped_leaves_a_report_too(
         ((), 1, "iteration: 256 images; epoch: 235 iterations; learning rates: generator 0.0001, "),
         ((), 4, "iteration: 256 images, 64 in each of 4 processes; epoch: 235 iterations; "),
         (("trainer.limit_train_batches=0.5",), 1, "epoch: 117 iterations"),
+        (("data.batch_size=59999",), 1, "epoch: 1 iterations, the last one of 60000 images; learning"),
         (("trainer.limit_train_batches=300", "model.generator_lr=2e-4"), 1, "epoch: 235 iterations; learning "
          "rates: generator 0.0002, discriminator 0.0001"),
     ],

@@ -200,7 +200,7 @@ def batch_size_problem(batch_size: int, count: int, processes: int = 1) -> str |
         next((size for size in sizes if not _unsuitable(size, count, processes)), None)
         for sizes in (below, above)
     )
-    if good := [str(size) for size in nearest if size is not None]:
+    if good := [f"data.batch_size={size}" for size in nearest if size is not None]:
         return f"{reason}; use {' or '.join(good)}"
     return f"{reason}, and no other batch size would do; change trainer.devices or the number of images"
 
@@ -215,9 +215,16 @@ def _unsuitable(batch_size: int, count: int, processes: int) -> str | None:
         return f"data.batch_size must be at most {count}, the number of images; got {batch_size}"
     if batch_size % processes:
         return f"data.batch_size={batch_size} cannot be shared equally by {processes} processes"
-    if shared_count(count, processes) % batch_size == 1:
-        return f"data.batch_size={batch_size} leaves a last batch of 1 image out of {count}"
     return None
+
+
+def batches_of_epoch(count: int, batch_size: int, processes: int = 1) -> int:
+    """Return the number of batches of an epoch over all processes.
+
+    A single image left over joins the batch before it: BatchNorm has no variance of one image.
+    """
+    full, rest = divmod(shared_count(count, processes), batch_size)
+    return full + (rest > 1 or not full)
 
 
 def iterations_of_epoch(count: int, batch_size: int, limit: float, processes: int = 1) -> int:
@@ -229,7 +236,7 @@ def iterations_of_epoch(count: int, batch_size: int, limit: float, processes: in
         limit: ``trainer.limit_train_batches``: a number of iterations, or a share of them as a float.
         processes: How many train together.
     """
-    batches = -(-shared_count(count, processes) // batch_size)
+    batches = batches_of_epoch(count, batch_size, processes)
     return int(batches * limit) if isinstance(limit, float) else min(batches, int(limit))
 
 

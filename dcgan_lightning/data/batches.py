@@ -6,7 +6,7 @@ from typing import Any, NamedTuple
 import torch
 from torch import Tensor
 
-from dcgan_lightning.config.data import shared_count
+from dcgan_lightning.config.data import batches_of_epoch, shared_count
 from dcgan_lightning.core.pixels import normalize
 from dcgan_lightning.core.randomness import stream_generator
 
@@ -38,7 +38,8 @@ class ShuffledBatches:
 
     Args:
         images: uint8 (N, C, H, W), on the training device, or on the CPU if they do not fit there.
-        batch_size: Images per batch, over all processes; the last batch of an epoch holds the remainder.
+        batch_size: Images per batch, over all processes; the last batch of an epoch holds the remainder. A
+            single image left over joins the batch before it.
         seed: The run's seed.
         position: Called at the first ``next()`` of each epoch, after Lightning has restored its counters, so
             that a resumed run continues with the batch after its checkpoint.
@@ -69,7 +70,7 @@ class ShuffledBatches:
         self.share = share
 
     def __len__(self) -> int:
-        return -(-self._count // self.batch_size)
+        return batches_of_epoch(len(self.images), self.batch_size, self.share[1])
 
     @property
     def _count(self) -> int:
@@ -80,7 +81,8 @@ class ShuffledBatches:
         order = torch.randperm(len(self.images), generator=stream_generator(self.seed, "order", epoch))
         order = order[: self._count].to(self.images.device)
         for batch in range(first, len(self)):
-            rows = order[batch * self.batch_size : (batch + 1) * self.batch_size]
+            end = self._count if batch == len(self) - 1 else (batch + 1) * self.batch_size
+            rows = order[batch * self.batch_size : end]
             process, processes = self.share
             own = rows[process::processes]
             yield self.take(own)

@@ -87,9 +87,11 @@ def describe_iteration(cfg: DictConfig, count: int, processes: int) -> str:
     batch_size, limit = cfg.data.batch_size, cfg.trainer.limit_train_batches
     iterations = iterations_of_epoch(count, batch_size, limit, processes)
     share = f", {batch_size // processes} in each of {processes} processes" if processes > 1 else ""
-    excess = count - shared_count(count, processes)
+    shared = shared_count(count, processes)
+    excess, joins = count - shared, shared > batch_size and shared % batch_size == 1
+    last = f", the last one of {batch_size + 1} images" if joins else ""
     left_out = f" (without {excess} of {count:,} images, others each time)" if excess else ""
     rates = {name.removesuffix("_lr"): rate for name, rate in cfg.model.items() if name.endswith("_lr")}
     named = ", ".join(f"{name} {rate:g}" for name, rate in rates.items())
     learning = f"; learning rates: {named}" if rates else ""
-    return f"iteration: {batch_size} images{share}; epoch: {iterations} iterations{left_out}{learning}"
+    return f"iteration: {batch_size} images{share}; epoch: {iterations} iterations{last}{left_out}{learning}"

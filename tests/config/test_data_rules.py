@@ -19,7 +19,7 @@ from dcgan_lightning.config.data import (
 
 def followed(problem: str) -> list[int]:
     """Return the batch sizes that a refusal advises."""
-    advice = re.fullmatch(r".*; use (\d+)(?: or (\d+))?", problem)
+    advice = re.fullmatch(r".*; use data.batch_size=(\d+)(?: or data.batch_size=(\d+))?", problem)
     return [int(size) for size in advice.groups() if size] if advice else []
 
 
@@ -28,7 +28,7 @@ def test_advised_batch_sizes_are_good_and_the_nearest() -> None:
     cases = [(4, 61, 1), (41, 40, 1), (2, 3, 1), (256, 60_000, 5), (2, 61, 2)]
     for _ in range(400):
         count = numbers.randint(2, 300)
-        cases.append((numbers.randint(2, count + 20), count, numbers.choice([1, 1, 2, 3, 4, 8])))
+        cases.append((numbers.randint(2, 2 * count), count, numbers.choice([1, 1, 2, 3, 4, 8])))
     refused = 0
     for size, count, processes in cases:
         if (problem := batch_size_problem(size, count, processes)) is None:
@@ -74,8 +74,15 @@ def test_iterations_as_lightning_counts_them(count: int, size: int, limit: float
     assert limit_problem(count, size, limit) is None
 
 
+def test_a_single_image_left_over_is_no_batch_of_its_own() -> None:
+    assert iterations_of_epoch(65, 32, 1.0) == 2
+    assert iterations_of_epoch(66, 32, 1.0) == 3
+    assert iterations_of_epoch(3, 2, 1.0) == 1
+    assert iterations_of_epoch(65, 32, 0.5) == 1
+    assert batch_size_problem(32, 65) is None
+
+
 def test_an_epoch_of_several_processes_is_without_the_images_left_over() -> None:
-    assert iterations_of_epoch(65, 32, 1.0) == 3
     assert iterations_of_epoch(65, 32, 1.0, processes=2) == 2
     assert iterations_of_epoch(66, 32, 1.0, processes=2) == 3
 

@@ -22,6 +22,18 @@ def test_every_image_once_and_the_remainder_last() -> None:
     assert sorted(itertools.chain(*batches)) == list(range(10))
 
 
+@pytest.mark.parametrize(("count", "size"), [(9, 4), (3, 2), (13, 6), (11, 10)])
+def test_a_single_image_left_over_joins_the_batch_before_it(count: int, size: int) -> None:
+    loader = ShuffledBatches(numbered(count), size, seed=0)
+    batches = epoch(loader)
+    full = count // size
+    assert [len(batch) for batch in batches] == [size] * (full - 1) + [size + 1]
+    assert len(loader) == full
+    assert sorted(itertools.chain(*batches)) == list(range(count))
+    last = epoch(ShuffledBatches(numbered(count), size, 0, lambda: Position(0, full - 1)))
+    assert last == batches[-1:]  # as after a resume
+
+
 def test_batches_are_normalised() -> None:
     images = numbered(256)
     batch = next(iter(ShuffledBatches(images, batch_size=256, seed=0)))
