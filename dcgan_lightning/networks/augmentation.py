@@ -85,16 +85,22 @@ AUGMENTATIONS: dict[str, Callable[[Tensor], Tensor]] = {
 }
 
 
-def augment(images: Tensor, names: Sequence[str]) -> Tensor:
+def augment(images: Tensor, names: Sequence[str], probability: float = 1.0) -> Tensor:
     """Apply the named augmentations in order.
 
     Args:
         images: (N, C, H, W) in [-1, 1].
         names: Names from `AUGMENTATIONS`; an empty sequence returns the images unchanged.
+        probability: Probability of each augmentation for each image, in (0, 1] (Karras et al. 2020,
+            https://arxiv.org/abs/2006.06676).
 
     Returns:
         (N, C, H, W); "grey" may exceed [-1, 1].
     """
     for name in names:
-        images = AUGMENTATIONS[name](images)
+        changed = AUGMENTATIONS[name](images)
+        if probability < 1:
+            chosen = torch.rand(len(images), 1, 1, 1, device=images.device) < probability
+            changed = torch.where(chosen, changed, images)
+        images = changed
     return images

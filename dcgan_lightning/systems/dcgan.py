@@ -33,9 +33,9 @@ class DCGAN(GAN):
         initialization: Initialization of the weights (see `initialize`).
         classes: Number of classes, which are appended to noise and images (see `append_one_hot`); 0, as in
             the notebook: unconditional.
-        loss, penalty, penalty_weight, penalty_every_n_iterations, augmentation, discriminator_steps,
-        generator_lr, discriminator_lr, lr_decay, betas, adam_eps, accuracy_threshold, fast_paths,
-        compile_mode: See `GAN`.
+        loss, penalty, penalty_weight, penalty_every_n_iterations, augmentation, augmentation_probability,
+        discriminator_steps, generator_lr, discriminator_lr, lr_decay, betas, adam_eps, accuracy_threshold,
+        fast_paths, compile_mode: See `GAN`.
         freeze_discriminator_layers: Number of the discriminator's convolutions that are not trained (see
             `FreezableDiscriminator`).
 
@@ -68,6 +68,7 @@ class DCGAN(GAN):
         penalty_weight: float = 1.0,
         penalty_every_n_iterations: int = 1,
         augmentation: Sequence[str] = (),
+        augmentation_probability: float = 1.0,
         discriminator_steps: int = 1,
         lr_decay: float = 0.0,
         freeze_discriminator_layers: int = 0,
@@ -79,6 +80,7 @@ class DCGAN(GAN):
             penalty_weight=penalty_weight,
             penalty_every_n_iterations=penalty_every_n_iterations,
             augmentation=augmentation,
+            augmentation_probability=augmentation_probability,
             discriminator_steps=discriminator_steps,
             generator_lr=generator_lr,
             discriminator_lr=discriminator_lr,

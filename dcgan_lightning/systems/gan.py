@@ -43,6 +43,7 @@ class GAN(System):
         penalty_every_n_iterations: Compute the penalty in every n-th iteration, with n times the weight
             (Karras et al. 2020, https://arxiv.org/abs/1912.04958, appendix B).
         augmentation: Names of augmentations of the discriminator's input images (see `augment`).
+        augmentation_probability: Probability of each augmentation for each image, in (0, 1].
         discriminator_steps: Updates of the discriminator for each one of the generator, >= 1.
         generator_lr: The generator's learning rate, > 0.
         discriminator_lr: The discriminator's learning rate, > 0.
@@ -72,6 +73,7 @@ class GAN(System):
         penalty_weight: float,
         penalty_every_n_iterations: int,
         augmentation: Sequence[str],
+        augmentation_probability: float,
         discriminator_steps: int,
         generator_lr: float,
         discriminator_lr: float,
@@ -88,6 +90,7 @@ class GAN(System):
         self.penalty_weight = penalty_weight
         self.penalty_every_n_iterations = penalty_every_n_iterations
         self.augmentation = tuple(augmentation)
+        self.augmentation_probability = augmentation_probability
         self.discriminator_steps = discriminator_steps
         self.generator_lr = generator_lr
         self.discriminator_lr = discriminator_lr
@@ -111,7 +114,8 @@ class GAN(System):
         Returns:
             (N,), unbounded.
         """
-        logits: Tensor = self.discriminator(augment(images, self.augmentation), labels)
+        augmented = augment(images, self.augmentation, self.augmentation_probability)
+        logits: Tensor = self.discriminator(augmented, labels)
         return logits
 
     def sample_inputs(self, batch: Batch) -> tuple[Tensor, Tensor | None]:

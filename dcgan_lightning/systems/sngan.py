@@ -26,9 +26,9 @@ class SNGAN(GAN):
         negative_slope: Slope of the discriminator's leaky rectifiers for negative inputs.
         spectral: Whether the discriminator's weights are spectrally normalized.
         initialization: Initialization of the weights (see `initialize`).
-        loss, penalty, penalty_weight, penalty_every_n_iterations, augmentation, discriminator_steps,
-        generator_lr, discriminator_lr, lr_decay, betas, adam_eps, accuracy_threshold, fast_paths,
-        compile_mode: See `GAN`.
+        loss, penalty, penalty_weight, penalty_every_n_iterations, augmentation, augmentation_probability,
+        discriminator_steps, generator_lr, discriminator_lr, lr_decay, betas, adam_eps, accuracy_threshold,
+        fast_paths, compile_mode: See `GAN`.
         freeze_discriminator_layers: Number of the discriminator's convolutions that are not trained (see
             `FreezableDiscriminator`).
 
@@ -55,6 +55,7 @@ class SNGAN(GAN):
         penalty_weight: float = 1.0,
         penalty_every_n_iterations: int = 1,
         augmentation: Sequence[str] = (),
+        augmentation_probability: float = 1.0,
         discriminator_steps: int = 1,
         generator_lr: float = 5e-3,
         discriminator_lr: float = 1e-2,
@@ -73,6 +74,7 @@ class SNGAN(GAN):
             penalty_weight=penalty_weight,
             penalty_every_n_iterations=penalty_every_n_iterations,
             augmentation=augmentation,
+            augmentation_probability=augmentation_probability,
             discriminator_steps=discriminator_steps,
             generator_lr=generator_lr,
             discriminator_lr=discriminator_lr,

@@ -53,6 +53,13 @@ def test_unknown_systems_have_no_settings() -> None:
             r"model.augmentation must be a list of some of translation, .*, or \[\]",
         ),
         (["model.augmentation=[grey,grey]"], "model.augmentation must be a list"),
+        *(
+            (
+                [f"model.augmentation_probability={value}"],
+                f"model.augmentation_probability must be a number above 0 and up to 1; got {value}",
+            )
+            for value in (0, 1.5)
+        ),
         (["model.lr_decay=1.5"], "model.lr_decay must be a number from 0 to 1; got 1.5"),
         (["model.discriminator_steps=0"], "model.discriminator_steps must be a whole number from 1 to 100"),
         (["model.penalty=r1", "model.compile_mode=default"], "model.penalty=r1 needs second derivatives"),

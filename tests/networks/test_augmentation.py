@@ -68,3 +68,20 @@ def test_several_are_applied_in_turn() -> None:
     expected = cut_out(translate(IMAGES))
     torch.manual_seed(1)
     assert torch.equal(augment(IMAGES, ["translation", "cutout"]), expected)
+
+
+def test_a_probability_chooses_images_for_each_augmentation_on_its_own() -> None:
+    images = IMAGES[:1].expand(4000, -1, -1, -1)[:, :, :8, :8]
+    changed = augment(images, ["cutout", "grey"], 0.25)
+    is_cut = ((changed == changed.flatten(1).mode().values.view(-1, 1, 1, 1)).flatten(1).sum(1) > 3).numpy()
+    is_same = (changed == images).flatten(1).all(1).numpy()
+    assert is_cut.mean() == pytest.approx(0.25, abs=0.03)
+    assert is_same.mean() == pytest.approx(0.75**2, abs=0.03)
+
+
+def test_a_probability_of_one_draws_nothing_more() -> None:
+    torch.manual_seed(1)
+    expected, state = translate(IMAGES), torch.get_rng_state()
+    torch.manual_seed(1)
+    assert torch.equal(augment(IMAGES, ["translation"], 1.0), expected)
+    assert torch.equal(torch.get_rng_state(), state)

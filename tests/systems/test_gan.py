@@ -213,8 +213,10 @@ def test_rates_fall_to_nothing_and_stay_the_settings_in_between(tmp_path: Path) 
 def test_augmentation_reaches_the_discriminator_only(tmp_path: Path) -> None:
     names = ("translation", "cutout", "grey")
     plain, changed = SNGAN(**SIZES), SNGAN(**SIZES, augmentation=names)
-    figures = [fit(system, tmp_path, limit_train_batches=1)[0] for system in (plain, changed)]
+    seldom = SNGAN(**SIZES, augmentation=names, augmentation_probability=1e-9)
+    figures = [fit(system, tmp_path, limit_train_batches=1)[0] for system in (plain, changed, seldom)]
     assert figures[0]["disc_loss"] != figures[1]["disc_loss"]
+    assert figures[0]["disc_loss"] == figures[2]["disc_loss"]
     twins = SNGAN(**SIZES), SNGAN(**SIZES, augmentation=names)
     assert torch.equal(*(twin.preview(4) for twin in twins))
 

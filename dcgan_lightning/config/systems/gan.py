@@ -37,6 +37,7 @@ RULES: dict[str, Check] = {
     "penalty_weight": positive,
     "penalty_every_n_iterations": whole(1),
     "augmentation": subset_of(*AUGMENTATIONS),
+    "augmentation_probability": number("a number above 0 and up to 1", lambda value: 0 < value <= 1),
     "discriminator_steps": whole(1, 100),
     "generator_lr": positive,
     "discriminator_lr": positive,
