@@ -1,5 +1,6 @@
 """The recipes of conf/experiment in small, so that they can be stopped often."""
 
+import sys
 from dataclasses import replace
 from pathlib import Path
 
@@ -90,17 +91,20 @@ def stop_recipe(folder: Path, name: str, long: bool) -> Outcome:
 
 
 def kill_recipe(folder: Path, name: str, long: bool) -> Outcome:
-    """Kill a recipe at random moments: ten times in long form, else twice."""
+    """Kill a recipe at random moments: in long form ten times, translators twenty times; else twice."""
     folder.mkdir(parents=True, exist_ok=True)
     outcome = Outcome()
-    kill_often(outcome, OURS.warmed(not long), folder, Killing(small_recipe(name)), 10 if long else 2)
+    kills = (20 if name in _TRANSLATORS else 10) if long else 2
+    kill_often(outcome, OURS.warmed(not long), folder, Killing(small_recipe(name)), kills)
     return outcome
 
 
 def run_recipes(contender: Contender, folder: Path, long: bool) -> Outcome:
-    """Each recipe, stopped in the process itself at 32 places and killed 10 times"""
+    """Each recipe, stopped in the process itself at 32 places and killed 10 to 20 times"""
     outcome = Outcome()
     for name in RECIPES:
         for act in (stop_recipe, kill_recipe):
-            outcome.add(act(folder / name / act.__name__, name, long), name)
+            part = act(folder / name / act.__name__, name, long)
+            print(f"    {act.__name__} {name}: {part.good} of {part.tried}", file=sys.stderr, flush=True)
+            outcome.add(part, name)
     return outcome
