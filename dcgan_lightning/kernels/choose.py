@@ -18,7 +18,6 @@ FREQUENCY_MAX_SIDE = {
     1: 8,
     2: 14,
 }  # pixels of the larger image, for each stride; above it, up to twice as slow
-GROUPED_MIN_SIZE = 64  # images and channels on both sides
 PATCHES_MAX_CHANNELS = 1  # of the larger image; with three PyTorch's own are faster
 
 
@@ -71,18 +70,9 @@ def _is_suitable(images: Tensor, weight: Tensor, stride: int, side: int) -> bool
     )
 
 
-def use_grouped(spectrum: Tensor, factors: Tensor) -> bool:
-    """Return whether products of spectra are convolutions (see `dcgan_lightning.kernels.products`).
-
-    Args:
-        spectrum: (N, P, K).
-        factors: (P, K, M).
-    """
-    return (
-        min(len(spectrum), *factors.shape[1:]) >= GROUPED_MIN_SIZE
-        and _is_wide(spectrum)
-        and torch.get_num_threads() > 1  # with one, PyTorch does not ask oneDNN for such a convolution
-    )
+def use_onednn(values: Tensor) -> bool:
+    """Return whether oneDNN computes matrix products of these values (`dcgan_lightning.kernels.products`)."""
+    return _is_wide(values)
 
 
 def use_dropout(setting: FastPaths, activations: Tensor) -> bool:
@@ -102,7 +92,7 @@ def _is_allowed(setting: FastPaths, images: Tensor) -> bool:
 
 
 def _is_wide(images: Tensor) -> bool:
-    """Return whether PyTorch's convolutions are oneDNN's for a CPU with AVX-512."""
+    """Return whether oneDNN computes in float32 on a CPU with AVX-512."""
     return (
         images.device.type == "cpu"
         and images.dtype == torch.float32

@@ -42,7 +42,7 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from dcgan_lightning.kernels.convolution import Way
-from dcgan_lightning.kernels.products import correlate, multiply
+from dcgan_lightning.kernels.products import correlate, multiply, transform
 
 
 class Blocks(NamedTuple):
@@ -72,21 +72,21 @@ class Blocks(NamedTuple):
         return cls(side, stride, taps, before, (fill_before, taps * stride - fill_before - kernel_size))
 
     def from_images(self, images: Tensor, stride: int) -> Tensor:
-        """Turn (N, C, S * stride, S * stride) into (N, S * S, stride * stride * C)."""
+        """Turn (N, C, S * stride, S * stride) into (S * S, N, stride * stride * C)."""
         count, channels = images.shape[:2]
         pixels = images.permute(0, 2, 3, 1)
         if stride > 1:
             pixels = (
                 pixels.unflatten(2, (self.side, stride)).unflatten(1, (self.side, stride)).transpose(2, 3)
             )
-        return pixels.reshape(count, self.side**2, stride**2 * channels)
+        return pixels.reshape(count, self.side**2, stride**2 * channels).transpose(0, 1)
 
     def to_images(self, blocks: Tensor, stride: int) -> Tensor:
         """Undo `from_images`; the result is channels last."""
-        pixels = blocks.unflatten(1, (self.side, self.side))
+        pixels = blocks.transpose(0, 1).unflatten(1, (self.side, self.side))
         if stride > 1:
             pixels = pixels.unflatten(3, (stride, stride, -1)).transpose(2, 3).flatten(3, 4).flatten(1, 2)
-        return pixels.permute(0, 3, 1, 2)
+        return pixels.permute(0, 3, 1, 2).contiguous(memory_format=torch.channels_last)
 
     def from_kernel(self, weight: Tensor) -> Tensor:
         """Turn (C_out, C_in, k, k) into (T * T, stride * stride * C_in, C_out)."""
@@ -156,7 +156,7 @@ def transforms(side: int, taps: int, before: int, dtype: torch.dtype, device: to
 
 
 class Frequency(Way):
-    """Products in the frequency domain; what is prepared are spectra, (N, P, C)."""
+    """Products in the frequency domain; what is prepared are spectra, (P, N, C)."""
 
     def __init__(self, side: int, weight: Tensor, stride: int) -> None:
         super().__init__(side, weight, stride)
@@ -166,30 +166,32 @@ class Frequency(Way):
         )
 
     def from_images(self, images: Tensor) -> Tensor:
-        """Return the spectrum of images, (N, P, stride * stride * C_in)."""
-        return torch.matmul(self.image_matrix, self.blocks.from_images(images, self.stride))
+        """Return the spectrum of images, (P, N, stride * stride * C_in)."""
+        return transform(self.image_matrix, self.blocks.from_images(images, self.stride))
 
     def from_results(self, results: Tensor) -> Tensor:
-        """Return the spectrum of results, (N, P, C_out), as gradients have it."""
-        return torch.matmul(self.back_matrix.t(), self.blocks.from_images(results, 1))
+        """Return the spectrum of results, (P, N, C_out), as gradients have it."""
+        return transform(self.back_matrix.t(), self.blocks.from_images(results, 1))
 
     def to_results(self, images: Tensor, weight: Tensor) -> Tensor:
         """Convolve the spectrum of images."""
         spectrum = multiply(images, self._spectrum(self.blocks.from_kernel(weight).mT).mT)
-        return self.blocks.to_images(torch.matmul(self.back_matrix, spectrum), 1)
+        return self.blocks.to_images(transform(self.back_matrix, spectrum), 1)
 
     def to_images(self, results: Tensor, weight: Tensor) -> Tensor:
         """Convolve the spectrum of results, transposed; the images are channels last in memory."""
         spectrum = multiply(results, self._spectrum(self.blocks.from_kernel(weight)).mT)
-        blocks = torch.matmul(self.image_matrix.t(), spectrum)
+        blocks = transform(self.image_matrix.t(), spectrum)
         del spectrum  # before the next copy: it is the largest tensor of a training
         return self.blocks.to_images(blocks, self.stride)
 
     def weight_gradient(self, images: Tensor, results: Tensor, weight: Tensor) -> Tensor:
         """Return the kernel's gradient of the spectra of images and of results' gradients."""
         spectrum = correlate(images, results)
-        return self.blocks.to_kernel(self.kernel_matrix.t() @ spectrum.flatten(1), weight)
+        taps = transform(self.kernel_matrix.t(), spectrum.flatten(1).unsqueeze(1))
+        return self.blocks.to_kernel(taps, weight)
 
     def _spectrum(self, taps: Tensor) -> Tensor:
         """Turn a kernel's taps, (T * T, C, D), into (P, C, D), contiguous."""
-        return (self.kernel_matrix @ taps.flatten(1)).unflatten(1, taps.shape[1:])
+        spectrum = transform(self.kernel_matrix, taps.flatten(1).unsqueeze(1))
+        return spectrum.view(-1, *taps.shape[1:])

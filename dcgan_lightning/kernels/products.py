@@ -1,52 +1,95 @@
-"""Matrix products of each part of a spectrum: PyTorch's, or those of oneDNN.
+"""Matrix products of spectra: those of MKL, which PyTorch uses by itself, or of oneDNN.
 
-On CPUs with AVX-512 that are not Intel's, PyTorch's matrix products (MKL) use half of the CPU's width, its
-convolutions (oneDNN) all of it. One convolution of a single point with as many groups as there are parts is
-the same set of products.
+On CPUs with AVX-512 that are not Intel's, MKL uses half of the CPU's width and oneDNN all of it. PyTorch
+gives float32 products to oneDNN where they may be rounded to bfloat16. oneDNN does round on CPUs with matrix
+units for bfloat16 (AMX): if a test product comes back rounded, MKL computes the products.
 
-Sizes in the shapes below: N images, P parts, K and M channels.
+Each of the two has an order in memory in which it needs no copies: for MKL the images are outermost, for
+oneDNN the parts. Shapes are the same for both.
+
+Sizes in the shapes below: N images, P parts, S pixels, C, K and M channels.
 """
+
+import contextlib
+import functools
+from collections.abc import Iterator
 
 import torch
 from torch import Tensor
-from torch.nn import functional as F
 
 from dcgan_lightning.kernels import choose
+
+TEST_SHAPE = (9, 64, 128)  # P, N, K of the test product
+
+
+def transform(matrix: Tensor, values: Tensor) -> Tensor:
+    """Multiply the values of all images and channels with a matrix.
+
+    Args:
+        matrix: (P, S).
+        values: (S, N, C).
+
+    Returns:
+        (P, N, C).
+    """
+    if not _is_onednns(values):
+        return torch.matmul(matrix, values.transpose(0, 1)).transpose(0, 1)
+    with onednn():
+        return (matrix @ values.flatten(1)).view(len(matrix), *values.shape[1:])
 
 
 def multiply(spectrum: Tensor, factors: Tensor) -> Tensor:
     """Multiply each part of a spectrum with its own matrix.
 
     Args:
-        spectrum: (N, P, K), contiguous.
-        factors: (P, K, M), in any layout.
+        spectrum: (P, N, K).
+        factors: (P, K, M).
 
     Returns:
-        (N, P, M), contiguous.
+        (P, N, M).
     """
-    if choose.use_grouped(spectrum, factors):
-        return multiply_grouped(spectrum, factors)
-    product = spectrum.new_empty(*spectrum.shape[:2], factors.shape[2])
-    torch.bmm(spectrum.transpose(0, 1), factors, out=product.transpose(0, 1))
-    return product
-
-
-def multiply_grouped(spectrum: Tensor, factors: Tensor) -> Tensor:
-    """Do `multiply` as a convolution: the images are its points, each part's channels a group."""
-    count, parts, inputs = spectrum.shape
-    points = spectrum.view(1, count, 1, parts * inputs).permute(0, 3, 1, 2)  # channels last
-    kernels = factors.mT.reshape(-1, inputs, 1, 1)
-    return F.conv2d(points, kernels, groups=parts).permute(0, 2, 3, 1).reshape(count, parts, -1)
+    if _is_onednns(spectrum):
+        with onednn():
+            return torch.bmm(spectrum, factors)
+    parts, count = spectrum.shape[:2]
+    product = spectrum.new_empty(count, parts, factors.shape[2]).transpose(0, 1)
+    return torch.bmm(spectrum, factors, out=product)
 
 
 def correlate(first: Tensor, second: Tensor) -> Tensor:
     """Return the gradient of `multiply` for its factors.
 
     Args:
-        first: The spectrum, (N, P, K).
-        second: The product's gradient, (N, P, M).
+        first: The spectrum, (P, N, K).
+        second: The product's gradient, (P, N, M).
 
     Returns:
         (P, K, M).
     """
-    return torch.bmm(first.permute(1, 2, 0), second.transpose(0, 1))
+    with onednn() if _is_onednns(first) else contextlib.nullcontext():
+        return torch.bmm(first.mT, second)
+
+
+@contextlib.contextmanager
+def onednn() -> Iterator[None]:
+    """Let oneDNN compute float32 products of matrices, on CPUs with AVX-512, and allow it to round them."""
+    settings = torch.backends.mkldnn.matmul  # type: ignore[attr-defined]
+    before = settings.fp32_precision
+    settings.fp32_precision = "bf16"
+    try:
+        yield
+    finally:
+        settings.fp32_precision = before
+
+
+@functools.cache
+def onednn_keeps_float32() -> bool:
+    """Return whether this CPU's products by oneDNN are those of float32, by a test product."""
+    spectrum = torch.rand(*TEST_SHAPE, generator=torch.Generator().manual_seed(0))
+    identities = torch.eye(TEST_SHAPE[2]).repeat(TEST_SHAPE[0], 1, 1)
+    with onednn():
+        return torch.equal(torch.bmm(spectrum, identities), spectrum)
+
+
+def _is_onednns(values: Tensor) -> bool:
+    return choose.use_onednn(values) and onednn_keeps_float32()

@@ -56,41 +56,32 @@ def test_settings_decide_without_a_look_at_the_sizes() -> None:
 
 @pytest.fixture
 def wide(monkeypatch: pytest.MonkeyPatch) -> pytest.MonkeyPatch:
-    """A CPU with AVX-512, oneDNN and two threads."""
+    """A CPU with AVX-512 and oneDNN."""
     monkeypatch.setattr(torch.backends.cpu, "get_cpu_capability", lambda: "AVX512")
     monkeypatch.setattr(torch.backends.mkldnn, "is_available", lambda: True)
-    monkeypatch.setattr(torch, "get_num_threads", lambda: 2)
     return monkeypatch
 
 
-def grouped(count: int = 256, dtype: torch.dtype = torch.float32, device: str = "cpu") -> bool:
-    spectrum = torch.empty(count, 4, 128, dtype=dtype, device=device)
-    return choose.use_grouped(spectrum, torch.empty(4, 128, 64, dtype=dtype, device=device))
-
-
-def test_wide_cpus_take_onednns_convolutions(wide: pytest.MonkeyPatch) -> None:
+def test_wide_cpus_take_onednn(wide: pytest.MonkeyPatch) -> None:
     images = torch.empty(256, 1, 28, 28)
-    assert grouped()
-    assert not grouped(count=63)
-    assert not grouped(dtype=torch.float64)
-    assert not grouped(device="meta")
+    assert choose.use_onednn(images)
+    assert not choose.use_onednn(images.double())
+    assert not choose.use_onednn(images.to("meta"))
     assert choose.use_direct(True, images, 1)
     assert choose.use_direct("auto", images, 1) is HAS_MKL
     assert not choose.use_direct(True, images, 2)
     assert not choose.use_direct(True, images.double(), 1)
     assert not choose.use_direct(False, images, 1)
-    wide.setattr(torch, "get_num_threads", lambda: 1)
-    assert not grouped()
 
 
 def test_other_cpus_do_not(wide: pytest.MonkeyPatch) -> None:
     images = torch.empty(256, 1, 28, 28)
     wide.setattr(torch.backends.cpu, "get_cpu_capability", lambda: "AVX2")
-    assert not grouped()
+    assert not choose.use_onednn(images)
     assert not choose.use_direct(True, images, 1)
     wide.setattr(torch.backends.cpu, "get_cpu_capability", lambda: "AVX512")
     wide.setattr(torch.backends.mkldnn, "is_available", lambda: False)
-    assert not grouped()
+    assert not choose.use_onednn(images)
     assert not choose.use_direct(True, images, 1)
 
 

@@ -1,46 +1,100 @@
 import pytest
 import torch
 from kernel_checks import draw
+from torch import Tensor
 from torch.testing import assert_close
 
-from dcgan_lightning.kernels import choose
-from dcgan_lightning.kernels.products import correlate, multiply, multiply_grouped
+from dcgan_lightning.kernels import choose, products
+from dcgan_lightning.kernels.products import (
+    correlate,
+    multiply,
+    onednn,
+    onednn_keeps_float32,
+    transform,
+)
 
 SIZES = [(1, 1, 1, 1), (3, 5, 2, 4), (17, 4, 6, 3)]  # images, parts, channels before, after
 
 
-@pytest.mark.parametrize("way", [multiply, multiply_grouped])
+@pytest.fixture(params=[False, True], ids=["mkl", "onednn"], autouse=True)
+def is_onednns(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> bool:
+    """Take each way once, on every CPU."""
+    monkeypatch.setattr(products, "_is_onednns", lambda _: request.param)
+    return bool(request.param)
+
+
 @pytest.mark.parametrize(("count", "parts", "inputs", "outputs"), SIZES)
-def test_each_part_has_its_own_matrix(way, count, parts, inputs, outputs) -> None:
-    spectrum = draw(count, parts, inputs)
+def test_each_part_has_its_own_matrix(count: int, parts: int, inputs: int, outputs: int) -> None:
     factors = draw(parts, inputs, outputs)
-    expected = torch.stack([spectrum[:, part] @ factors[part] for part in range(parts)], dim=1)
-    for layout in (factors, factors.mT.contiguous().mT):
-        product = way(spectrum, layout)
-        assert product.is_contiguous()
-        assert_close(product, expected, rtol=0, atol=1e-13)
+    for spectrum in (draw(parts, count, inputs), draw(count, parts, inputs).transpose(0, 1)):
+        expected = torch.stack([spectrum[part] @ factors[part] for part in range(parts)])
+        for layout in (factors, factors.mT.contiguous().mT):
+            assert_close(multiply(spectrum, layout), expected, rtol=0, atol=1e-13)
 
 
-def test_ways_agree_in_float32() -> None:
-    """In sizes of the networks, where the grouped way is the one that is taken if the CPU has it."""
-    spectrum, factors = draw(64, 9, 128).float(), draw(9, 128, 64).float()
-    expected = torch.einsum("npk,pkm->npm", spectrum.double(), factors.double())
-    for way in (multiply, multiply_grouped):
-        error = (way(spectrum, factors).double() - expected).norm() / expected.norm()
-        assert error < 5e-7
+def test_a_transform_serves_all_images_and_channels() -> None:
+    matrix = draw(5, 3)
+    for values in (draw(3, 4, 2), draw(4, 3, 2).transpose(0, 1)):
+        expected = torch.einsum("ps,snc->pnc", matrix, values)
+        assert_close(transform(matrix, values), expected, rtol=0, atol=1e-13)
 
 
-def test_multiply_takes_the_chosen_way(monkeypatch: pytest.MonkeyPatch) -> None:
-    spectrum, factors = draw(3, 5, 2), draw(5, 2, 4)
-    called = []
-    monkeypatch.setattr(torch, "bmm", lambda *_, **__: called.append("bmm"))
-    multiply(spectrum, factors)
-    monkeypatch.setattr(choose, "use_grouped", lambda *_: True)
-    multiply(spectrum, factors)
-    assert called == ["bmm"]
+def test_images_or_parts_are_outermost(is_onednns: bool) -> None:
+    """What each library takes without copies."""
+    spectrum = transform(draw(5, 3), draw(4, 3, 2).transpose(0, 1))
+    product = multiply(spectrum, draw(5, 2, 2))
+    for result in (spectrum, product):
+        assert (result if is_onednns else result.transpose(0, 1)).is_contiguous()
 
 
 def test_correlation_is_the_gradient() -> None:
-    spectrum, factors, gradient = draw(3, 5, 2), draw(5, 2, 4).requires_grad_(), draw(3, 5, 4)
-    (expected,) = torch.autograd.grad(torch.einsum("npk,pkm->npm", spectrum, factors), factors, gradient)
+    spectrum, factors, gradient = draw(5, 3, 2), draw(5, 2, 4).requires_grad_(), draw(5, 3, 4)
+    (expected,) = torch.autograd.grad(torch.bmm(spectrum, factors), factors, gradient)
     assert_close(correlate(spectrum, gradient), expected, rtol=0, atol=1e-13)
+
+
+def test_float32_is_kept(is_onednns: bool) -> None:
+    """In sizes of the networks, where the CPU keeps it; bfloat16 would be wrong by 2e-3."""
+    if is_onednns and not onednn_keeps_float32():
+        return
+    spectrum, factors = draw(9, 64, 128).float(), draw(9, 128, 64).float()
+    matrix = draw(64, 9).float()
+    for found, expected in [
+        (multiply(spectrum, factors), spectrum.double() @ factors.double()),
+        (correlate(spectrum, spectrum), spectrum.double().mT @ spectrum.double()),
+        (transform(matrix, spectrum), torch.einsum("ps,snc->pnc", matrix.double(), spectrum.double())),
+    ]:
+        assert (found.double() - expected).norm() / expected.norm() < 5e-7
+
+
+def test_a_cpu_that_rounds_is_found_out(monkeypatch: pytest.MonkeyPatch) -> None:
+    def rounded(left: Tensor, right: Tensor) -> Tensor:
+        assert torch.backends.mkldnn.matmul.fp32_precision == "bf16"
+        return left.bfloat16().float() @ right
+
+    monkeypatch.setattr(torch, "bmm", rounded)
+    assert not onednn_keeps_float32.__wrapped__()
+    monkeypatch.setattr(torch, "bmm", torch.matmul)
+    monkeypatch.setattr(products, "onednn", torch.no_grad)  # what PyTorch does by itself
+    assert onednn_keeps_float32.__wrapped__()
+
+
+def test_the_setting_is_restored() -> None:
+    def fail() -> None:
+        with onednn():
+            assert torch.backends.mkldnn.matmul.fp32_precision == "bf16"
+            raise RuntimeError("expected")
+
+    before = torch.backends.mkldnn.matmul.fp32_precision
+    with pytest.raises(RuntimeError, match="expected"):
+        fail()
+    assert torch.backends.mkldnn.matmul.fp32_precision == before
+
+
+@pytest.mark.parametrize("keeps", [False, True])
+def test_onednn_is_taken_where_it_is_exact(monkeypatch: pytest.MonkeyPatch, keeps: bool) -> None:
+    monkeypatch.undo()
+    monkeypatch.setattr(products, "onednn_keeps_float32", lambda: keeps)
+    monkeypatch.setattr(choose, "use_onednn", lambda values: values.dtype == torch.float32)
+    assert products._is_onednns(draw(2, 2).float()) is keeps
+    assert not products._is_onednns(draw(2, 2))
