@@ -66,11 +66,14 @@ def train_into(folder: Path, *overrides: str) -> Path:
     return folder
 
 
-@pytest.fixture(scope="session")
-def trained_run(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Return the folder of a finished smoke run with an averaged generator; tests leave it as it is."""
-    overrides = ("experiment=smoke", "callbacks=[default,averaged_generator]", "logger=none")
-    return train_into(tmp_path_factory.mktemp("trained") / "run", *overrides)
+def finished_run(name: str, *overrides: str) -> Callable[[pytest.TempPathFactory], Path]:
+    """Return a fixture: the folder of a run that is trained once; tests leave it as it is."""
+
+    @pytest.fixture(scope="session", name=name)
+    def run(tmp_path_factory: pytest.TempPathFactory) -> Path:
+        return train_into(tmp_path_factory.mktemp(name) / "run", *overrides)
+
+    return run
 
 
 TINY_SNGAN = (
@@ -79,15 +82,6 @@ TINY_SNGAN = (
     "model.generator_channels=[8,4]",
     "model.discriminator_channels=[4,6,8]",
 )
-
-
-@pytest.fixture(scope="session")
-def conditional_run(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Return the folder of a finished smoke run with two classes; tests leave it as it is."""
-    overrides = ("experiment=smoke", *TINY_SNGAN, "callbacks=[default,averaged_generator]", "logger=none")
-    return train_into(tmp_path_factory.mktemp("conditional") / "run", *overrides)
-
-
 TINY_PIX2PIX = (
     "experiment=pix2pix",
     "data=synthetic",
@@ -101,15 +95,6 @@ TINY_PIX2PIX = (
     "trainer.log_every_n_steps=1",
     "logger=none",
 )
-
-
-@pytest.fixture(scope="session")
-def pix2pix_run(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Return the folder of a finished run of Pix2Pix on made-up shapes; tests leave it as it is."""
-    overrides = (*TINY_PIX2PIX, "trainer.max_epochs=2")
-    return train_into(tmp_path_factory.mktemp("pix2pix") / "run", *overrides)
-
-
 TINY_CYCLEGAN = (
     "experiment=cyclegan",
     "data=synthetic_domains",
@@ -122,13 +107,13 @@ TINY_CYCLEGAN = (
     "trainer=cpu",
     "logger=none",
 )
+_SMOKE = ("experiment=smoke", "callbacks=[default,averaged_generator]", "logger=none")
 
-
-@pytest.fixture(scope="session")
-def cyclegan_run(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Return the folder of a finished run of CycleGAN on made-up shapes; tests leave it as it is."""
-    overrides = (*TINY_CYCLEGAN, "trainer.max_epochs=1", "report=false")
-    return train_into(tmp_path_factory.mktemp("cyclegan") / "run", *overrides)
+trained_run = finished_run("trained_run", *_SMOKE)  # with an averaged generator
+conditional_run = finished_run("conditional_run", *_SMOKE, *TINY_SNGAN)  # the same with two classes
+# On made-up shapes.
+pix2pix_run = finished_run("pix2pix_run", *TINY_PIX2PIX, "trainer.max_epochs=2")
+cyclegan_run = finished_run("cyclegan_run", *TINY_CYCLEGAN, "trainer.max_epochs=1", "report=false")
 
 
 @pytest.fixture

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import yaml
+from made_runs import EVALUATED
 
 from dcgan_lightning.core.errors import RunFolderError
 
@@ -18,14 +19,8 @@ VALUES: list[Any] = [
     [], [1], [[]], {}, {"a": 1}, {"a": {"b": []}},
 ]  # fmt: skip
 EVALUATION = {
-    "checkpoint": "outputs/x/checkpoints/last.ckpt",
-    "epochs": 4,
+    **EVALUATED,
     "iterations": 12,
-    "averaged": True,
-    "features": {"name": "classifier", "digest": "0123456789abcdef", "size": 64},
-    "reference": "Fashion-MNIST, test images",
-    "count": 10_000,
-    "seeds": [0, 1, 2],
     "mean": {"frechet_distance": 40.0, "recall": 0.6, "class_histogram": {"t_shirt": 0.4, "bag": 0.6}},
     "spread": {"frechet_distance": 0.76, "recall": None},
     "anchors": {

@@ -11,6 +11,16 @@ from dcgan_lightning.runs.jobs import JobRecord, write_record
 
 HEADER = "epoch,iteration,seconds,gen_loss,disc_loss,real_accuracy,fake_accuracy"
 
+EVALUATED = {  # what the scores of a made-up evaluation are of
+    "checkpoint": "outputs/x/checkpoints/last.ckpt",
+    "epochs": 4,
+    "averaged": True,
+    "features": {"name": "classifier", "digest": "0123456789abcdef", "size": 64},
+    "reference": "Fashion-MNIST, test images",
+    "count": 10_000,
+    "seeds": [0, 1, 2],
+}
+
 
 def settings(
     folder: Path, seed: int = 0, rate: float = 1e-4, epochs: int = 2, **model: Any

@@ -1,5 +1,6 @@
 """Training a system without the command, with the figures of each iteration."""
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +13,7 @@ def recorded_fit(
     datamodule: pl.LightningDataModule,
     folder: Path,
     epochs: int = 1,
+    callbacks: Sequence[pl.Callback] = (),
     **options: Any,
 ) -> list[dict[str, Tensor]]:
     """Train on the CPU; return the figures of each iteration.
@@ -21,6 +23,7 @@ def recorded_fit(
         datamodule: Its images.
         folder: For what Lightning writes.
         epochs: How many.
+        callbacks: They run before the figures are recorded.
         **options: More of the trainer's.
     """
     outputs: list[dict[str, Tensor]] = []
@@ -36,7 +39,7 @@ def recorded_fit(
         enable_checkpointing=False,
         enable_progress_bar=False,
         enable_model_summary=False,
-        callbacks=[Recorder()],
+        callbacks=[*callbacks, Recorder()],
         default_root_dir=folder,
         **options,
     )

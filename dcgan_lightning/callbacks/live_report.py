@@ -12,6 +12,7 @@ from pytorch_lightning.callbacks import Callback
 
 from dcgan_lightning.callbacks.collapse import Collapse, variety_shares
 from dcgan_lightning.callbacks.history import History
+from dcgan_lightning.callbacks.position import find_position, start_pace
 from dcgan_lightning.callbacks.progress import Progress
 from dcgan_lightning.core.heartbeat import Pace
 from dcgan_lightning.core.optional import OptionalSteps
@@ -44,9 +45,7 @@ class LiveReport(Callback):
 
     def on_train_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
         """Start the clock."""
-        batches = trainer.fit_loop.epoch_loop.batch_progress
-        position = 0 if batches.is_last_batch else batches.current.ready  # set when resumed within an epoch
-        self._pace = Pace(trainer.current_epoch * int(trainer.num_training_batches) + position)
+        self._pace = start_pace(trainer)
         self._next = time.monotonic() + self.least_seconds
 
     def on_train_batch_end(
@@ -68,13 +67,8 @@ class LiveReport(Callback):
 
     def _stand(self, trainer: pl.Trainer, system: System, iteration: int) -> Live:
         history = _history(trainer)
-        epochs, iterations = int(trainer.max_epochs or 0), int(trainer.num_training_batches)
         return Live(
-            epoch=trainer.current_epoch + 1,
-            epochs=epochs,
-            iteration=iteration,
-            iterations=iterations,
-            seconds_left=self._pace.seconds_left(epochs * iterations),
+            **find_position(trainer, iteration, self._pace),
             rate=self._pace.rate * getattr(getattr(trainer, "datamodule", None), "batch_size", 0),
             warnings=tuple(self._warnings(trainer, system, history)),
             history=history,

@@ -15,6 +15,7 @@ from pytorch_lightning.callbacks import Callback
 from tqdm import tqdm
 from tqdm.contrib.logging import logging_redirect_tqdm
 
+from dcgan_lightning.callbacks.position import find_position, start_pace
 from dcgan_lightning.core.contention import ComputingTime
 from dcgan_lightning.core.durations import format_duration
 from dcgan_lightning.core.heartbeat import LINE_SECONDS, START_SECONDS, Heartbeat, Pace, has_bar
@@ -69,10 +70,8 @@ class Progress(Callback):
 
     def on_train_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
         """Start the clock and, on a terminal, the bar."""
-        batches = trainer.fit_loop.epoch_loop.batch_progress
-        position = 0 if batches.is_last_batch else batches.current.ready  # set when resumed within an epoch
         self._images = 0
-        self._pace = Pace(trainer.current_epoch * int(trainer.num_training_batches) + position)
+        self._pace = start_pace(trainer)
         self._image_pace = Pace()
         self._standing = None
         self._last_iteration = ("", time.monotonic())
@@ -157,13 +156,8 @@ class Progress(Callback):
         return self.line_seconds if self._bar is None else self.refresh_seconds
 
     def _stand(self, trainer: pl.Trainer, iteration: int, figures: Mapping[Figure, float]) -> Shown:
-        epochs, iterations = int(trainer.max_epochs or 0), int(trainer.num_training_batches)
         return Shown(
-            epoch=trainer.current_epoch + 1,
-            epochs=epochs,
-            iteration=iteration,
-            iterations=iterations,
-            seconds_left=self._pace.seconds_left(epochs * iterations),
+            **find_position(trainer, iteration, self._pace),
             rate=self._image_pace.rate,
             figures=figures,
         )

@@ -1,6 +1,7 @@
 """Batches of images and classes for the training of classifiers."""
 
 from collections.abc import Callable, Iterator
+from dataclasses import dataclass
 
 import torch
 from torch import Tensor
@@ -9,6 +10,7 @@ from dcgan_lightning.core.pixels import normalize
 from dcgan_lightning.core.randomness import stream_generator
 
 
+@dataclass(eq=False)
 class LabelledBatches:
     """Each image and its label once per epoch, with small random shifts of the images.
 
@@ -27,21 +29,12 @@ class LabelledBatches:
         Each batch: images float32 (batch_size, C, H, W) in [-1, 1], labels int64 (batch_size,).
     """
 
-    def __init__(
-        self,
-        images: Tensor,
-        labels: Tensor,
-        batch_size: int,
-        seed: int,
-        epoch: Callable[[], int] = lambda: 0,
-        shift: int = 0,
-    ) -> None:
-        self.images = images
-        self.labels = labels
-        self.batch_size = batch_size
-        self.seed = seed
-        self.epoch = epoch
-        self.shift = shift
+    images: Tensor
+    labels: Tensor
+    batch_size: int
+    seed: int
+    epoch: Callable[[], int] = lambda: 0
+    shift: int = 0
 
     def __len__(self) -> int:
         return -(-len(self.images) // self.batch_size)

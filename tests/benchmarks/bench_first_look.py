@@ -4,24 +4,18 @@ The networks are this project's, in PyTorch's usual memory layout: they consist 
 spectral normalization. Adam is the usual one, not fused; average and learning rates are PyTorch's classes.
 """
 
-import tempfile
-import warnings
 from collections.abc import Iterator
 
 import numpy as np
 import pytorch_lightning as pl
 import torch
+from bench_lightning import train
 from bench_process import Figures, Setup, training_figures
 from bench_torch import IDX_HEADER, batches, card_figures, start_clock, trainable
-from bench_watch import IterationClock
-from pytorch_lightning.loggers import CSVLogger
 from torch import Tensor, nn
 from torch.optim import Adam
 from torch.optim.lr_scheduler import LambdaLR
 from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
-from torch.utils.data import DataLoader
-from torchvision import transforms
-from torchvision.datasets import FashionMNIST
 
 from dcgan_lightning.losses import discriminator_loss, generator_loss
 from dcgan_lightning.networks.sngan import SNGANDiscriminator, SNGANGenerator
@@ -95,29 +89,8 @@ class UsualConditionalGAN(pl.LightningModule):
 
 
 def lightning(setup: Setup) -> Figures:
-    """Train with torchvision's data set, two worker processes, a CSV logger and Lightning's checkpoint."""
-    warnings.filterwarnings("ignore", message=".*LeafSpec.*", category=FutureWarning)
-    clock = start_clock(setup)
-    to_tensor = transforms.Compose([transforms.ToTensor(), transforms.Normalize(0.5, 0.5)])
-    images = FashionMNIST(setup.root, train=True, transform=to_tensor, download=False)
-    system = UsualConditionalGAN()
-    with tempfile.TemporaryDirectory() as folder:
-        trainer = pl.Trainer(
-            accelerator=setup.device,
-            devices=1,
-            max_epochs=1,
-            limit_train_batches=setup.all_iterations,
-            default_root_dir=folder,
-            logger=CSVLogger(folder),
-            callbacks=[IterationClock(clock)],
-            enable_progress_bar=False,
-            enable_model_summary=False,
-        )
-        trainer.fit(system, DataLoader(images, setup.batch_size, shuffle=True, num_workers=2))
-    packages = ("torch", "torchvision", "pytorch-lightning")
-    return training_figures(
-        clock, trainable(system.generator, system.discriminator), *packages, **card_figures(setup)
-    )
+    """Train as the usual GAN is (see `bench_lightning.train`)."""
+    return train(UsualConditionalGAN, setup)
 
 
 def labels_of(setup: Setup) -> Iterator[Tensor]:

@@ -2,6 +2,7 @@
 
 import tempfile
 import warnings
+from collections.abc import Callable
 
 import pytorch_lightning as pl
 import torch
@@ -66,16 +67,25 @@ class UsualGAN(pl.LightningModule):
 
 
 def run(setup: Setup) -> Figures:
+    """Train the usual GAN (see `train`)."""
+    return train(lambda: UsualGAN(setup), setup)
+
+
+def train(make_system: Callable[[], pl.LightningModule], setup: Setup) -> Figures:
     """Train with torchvision's data set, two worker processes, a CSV logger and Lightning's own checkpoint.
 
     The progress bar and the summary are off, which favours this contender. The peak memory is that of the
     training process, without the workers.
+
+    Args:
+        make_system: Returns a system with ``generator`` and ``discriminator``; called on the clock.
+        setup: The contender's setup.
     """
     warnings.filterwarnings("ignore", message=".*LeafSpec.*", category=FutureWarning)
     clock = start_clock(setup)
     to_tensor = transforms.Compose([transforms.ToTensor(), transforms.Normalize(0.5, 0.5)])
     images = FashionMNIST(setup.root, train=True, transform=to_tensor, download=False)
-    system = UsualGAN(setup)
+    system = make_system()
     with tempfile.TemporaryDirectory() as folder:
         trainer = pl.Trainer(
             accelerator=setup.device,

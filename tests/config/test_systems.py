@@ -81,6 +81,53 @@ def test_what_cannot_work_is_refused(
         validate(compose_cfg(f"model={name}", *overrides))
 
 
+REFUSED = {  # by experiment and override
+    "cyclegan": {
+        "data=fashion_mnist": "model=cyclegan needs two domains: use data=domains",
+        "data.domains=[sneaker,shoe]": "data.domains: shoe is not one of t_shirt, trouser",
+        "data.domains=[coat,Coat]": "data.domains must be two different ones; got coat twice",
+        "data.domains=[coat]": r"data.domains must be a list of two",
+        "data.domains=coat": r"data.domains must be a list of two",
+        "data.batch_size=31": "data.batch_size must be even",
+        "model.image_channels=3": "model.image_channels must be 1",
+        "model.image_size=30": "model.image_size must be a multiple of 4",
+        "model.loss=relativistic": "model.loss must be one of least_squares, non_saturating, hinge",
+        "model.pool_size=-1": "model.pool_size must be a whole number",
+        "model.cycle_weight=-1": "model.cycle_weight must be a number of at least 0",
+    },
+    "pix2pix": {
+        "model.task=colour": "model.task must be one of edges, inpainting, super_resolution, denoising",
+        "model.image_size=30": "model.image_size=30 cannot be halved 2 times",
+        "model.image_size=36 model.generator_channels=[4,6,8,10]": "=36 cannot be halved 3 times",
+        "model.generator_channels=[4]": "model.generator_channels must be a list of 2 to 7 values",
+        "model.image_channels=3": "model.image_channels must be 1",
+        "model.adversarial_weight=0 model.l1_weight=0": "the generator would learn nothing",
+        "model.dropout=1": "model.dropout must be a number from 0",
+        "model.loss=gan": "model.loss must be one of",
+    },
+    "style": {
+        "style=fashion_mnist:3": "model.style must be one of stripes, checks, dots, knit, or an image file",
+        "model.channels=[8,4]": r"model.channels must have 3 numbers for model.scale=4; got \[8, 4\]",
+        "model.scale=3": "model.scale must be one of 1, 2, 4; got 3",
+        "model.features=vgg19": "model.features=vgg19 needs model.weights=FILE, torchvision's",
+        "model.weights=x": "model.weights=x is for model.features=vgg19; features=classifier brings",
+        "model.image_channels=3": "model.image_channels must be 1",
+    },
+}
+
+
+@pytest.mark.parametrize(
+    ("experiment", "overrides", "message"),
+    [(name, *refused) for name, table in REFUSED.items() for refused in table.items()],
+)
+def test_what_cannot_work_is_refused_in_one_line(
+    compose_cfg: Compose, experiment: str, overrides: str, message: str
+) -> None:
+    with pytest.raises(ConfigError, match=message) as caught:
+        validate(compose_cfg(f"experiment={experiment}", *overrides.split()))
+    assert "\n" not in str(caught.value)
+
+
 @pytest.mark.parametrize("model", ["dcgan", "sngan", "pix2pix", "style"])
 def test_the_networks_follow_the_data(compose_cfg: Compose, model: str) -> None:
     cfg = compose_cfg(f"model={model}", "data=synthetic", "data.size=64", "data.channels=3")

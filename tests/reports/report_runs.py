@@ -5,7 +5,7 @@ from pathlib import Path
 
 import numpy as np
 import torch
-from made_runs import LIGHTNINGS, made_loops
+from made_runs import EVALUATED, LIGHTNINGS, made_loops
 
 from dcgan_lightning.pictures import encode_gif, encode_png
 from dcgan_lightning.runs.system_file import SYSTEM_FILE, SystemFacts, encode_system
@@ -30,13 +30,7 @@ callbacks:
     file_name: film.gif
 """
 SCORES = {
-    "checkpoint": "outputs/x/checkpoints/last.ckpt",
-    "epochs": 4,
-    "averaged": True,
-    "features": {"name": "classifier", "digest": "0123456789abcdef", "size": 64},
-    "reference": "Fashion-MNIST, test images",
-    "count": 10_000,
-    "seeds": [0, 1, 2],
+    **EVALUATED,
     "mean": {
         "frechet_distance": 40.0,
         "precision": 0.6,

@@ -13,7 +13,6 @@ from torch import Tensor
 from torch.testing import assert_close
 
 from dcgan_lightning.config.build import CONF_DIR
-from dcgan_lightning.config.validate import validate
 from dcgan_lightning.core.errors import CheckpointError, ConfigError, DataError
 from dcgan_lightning.core.randomness import stream_generator, stream_seed
 from dcgan_lightning.data import DomainsDataModule, Position, SyntheticDomains
@@ -249,28 +248,6 @@ def test_a_damaged_pool_is_refused(
             )
         )
     assert {path: path.stat().st_mtime_ns for path in folder.rglob("*")} == before
-
-
-@pytest.mark.parametrize(
-    ("overrides", "message"),
-    [
-        (["data=fashion_mnist"], "model=cyclegan needs two domains: use data=domains"),
-        (["data.domains=[sneaker,shoe]"], "data.domains: shoe is not one of t_shirt, trouser"),
-        (["data.domains=[coat,Coat]"], "data.domains must be two different ones; got coat twice"),
-        (["data.domains=[coat]"], r"data.domains must be a list of two"),
-        (["data.domains=coat"], r"data.domains must be a list of two"),
-        (["data.batch_size=31"], "data.batch_size must be even"),
-        (["model.image_channels=3"], "model.image_channels must be 1"),
-        (["model.image_size=30"], "model.image_size must be a multiple of 4"),
-        (["model.loss=relativistic"], "model.loss must be one of least_squares, non_saturating, hinge"),
-        (["model.pool_size=-1"], "model.pool_size must be a whole number"),
-        (["model.cycle_weight=-1"], "model.cycle_weight must be a number of at least 0"),
-    ],
-)
-def test_bad_settings_are_one_line(compose_cfg: Compose, overrides: list[str], message: str) -> None:
-    with pytest.raises(ConfigError, match=message) as caught:
-        validate(compose_cfg("experiment=cyclegan", *overrides))
-    assert "\n" not in str(caught.value)
 
 
 @pytest.mark.parametrize("labels", [None, torch.tensor([0, 1, 2]), torch.tensor([1, 1])])

@@ -4,7 +4,7 @@ from typing import Literal
 import pytest
 import pytorch_lightning as pl
 import torch
-from pytorch_lightning.callbacks import Callback
+from recorded_fit import recorded_fit
 from torch.testing import assert_close
 
 from dcgan_lightning.core.errors import DivergedError
@@ -16,39 +16,6 @@ from dcgan_lightning.networks import Discriminator, Generator
 from dcgan_lightning.systems import DCGAN, METRIC_NAMES
 
 SIZES = {"latent_dim": 6, "generator_channels": (8, 6, 4), "discriminator_channels": (4, 6)}
-
-
-class Recorder(Callback):
-    def __init__(self) -> None:
-        self.metrics: list[dict[str, torch.Tensor]] = []
-        self.logged: list[set[str]] = []
-
-    def on_train_batch_end(self, trainer, pl_module, outputs, batch, batch_idx) -> None:
-        self.metrics.append(outputs)
-        self.logged.append(set(trainer.callback_metrics))
-
-
-def train(
-    system: DCGAN,
-    datamodule: SyntheticDataModule,
-    folder: Path,
-    epochs: int = 1,
-    precision: Literal["32-true", "64-true", "bf16-mixed"] = "32-true",
-) -> Recorder:
-    recorder = Recorder()
-    trainer = pl.Trainer(
-        max_epochs=epochs,
-        accelerator="cpu",
-        precision=precision,
-        logger=False,
-        enable_checkpointing=False,
-        enable_progress_bar=False,
-        enable_model_summary=False,
-        callbacks=[recorder],
-        default_root_dir=folder,
-    )
-    trainer.fit(system, datamodule=datamodule)
-    return recorder
 
 
 def plain_training(
@@ -119,12 +86,10 @@ def test_training_is_the_notebooks_loop(
         fast_paths=fast_paths,
         **SIZES,
     )
-    recorder = train(system, datamodule, tmp_path, epochs=2, precision=precision)
+    recorded = recorded_fit(system, datamodule, tmp_path, epochs=2, precision=precision)
     dtype = torch.float64 if precision == "64-true" else torch.float32
     generator, discriminator, history = plain_training(datamodule, 3, 2, dropout, dtype)
-    figures = torch.stack(
-        [torch.stack([metrics[name] for name in METRIC_NAMES]) for metrics in recorder.metrics]
-    )
+    figures = torch.stack([torch.stack([metrics[name] for name in METRIC_NAMES]) for metrics in recorded])
     assert figures.shape == (6, 4)
     assert_close(figures.double(), history.double(), atol=1e-6, rtol=0)  # accuracies are float32
     for ours, reference in ((system.generator, generator), (system.discriminator, discriminator)):
@@ -133,10 +98,11 @@ def test_training_is_the_notebooks_loop(
 
 
 def test_figures_are_logged_under_the_seeds_names(tmp_path: Path) -> None:
-    recorder = train(DCGAN(batch_size=16, **SIZES), SyntheticDataModule(16, count=32), tmp_path)
-    assert set(recorder.metrics[0]) == {"gen_loss", "disc_loss", "real_accuracy", "fake_accuracy"}
-    assert recorder.logged[-1] == set(METRIC_NAMES)
-    assert not any(value.requires_grad for value in recorder.metrics[0].values())
+    system = DCGAN(batch_size=16, **SIZES)
+    figures = recorded_fit(system, SyntheticDataModule(16, count=32), tmp_path)[0]
+    assert set(figures) == {"gen_loss", "disc_loss", "real_accuracy", "fake_accuracy"}
+    assert set(system.trainer.callback_metrics) == set(METRIC_NAMES)
+    assert not any(value.requires_grad for value in figures.values())
 
 
 def test_optimizers_are_the_notebooks() -> None:
@@ -182,7 +148,7 @@ def test_threshold_is_an_argument(tmp_path: Path) -> None:
     figures = {}
     for threshold in (0.5, -100.0):
         system = DCGAN(batch_size=16, accuracy_threshold=threshold, **SIZES)
-        figures[threshold] = train(system, SyntheticDataModule(16, count=16), tmp_path).metrics[0]
+        figures[threshold] = recorded_fit(system, SyntheticDataModule(16, count=16), tmp_path)[0]
     assert figures[-100.0]["real_accuracy"] == 1
     assert figures[-100.0]["fake_accuracy"] == 0
     assert figures[0.5]["fake_accuracy"] == 1
@@ -192,8 +158,8 @@ def test_bfloat16_training_stays_close(tmp_path: Path) -> None:
     figures = {}
     for precision in ("32-true", "bf16-mixed"):
         system = DCGAN(batch_size=16, **SIZES)
-        recorder = train(system, SyntheticDataModule(16, count=48), tmp_path, precision=precision)
-        figures[precision] = torch.stack([metrics["disc_loss"] for metrics in recorder.metrics])
+        recorded = recorded_fit(system, SyntheticDataModule(16, count=48), tmp_path, precision=precision)
+        figures[precision] = torch.stack([metrics["disc_loss"] for metrics in recorded])
         assert all(parameter.dtype == torch.float32 for parameter in system.parameters())
     assert not torch.equal(*figures.values())
     assert_close(*figures.values(), atol=0.05, rtol=0)
@@ -213,7 +179,7 @@ def test_compiled_networks_train_the_same(tmp_path: Path, monkeypatch: pytest.Mo
         systems.append(
             DCGAN(batch_size=16, dropout=0.0, compile_mode=compile_mode, fast_paths=False, **SIZES)
         )
-        train(systems[-1], SyntheticDataModule(16, count=40), tmp_path)
+        recorded_fit(systems[-1], SyntheticDataModule(16, count=40), tmp_path)
     assert compiled_with == ["reduce-overhead"] * 2
     plain, compiled = (system.state_dict() for system in systems)
     assert list(plain) == list(compiled)
@@ -249,6 +215,6 @@ def test_a_loss_that_is_not_finite_stops_before_any_step(tmp_path: Path, network
     other = system.discriminator if network == "generator" else system.generator
     before = [parameter.clone() for parameter in other.parameters()]
     with pytest.raises(DivergedError, match=rf"{name} became nan at epoch 1, iteration 1; .*smaller model"):
-        train(system, SyntheticDataModule(16, count=32), tmp_path)
+        recorded_fit(system, SyntheticDataModule(16, count=32), tmp_path)
     for parameter, value in zip(other.parameters(), before, strict=True):
         assert torch.equal(parameter, value)

@@ -202,11 +202,7 @@ def test_rates_fall_to_nothing_and_stay_the_settings_in_between(tmp_path: Path) 
         def on_train_batch_end(self, trainer, pl_module, outputs, batch, batch_idx) -> None:
             assert [adam.param_groups[0]["lr"] for adam in trainer.optimizers] == [5e-3, 1e-2]
 
-    trainer = pl.Trainer(
-        max_epochs=2, accelerator="cpu", logger=False, enable_checkpointing=False, enable_progress_bar=False,
-        enable_model_summary=False, callbacks=[Watch()], default_root_dir=tmp_path,
-    )  # fmt: skip
-    trainer.fit(system, datamodule=SyntheticDataModule(BATCH_SIZE, 0, COUNT))
+    fit(system, tmp_path, epochs=2, callbacks=[Watch()])
     assert rates[::2] == pytest.approx([5e-3, 5e-3, 5e-3, 5e-3, 5e-3 * 2 / 3, 5e-3 / 3])
 
 

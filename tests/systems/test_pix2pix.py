@@ -11,7 +11,6 @@ from torch import Tensor
 from torch.nn import functional as F
 from torch.testing import assert_close
 
-from dcgan_lightning.config.validate import validate
 from dcgan_lightning.core.errors import ConfigError
 from dcgan_lightning.core.randomness import stream_generator, stream_seed
 from dcgan_lightning.data import Position, ShuffledBatches, SyntheticDataModule
@@ -134,25 +133,6 @@ def test_a_resumed_run_is_the_unbroken_one(compose_cfg: Compose, tmp_path: Path)
         assert torch.equal(second["callbacks"]["AveragedGenerator"]["generator"][name], value), name
     for name in {path.name for path in (whole / "samples").iterdir()}:
         assert (whole / "samples" / name).read_bytes() == (parts / "samples" / name).read_bytes(), name
-
-
-@pytest.mark.parametrize(
-    ("overrides", "message"),
-    [
-        (["model.task=colour"], "model.task must be one of edges, inpainting, super_resolution, denoising"),
-        (["model.image_size=30"], "model.image_size=30 cannot be halved 2 times"),
-        (["model.image_size=36", "model.generator_channels=[4,6,8,10]"], "=36 cannot be halved 3 times"),
-        (["model.generator_channels=[4]"], "model.generator_channels must be a list of 2 to 7 values"),
-        (["model.image_channels=3"], "model.image_channels must be 1"),
-        (["model.adversarial_weight=0", "model.l1_weight=0"], "the generator would learn nothing"),
-        (["model.dropout=1"], "model.dropout must be a number from 0"),
-        (["model.loss=gan"], "model.loss must be one of"),
-    ],
-)
-def test_bad_settings_are_one_line(compose_cfg: Compose, overrides: list[str], message: str) -> None:
-    with pytest.raises(ConfigError, match=message) as caught:
-        validate(compose_cfg("experiment=pix2pix", *overrides))
-    assert "\n" not in str(caught.value)
 
 
 def test_columns_that_tear_a_group_apart_are_refused(compose_cfg: Compose, tmp_path: Path) -> None:

@@ -12,7 +12,6 @@ from torch.nn import functional as F
 from torch.testing import assert_close
 
 from dcgan_lightning.config.build import CONF_DIR
-from dcgan_lightning.config.validate import validate
 from dcgan_lightning.core.errors import CheckpointError, ConfigError, DataError
 from dcgan_lightning.core.pixels import normalize
 from dcgan_lightning.data import Batch, SyntheticDataModule
@@ -132,25 +131,6 @@ def test_a_changed_style_file_is_refused_on_resume(tmp_path: Path) -> None:
         CheckpointError, match=r"trained with another image than model.style=.*mine.png is now"
     ):
         run_in(folder, f"style={style}", "trainer.max_epochs=2", "ckpt_path=last", *FIXED)
-
-
-@pytest.mark.parametrize(
-    ("overrides", "message"),
-    [
-        (
-            ("style=fashion_mnist:3",),
-            "model.style must be one of stripes, checks, dots, knit, or an image file",
-        ),
-        (("model.channels=[8,4]",), r"model.channels must have 3 numbers for model.scale=4; got \[8, 4\]"),
-        (("model.scale=3",), "model.scale must be one of 1, 2, 4; got 3"),
-        (("model.features=vgg19",), "model.features=vgg19 needs model.weights=FILE, torchvision's"),
-        (("model.weights=x",), "model.weights=x is for model.features=vgg19; features=classifier brings"),
-        (("model.image_channels=3",), "model.image_channels must be 1"),
-    ],
-)
-def test_settings_that_do_not_fit(compose_cfg: Compose, overrides: tuple[str, ...], message: str) -> None:
-    with pytest.raises(ConfigError, match=message):
-        validate(compose_cfg("experiment=style", *overrides))
 
 
 def test_an_unknown_style_is_one_line_and_leaves_nothing(tmp_path: Path) -> None:

@@ -36,8 +36,25 @@ def model_problem(model: Mapping[str, Any], data: Mapping[str, Any]) -> str | No
         data: The group data.
     """
     module = _module_of(model.get("_target_"))
-    problem: str | None = module.find_problem(model, data) if module else None
-    return problem
+    if module is None:
+        return None
+    if module.RULES.keys() >= {"image_channels", "image_size"} and (problem := _shape_problem(model, data)):
+        return problem
+    found: str | None = module.find_problem(model, data)
+    return found
+
+
+def _shape_problem(model: Mapping[str, Any], data: Mapping[str, Any]) -> str | None:
+    """Return why the images' channels or their size do not fit, or None if they do."""
+    channels, size = data.get("channels", 1), data.get("size", model.get("image_size"))
+    if model.get("image_channels") != channels:
+        return (
+            f"model.image_channels must be {channels}, the number of the data's channels; "
+            f"got {model.get('image_channels')}"
+        )
+    if model.get("image_size") != size:
+        return f"model.image_size must be {size}, as data.size is; got {model.get('image_size')}"
+    return None
 
 
 def _module_of(target: Any) -> Any:

@@ -40,6 +40,4 @@ def find_problem(model: Mapping[str, Any], data: Mapping[str, Any]) -> str | Non
         return "model=cyclegan needs two domains: use data=domains, as data=domains data.domains=[coat,dress]"
     if data["batch_size"] % 2:
         return f"data.batch_size must be even, for two domains; got {data['batch_size']}"
-    if problem := gan.shape_problem(model, data):
-        return problem
     return known_domains_problem(data)

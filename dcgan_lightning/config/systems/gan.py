@@ -53,8 +53,6 @@ RULES: dict[str, Check] = {
 
 def find_problem(model: Mapping[str, Any], data: Mapping[str, Any]) -> str | None:
     """Return why settings do not fit together, or None if they do."""
-    if problem := shape_problem(model, data):
-        return problem
     loss, penalty = model.get("loss", LOSSES[0]), model.get("penalty")
     if model.get("compile_mode") is not None:
         if penalty is not None:
@@ -66,19 +64,6 @@ def find_problem(model: Mapping[str, Any], data: Mapping[str, Any]) -> str | Non
             "model.loss=wasserstein needs a bound on the discriminator's slope: "
             "use model.penalty=gradient_penalty with model.penalty_weight=10, or model=sngan"
         )
-    return None
-
-
-def shape_problem(model: Mapping[str, Any], data: Mapping[str, Any]) -> str | None:
-    """Return why the images' channels or their size do not fit, or None if they do."""
-    channels, size = data.get("channels", 1), data.get("size", model.get("image_size"))
-    if model.get("image_channels") != channels:
-        return (
-            f"model.image_channels must be {channels}, the number of the data's channels; "
-            f"got {model.get('image_channels')}"
-        )
-    if model.get("image_size") != size:
-        return f"model.image_size must be {size}, as data.size is; got {model.get('image_size')}"
     return None
 
 

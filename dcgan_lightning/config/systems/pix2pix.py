@@ -46,8 +46,6 @@ RULES: dict[str, Check] = {
 
 def find_problem(model: Mapping[str, Any], data: Mapping[str, Any]) -> str | None:
     """Return why settings do not fit together, or None if they do."""
-    if problem := gan.shape_problem(model, data):
-        return problem
     size = model["image_size"]
     levels = max(len(model["generator_channels"]) - 1, len(model["discriminator_channels"]))
     if size % 2**levels:

@@ -47,8 +47,6 @@ RULES: dict[str, Check] = {
 
 def find_problem(model: Mapping[str, Any], data: Mapping[str, Any]) -> str | None:
     """Return why settings do not fit together, or None if they do."""
-    if problem := gan.shape_problem(model, data):
-        return problem
     doublings = model["scale"].bit_length() - 1
     if len(model["channels"]) != doublings + 1:
         return (
