@@ -22,13 +22,17 @@ STRIP_COLUMNS = 16  # steps in a row of the strip; the film shows all
 
 @dataclass(frozen=True)
 class FilmSettings:
-    """Settings of a film.
+    """Settings of a film and of the picture beside it.
 
     Attributes:
+        steps: Frames from one point to the next.
+        scale: Magnification of the pictures.
         frame_ms: Duration of a frame in milliseconds, a multiple of 10.
         kind: File format.
     """
 
+    steps: int
+    scale: int
     frame_ms: int = 60
     kind: Literal["gif", "mp4"] = "gif"
 
@@ -38,8 +42,6 @@ def write_interpolation(
     generator: NoiseGenerator,
     points: Tensor,
     labels: Tensor | None,
-    steps: int,
-    scale: int,
     film: FilmSettings,
     first: int = 0,
 ) -> None:
@@ -51,15 +53,14 @@ def write_interpolation(
         points: Noise vectors (P, latent_dim), P >= 2.
         labels: Classes of the points, (P,), which are mixed between them; None for an unconditional
             generator.
-        steps: Frames from one point to the next.
-        scale: Magnification of the strip; the film has twice this magnification.
-        film: Settings of the film.
+        film: Settings of the film, which has twice the strip's magnification.
         first: Number of the first point's image, for the captions below the ends.
     """
-    mixtures = None if labels is None else path(_one_hot(labels, generator), steps, way=mix)
-    frames = generate_images(generator, path(points, steps), mixtures)
-    shown = torch.arange(min(steps, STRIP_COLUMNS) + 1) * steps // min(steps, STRIP_COLUMNS)
-    rows = torch.arange(len(points) - 1)[:, None] * steps + shown
+    mixtures = None if labels is None else path(_one_hot(labels, generator), film.steps, way=mix)
+    frames = generate_images(generator, path(points, film.steps), mixtures)
+    columns = min(film.steps, STRIP_COLUMNS)
+    shown = torch.arange(columns + 1) * film.steps // columns
+    rows = torch.arange(len(points) - 1)[:, None] * film.steps + shown
     between = [""] * (len(shown) - 2)
     picture = draw_labelled_grid(
         [frames[row] for row in rows],
@@ -67,10 +68,10 @@ def write_interpolation(
         captions=[
             [f"image {number}", *between, f"image {number + 1}"] for number in range(first, first + len(rows))
         ],
-        scale=scale,
+        scale=film.scale,
     )
     (folder / "strip.png").write_bytes(picture)
-    _write_film(folder, [make_grid(frame[None], 1, 2 * scale, padding=0) for frame in frames], film)
+    _write_film(folder, [make_grid(frame[None], 1, 2 * film.scale, padding=0) for frame in frames], film)
 
 
 def write_walk(
@@ -78,8 +79,6 @@ def write_walk(
     generator: NoiseGenerator,
     points: Tensor,
     labels: Tensor | None,
-    steps: int,
-    scale: int,
     film: FilmSettings,
 ) -> None:
     """Write looping tours side by side as a film, and their points as ``points.png`` with a row per tour.
@@ -89,19 +88,18 @@ def write_walk(
         generator: The generator.
         points: Noise vectors (tours, P, latent_dim), P >= 2.
         labels: Class of each tour, (tours,); None for an unconditional generator.
-        steps: Frames from one point to the next.
-        scale: Magnification of the pictures.
         film: Settings of the film.
     """
     tours = []
     for number, tour in enumerate(points):
-        way = path(tour, steps, is_closed=True, rests=True)
+        way = path(tour, film.steps, is_closed=True, rests=True)
         tours.append(
             generate_images(generator, way, None if labels is None else labels[number].expand(len(way)))
         )
     frames = torch.stack(tours, dim=1)
-    write_grid(folder / "points.png", frames[::steps].transpose(0, 1).flatten(0, 1), points.shape[1], scale)
-    _write_film(folder, [make_grid(frame, grid_columns(len(tours)), scale) for frame in frames], film)
+    images = frames[:: film.steps].transpose(0, 1).flatten(0, 1)
+    write_grid(folder / "points.png", images, points.shape[1], film.scale)
+    _write_film(folder, [make_grid(frame, grid_columns(len(tours)), film.scale) for frame in frames], film)
 
 
 def _one_hot(labels: Tensor, generator: NoiseGenerator) -> Tensor:

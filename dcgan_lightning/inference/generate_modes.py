@@ -28,8 +28,8 @@ Fill = Callable[[Path], None]  # writes its files into a folder
 def from_noise(values: Mapping[str, Any], trained: TrainedGenerator, choice: Choice) -> Fill:
     """Return the writer of the modes that need only the generator: images, interpolate and walk."""
     generator, labels = trained.generator, choice.label
-    n, seed, first, steps, scale = (values[key] for key in ("n", "seed", "first", "steps", "scale"))
-    film = films.FilmSettings(values["frame_ms"], values["format"])
+    n, seed, first = (values[key] for key in ("n", "seed", "first"))
+    film = films.FilmSettings(values["steps"], values["scale"], values["frame_ms"], values["format"])
     if film.kind == "mp4" and values["mode"] != "images":
         require_mp4()
 
@@ -47,13 +47,13 @@ def from_noise(values: Mapping[str, Any], trained: TrainedGenerator, choice: Cho
             points = choice.truncation * sample_noise(generator.latent_dim, n, seed, first)
             classes = sample_labels(generator.classes, n, first, labels)
             with show_progress("making the film"):
-                films.write_interpolation(folder, generator, points, classes, steps, scale, film, first)
+                films.write_interpolation(folder, generator, points, classes, film, first)
         else:
             points = choice.truncation * sample_noise(generator.latent_dim, values["tours"] * n, seed, first)
             tours = points.unflatten(0, (-1, n))
             classes = sample_labels(generator.classes, len(tours), 0, labels)
             with show_progress("making the film"):
-                films.write_walk(folder, generator, tours, classes, steps, scale, film)
+                films.write_walk(folder, generator, tours, classes, film)
 
     return fill
 

@@ -12,9 +12,8 @@ from dcgan_lightning.core.errors import CheckpointError
 from dcgan_lightning.inference.trained import (
     Training,
     building,
-    check_average,
     exported_direction,
-    read_about,
+    read_export,
     read_trained,
 )
 from dcgan_lightning.networks import NoiseGenerator, build_networks
@@ -52,9 +51,7 @@ def load_trained(path: Path | str, averaged: bool | None = None) -> TrainedGener
     """
     folder = SHIPPED if str(path) == "pretrained" else Path(path)
     if (folder / WEIGHTS_FILE).is_file():
-        exported = _load_exported(folder)
-        check_average(averaged, exported.averaged, folder)
-        return exported
+        return _load_exported(folder, averaged)
     found = read_trained(path, averaged)
     training = found.training
     with building(training, "a generator"):
@@ -65,17 +62,18 @@ def load_trained(path: Path | str, averaged: bool | None = None) -> TrainedGener
     )
 
 
-def _load_exported(folder: Path) -> TrainedGenerator:
+def _load_exported(folder: Path, averaged: bool | None) -> TrainedGenerator:
     """Return an exported generator.
 
     Raises:
-        CheckpointError: The export is damaged, or its network translates images.
+        CheckpointError: The export is damaged, its network translates images, or it holds the other kind of
+            weights than requested.
     """
     if exported_direction(folder):
         raise CheckpointError(f"{folder} translates images; use python -m dcgan_lightning.translate")
     generator = NoiseGenerator.from_pretrained(folder).requires_grad_(False)
-    about = read_about(folder)
-    about["settings"] = dict(about["settings"]) | {"image_channels": generator.image_channels}
+    about = read_export(folder, averaged).describe()
+    about["settings"] = about["settings"] | {"image_channels": generator.image_channels}
     return TrainedGenerator(path=folder, **about, generator=generator, discriminator=None)
 
 

@@ -176,20 +176,29 @@ def building(training: Training, what: str) -> Iterator[None]:
         ) from error
 
 
-def read_about(folder: Path) -> dict[str, Any]:
+def read_export(folder: Path, averaged: bool | None = None) -> Training:
     """Return what the folder of an export says of the training (see `Training.describe`).
 
     An export of older files says nothing.
 
+    Args:
+        folder: The export's folder.
+        averaged: See `read_trained`.
+
     Raises:
-        CheckpointError: It is damaged.
+        CheckpointError: The export is damaged, or holds the other kind of weights than requested.
     """
     about: dict[str, Any] = {"epochs": 0, "iterations": 0, "averaged": False}
     about |= {"settings": {}, "fingerprint": {}}
     about |= {key: value for key, value in read_config(folder).items() if key in about}
     if problem := _ABOUT(about, "config"):
         raise CheckpointError(f"{folder / EXPORT_FILE} is damaged: {problem}; export it again")
-    return about
+    if averaged not in (None, about["averaged"]):
+        kind = "averages over the training" if about["averaged"] else "the trained weights"
+        raise CheckpointError(
+            f"averaged={str(averaged).lower()}, but {folder} holds {kind} only; use averaged=auto"
+        )
+    return Training(path=folder, **about)
 
 
 def exported_direction(folder: Path) -> str | None:
@@ -199,24 +208,6 @@ def exported_direction(folder: Path) -> str | None:
     except (OSError, ValueError, TypeError):
         return None
     return direction if isinstance(direction, str) else None
-
-
-def check_average(averaged: bool | None, exported: bool, folder: Path) -> None:
-    """Refuse an export without the requested kind of weights.
-
-    Args:
-        averaged: See `read_trained`.
-        exported: Whether the export holds averaged weights.
-        folder: The export's folder.
-
-    Raises:
-        CheckpointError: The other kind of weights was requested.
-    """
-    if averaged not in (None, exported):
-        kind = "averages over the training" if exported else "the trained weights"
-        raise CheckpointError(
-            f"averaged={str(averaged).lower()}, but {folder} holds {kind} only; use averaged=auto"
-        )
 
 
 def run_folder(checkpoint: Path) -> Path | None:

@@ -10,9 +10,8 @@ from dcgan_lightning.data.image_files import Fit, ImageForm
 from dcgan_lightning.inference.trained import (
     Training,
     building,
-    check_average,
     exported_direction,
-    read_about,
+    read_export,
     read_trained,
 )
 from dcgan_lightning.networks import ImageTranslator, build_translators, directions_of
@@ -104,16 +103,15 @@ def _load_exported(folders: Sequence[Path], averaged: bool | None) -> TrainedTra
     """Return the networks of an export.
 
     Raises:
-        CheckpointError: A network is damaged, or makes images from noise.
+        CheckpointError: A network is damaged or makes images from noise, or the export holds the other kind
+            of weights than requested.
     """
     networks: dict[str, ImageTranslator] = {}
     for folder in folders:
         if (direction := exported_direction(folder)) is None:
             raise CheckpointError(f"{folder} makes images from noise; use python -m dcgan_lightning.generate")
         networks[direction] = ImageTranslator.from_pretrained(folder).requires_grad_(False)
-    about = read_about(folders[0])
-    training = Training(path=folders[0], **about)
-    check_average(averaged, training.averaged, folders[0])
+    training = read_export(folders[0], averaged)
     directions = directions_of(training.target)
     if unknown := [name for name in networks if name not in directions]:
         raise CheckpointError(f"{folders[0]} is damaged: {training.target} has no direction {unknown[0]}")

@@ -27,7 +27,7 @@ def film_frames(file: Path) -> list[np.ndarray]:
 
 def test_interpolation_shows_the_way_in_strip_and_film(tmp_path: Path, generator: Generator) -> None:
     points = sample_noise(6, 3, seed=1)
-    films.write_interpolation(tmp_path, generator, points, None, 4, 2, films.FilmSettings())
+    films.write_interpolation(tmp_path, generator, points, None, films.FilmSettings(4, 2))
     images = generate_images(generator, path(points, 4))
     rows = torch.cat([images[0:5], images[4:9]])
     assert np.array_equal(shown_images(tmp_path / "strip.png", 2, 5, 2), rows[:, 0].numpy())
@@ -40,7 +40,7 @@ def test_interpolation_shows_the_way_in_strip_and_film(tmp_path: Path, generator
 
 def test_a_strip_of_many_steps_shows_some(tmp_path: Path, generator: Generator) -> None:
     points = sample_noise(6, 2, seed=1)
-    films.write_interpolation(tmp_path, generator, points, None, 32, 1, films.FilmSettings())
+    films.write_interpolation(tmp_path, generator, points, None, films.FilmSettings(32, 1))
     images = generate_images(generator, path(points, 32))[::2]
     assert np.array_equal(shown_images(tmp_path / "strip.png", 1, 17, 1), images[:, 0].numpy())
 
@@ -51,14 +51,14 @@ def test_the_ends_of_a_strip_are_named(
     drawn: list[dict[str, Any]] = []
     monkeypatch.setattr(films, "draw_labelled_grid", lambda rows, **words: drawn.append(words) or b"")
     films.write_interpolation(
-        tmp_path, generator, sample_noise(6, 3), None, 2, 1, films.FilmSettings(), first=9
+        tmp_path, generator, sample_noise(6, 3), None, films.FilmSettings(2, 1), first=9
     )
     assert drawn[0]["captions"] == [["image 9", "", "image 10"], ["image 10", "", "image 11"]]
 
 
 def test_walk_shows_the_tours_side_by_side(tmp_path: Path, generator: Generator) -> None:
     points = sample_noise(6, 6, seed=1).view(3, 2, 6)
-    films.write_walk(tmp_path, generator, points, None, 4, 1, films.FilmSettings())
+    films.write_walk(tmp_path, generator, points, None, films.FilmSettings(4, 1))
     images = generate_images(generator, points.flatten(0, 1))
     assert np.array_equal(decode_png((tmp_path / "points.png").read_bytes()), make_grid(images, 2, 1))
     frames = film_frames(tmp_path / "film.gif")
@@ -73,7 +73,7 @@ def test_walk_shows_the_tours_side_by_side(tmp_path: Path, generator: Generator)
 
 def test_a_walk_as_mp4(tmp_path: Path, generator: Generator) -> None:
     points = sample_noise(6, 2).view(1, 2, 6)
-    films.write_walk(tmp_path, generator, points, None, 2, 2, films.FilmSettings(kind="mp4"))
+    films.write_walk(tmp_path, generator, points, None, films.FilmSettings(2, 2, kind="mp4"))
     assert (tmp_path / "film.mp4").read_bytes()[4:8] == b"ftyp"
 
 
@@ -88,7 +88,7 @@ def conditional() -> SNGANGenerator:
 
 def test_the_way_between_classes_is_a_mixture(tmp_path: Path, conditional: SNGANGenerator) -> None:
     points, labels = sample_noise(6, 2, seed=1), torch.tensor([2, 0])
-    films.write_interpolation(tmp_path, conditional, points, labels, 4, 1, films.FilmSettings())
+    films.write_interpolation(tmp_path, conditional, points, labels, films.FilmSettings(4, 1))
     shown = shown_images(tmp_path / "strip.png", 1, 5, 1)
     ends = generate_images(conditional, points, labels)
     assert np.array_equal(shown[[0, -1]], ends[:, 0].numpy())
@@ -98,6 +98,6 @@ def test_the_way_between_classes_is_a_mixture(tmp_path: Path, conditional: SNGAN
 
 def test_each_tour_keeps_its_class(tmp_path: Path, conditional: SNGANGenerator) -> None:
     points, labels = sample_noise(6, 6, seed=1).view(3, 2, 6), torch.tensor([0, 1, 2])
-    films.write_walk(tmp_path, conditional, points, labels, 2, 1, films.FilmSettings())
+    films.write_walk(tmp_path, conditional, points, labels, films.FilmSettings(2, 1))
     expected = generate_images(conditional, points.flatten(0, 1), labels.repeat_interleave(2))
     assert np.array_equal(decode_png((tmp_path / "points.png").read_bytes()), make_grid(expected, 2, 1))

@@ -106,7 +106,7 @@ def test_one_colour_for_one_network_in_pictures_and_report(drawn: list[Figure]) 
     scores = {line.get_label(): line.get_color() for axes in drawn[1].axes for line in axes.lines}
     assert scores["frechet_distance"] == scores["class_divergence"] == WARM
     assert len({scores[name] for name in names[:4]} - {WARM, COOL, "C0", "C1"}) == 4
-    style = (Path(dcgan_lightning.__file__).parent / "reports" / "templates" / "page.css").read_text()
+    style = (Path(dcgan_lightning.__file__).parent / "reports" / "templates" / "theme.css").read_text()
     assert f"--warm: {WARM}; --cool: {COOL};" in style
 
 

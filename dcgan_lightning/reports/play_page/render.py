@@ -10,6 +10,7 @@ from dcgan_lightning.config.data import class_title
 from dcgan_lightning.reports.play_page.content import PlayPage, Quiz, TranslatingPage, as_text
 
 _HERE = Path(__file__).parent
+_SHARED = _HERE.parent / "templates"  # what it shares with the report
 # In the order in which they use each other.
 _SCRIPTS = ("layers", "network", "picture")
 _GENERATING = ("noise", "generator", "map", "walk", "mix", "quiz", "tabs")
@@ -47,7 +48,10 @@ def _render(
     **fields: Any,
 ) -> str:
     environment = Environment(
-        loader=FileSystemLoader(_HERE), autoescape=True, undefined=StrictUndefined, trim_blocks=True
+        loader=FileSystemLoader([_HERE, _SHARED]),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
     )
     file_name = "".join(letter if letter.isalnum() else "_" for letter in page.name)[:80]
     names = (*_SCRIPTS, *scripts, "main")
