@@ -84,15 +84,36 @@ def build(part: DictConfig, **others: Any) -> Any:
         raise ConfigError(_constructor_problem(key, part, " ".join(str(cause).split()))) from error
 
 
+def parameters_of(made: type) -> dict[str, inspect.Parameter]:
+    """Return the parameters that an object of a class can be made with, by name.
+
+    A class that takes any keywords passes them on to its base class, whose parameters with a default are then
+    added; it gives those without a default itself.
+    """
+    found: dict[str, inspect.Parameter] = {}
+    for base in made.__mro__:
+        parameters = [*inspect.signature(base).parameters.values()]
+        named = [parameter for parameter in parameters if parameter.kind is not parameter.VAR_KEYWORD]
+        for parameter in named:
+            if base is made or parameter.default is not parameter.empty:
+                found.setdefault(parameter.name, parameter)
+        if named == parameters:
+            break
+    return found
+
+
 def _constructor_problem(key: str, part: DictConfig, reason: str) -> str:
     """Return in a line why a class did not take its settings; Python's words name no keys."""
-    name = str(part._target_).rpartition(".")[2]
-    if match := re.match(rf"{name}\.__init__\(\) got an unexpected keyword argument '(\w+)'", reason):
-        from hydra.utils import get_class
+    from hydra.utils import get_class
 
-        known = [f"{key}.{parameter}" for parameter in inspect.signature(get_class(part._target_)).parameters]
+    call = re.match(r"(\w+)\.__init__\(\) (.*)", reason)
+    made = get_class(part._target_) if call else object
+    if call is None or call[1] not in {base.__name__ for base in made.__mro__}:
+        return f"{key}: {reason}"
+    if match := re.match(r"got an unexpected keyword argument '(\w+)'", call[2]):
+        known = [f"{key}.{parameter}" for parameter in parameters_of(made)]
         wrong = f"{key}.{match[1]}"
         return f"unknown key {wrong!r}{did_you_mean(wrong, known)}"
-    if match := re.match(rf"{name}\.__init__\(\) missing .* required .* arguments?: '(\w+)'", reason):
+    if match := re.match(r"missing .* required .* arguments?: '(\w+)'", call[2]):
         return f"{key}.{match[1]} is missing; set it with +{key}.{match[1]}=..."
     return f"{key}: {reason}"

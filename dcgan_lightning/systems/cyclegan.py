@@ -16,7 +16,7 @@ from dcgan_lightning.losses import LOSSES
 from dcgan_lightning.networks.cyclegan import CycleGANGenerator, PatchDiscriminator, build
 from dcgan_lightning.networks.initialization import Initialization
 from dcgan_lightning.networks.modes import inference
-from dcgan_lightning.systems.optimizers import make_adam
+from dcgan_lightning.systems.optimizers import Adams
 from dcgan_lightning.systems.translator import Translator
 
 _LOSS = ("Adversarial loss", "loss, both directions")
@@ -49,11 +49,8 @@ class CycleGAN(Translator):
         identity_weight: Weight of the identity loss: the mean absolute difference between an image and its
             translation to its own domain; 0: not computed.
         pool_size: Number of earlier translations kept for each discriminator; 0: none.
-        generator_lr: The generators' learning rate, > 0.
-        discriminator_lr: The discriminators' learning rate, > 0.
+        generator_lr, discriminator_lr, betas, adam_eps: See `Adams`.
         lr_decay: See `System`.
-        betas: Decay rates of both Adams' moments, each in [0, 1).
-        adam_eps: Added to the denominator of both Adams.
         compile_mode: See `System`.
 
     Source:
@@ -109,9 +106,7 @@ class CycleGAN(Translator):
         self.cycle_weight = cycle_weight
         self.identity_weight = identity_weight
         self.pool_size = pool_size
-        self.rates = (generator_lr, discriminator_lr)
-        self.betas = betas
-        self.adam_eps = adam_eps
+        self.adams = Adams(generator_lr, discriminator_lr, betas, adam_eps)
         for name, network in build(self.hparams, stream_generator(seed, "init")).items():
             self.add_module(name, network)
         # Buffers, so that checkpoints include the pools.
@@ -217,11 +212,10 @@ class CycleGAN(Translator):
 
     def configure_optimizers(self) -> list[Optimizer]:
         """Return one Adam for both generators and one for both discriminators, in this order."""
-        pairs = ((self.generator_ab, self.generator_ba), (self.discriminator_a, self.discriminator_b))
-        return [
-            make_adam(weights_of(*pair), rate, self.betas, self.adam_eps)
-            for pair, rate in zip(pairs, self.rates, strict=True)
-        ]
+        return self.adams.make(
+            weights_of(self.generator_ab, self.generator_ba),
+            weights_of(self.discriminator_a, self.discriminator_b),
+        )
 
 
 def weights_of(*networks: nn.Module) -> list[nn.Parameter]:

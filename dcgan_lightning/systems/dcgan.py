@@ -1,23 +1,22 @@
 """The notebook's training step as a LightningModule."""
 
 from collections.abc import Sequence
+from typing import Any
 
 import torch
 from torch import Tensor
 
 from dcgan_lightning.core.randomness import stream_generator
 from dcgan_lightning.data.batches import Batch
-from dcgan_lightning.kernels.choose import FastPaths
 from dcgan_lightning.networks.dcgan import build
-from dcgan_lightning.networks.initialization import Initialization
 from dcgan_lightning.systems.gan import GAN
+from dcgan_lightning.systems.optimizers import Adams
 
 
 class DCGAN(GAN):
     """A generator and a discriminator, both updated once an iteration from the same forward pass.
 
-    The defaults are the notebook's recipe. All arguments are plain values, so a checkpoint holds them and can
-    be loaded with ``weights_only=True``.
+    The defaults are the notebook's recipe.
 
     Args:
         seed: The run's seed: initial weights, noise and dropout are functions of it.
@@ -26,18 +25,13 @@ class DCGAN(GAN):
         latent_dim: Length of a noise vector.
         generator_channels: The generator's inner channels (see `Generator`).
         discriminator_channels: The discriminator's channels (see `Discriminator`).
-        image_channels: Channels of the images, 1 for grey.
-        image_size: Pixels a side.
         negative_slope: Slope of all leaky rectifiers for negative inputs.
         dropout: Share of the discriminator's activations dropped in training, in [0, 1).
-        initialization: Initialization of the weights (see `initialize`).
         classes: Number of classes, which are appended to noise and images (see `append_one_hot`); 0, as in
             the notebook: unconditional.
-        loss, penalty, penalty_weight, penalty_every_n_iterations, augmentation, augmentation_probability,
-        discriminator_steps, generator_lr, discriminator_lr, lr_decay, betas, adam_eps, accuracy_threshold,
-        fast_paths, compile_mode: See `GAN`.
-        freeze_discriminator_layers: Number of the discriminator's convolutions that are not trained (see
-            `FreezableDiscriminator`).
+        generator_lr, discriminator_lr, betas, adam_eps: See `Adams`.
+        accuracy_threshold: See `GAN`.
+        **others: Further arguments of `GAN`.
 
     Source:
         ``train_step`` of the notebook.
@@ -50,49 +44,19 @@ class DCGAN(GAN):
         latent_dim: int = 100,
         generator_channels: Sequence[int] = (256, 128, 64),
         discriminator_channels: Sequence[int] = (64, 128),
-        image_channels: int = 1,
-        image_size: int = 28,
         negative_slope: float = 0.3,
         dropout: float = 0.3,
-        initialization: Initialization = "glorot_uniform",
+        classes: int = 0,
         generator_lr: float = 1e-4,
         discriminator_lr: float = 1e-4,
         betas: Sequence[float] = (0.9, 0.999),
         adam_eps: float = 1e-7,
         accuracy_threshold: float = 0.5,
-        fast_paths: FastPaths = "auto",
-        compile_mode: str | None = None,
-        classes: int = 0,
-        loss: str = "non_saturating",
-        penalty: str | None = None,
-        penalty_weight: float = 1.0,
-        penalty_every_n_iterations: int = 1,
-        augmentation: Sequence[str] = (),
-        augmentation_probability: float = 1.0,
-        discriminator_steps: int = 1,
-        lr_decay: float = 0.0,
-        freeze_discriminator_layers: int = 0,
+        **others: Any,
     ) -> None:
-        super().__init__(
-            seed=seed,
-            loss=loss,
-            penalty=penalty,
-            penalty_weight=penalty_weight,
-            penalty_every_n_iterations=penalty_every_n_iterations,
-            augmentation=augmentation,
-            augmentation_probability=augmentation_probability,
-            discriminator_steps=discriminator_steps,
-            generator_lr=generator_lr,
-            discriminator_lr=discriminator_lr,
-            lr_decay=lr_decay,
-            betas=betas,
-            adam_eps=adam_eps,
-            accuracy_threshold=accuracy_threshold,
-            fast_paths=fast_paths,
-            compile_mode=compile_mode,
-        )
+        adams = Adams(generator_lr, discriminator_lr, betas, adam_eps)
+        super().__init__(seed, adams, accuracy_threshold=accuracy_threshold, **others)
         self.batch_size = batch_size
-        self.save_hyperparameters()
         self.generator, self.discriminator = build(self.hparams, stream_generator(seed, "init"))
 
     def sample_inputs(self, batch: Batch) -> tuple[Tensor, Tensor | None]:

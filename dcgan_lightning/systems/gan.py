@@ -18,11 +18,12 @@ from dcgan_lightning.networks.augmentation import augment
 from dcgan_lightning.networks.averaging import statistics_inputs
 from dcgan_lightning.networks.conditioning import given
 from dcgan_lightning.networks.freezing import trainable
+from dcgan_lightning.networks.initialization import Initialization
 from dcgan_lightning.networks.modes import inference
 from dcgan_lightning.networks.noise_generator import NoiseGenerator
 from dcgan_lightning.networks.sampling import sample_images
 from dcgan_lightning.systems.gradients import backpropagate
-from dcgan_lightning.systems.optimizers import make_adam
+from dcgan_lightning.systems.optimizers import Adams
 from dcgan_lightning.systems.system import System
 
 log = logging.getLogger(__name__)
@@ -33,10 +34,14 @@ METRIC_NAMES = tuple(figure.name for figure in NOTEBOOK_FIGURES)
 class GAN(System):
     """Update both networks in each iteration, from one forward pass and at the same weights.
 
-    A subclass builds ``self.generator`` and ``self.discriminator``, in this order.
+    A subclass has the settings of its networks and optimizers as arguments and passes all others on. It
+    builds ``self.generator`` and ``self.discriminator``, in this order, from ``self.hparams``, which holds
+    the arguments of both classes. All are plain values, so that a checkpoint can hold them and be loaded with
+    ``weights_only=True``.
 
     Args:
         seed: The run's seed: initial weights, noise and dropout are functions of it.
+        adams: Learning rates and moments of both networks' optimizers.
         loss: Name of the adversarial loss, one of `LOSSES`.
         penalty: Name of the discriminator's gradient penalty, one of `PENALTIES`, or None.
         penalty_weight: Weight of the penalty, > 0.
@@ -45,17 +50,18 @@ class GAN(System):
         augmentation: Names of augmentations of the discriminator's input images (see `augment`).
         augmentation_probability: Probability of each augmentation for each image, in (0, 1].
         discriminator_steps: Updates of the discriminator for each one of the generator, >= 1.
-        generator_lr: The generator's learning rate, > 0.
-        discriminator_lr: The discriminator's learning rate, > 0.
         lr_decay: See `System`.
-        betas: Decay rates of both Adams' moments, each in [0, 1).
-        adam_eps: Added to the denominator of both Adams.
         accuracy_threshold: Decision threshold on the logit (see `discriminator_accuracy`).
         fast_paths: Whether to use `dcgan_lightning.kernels` and the single pass of
             `dcgan_lightning.systems.gradients`, which give the same results; "auto": where these were
             measured to be faster; False: PyTorch's operations only.
         compile_mode: Mode of ``torch.compile`` for both networks, such as "reduce-overhead", which uses CUDA
             graphs; None: no compilation. The names of the weights stay the same.
+        image_channels: Channels of the images, 1 for grey.
+        image_size: Pixels a side.
+        initialization: Initialization of the weights (see `initialize`).
+        freeze_discriminator_layers: Number of the discriminator's convolutions that are not trained (see
+            `FreezableDiscriminator`).
     """
 
     figures = NOTEBOOK_FIGURES
@@ -68,23 +74,27 @@ class GAN(System):
     def __init__(
         self,
         seed: int,
-        loss: str,
-        penalty: str | None,
-        penalty_weight: float,
-        penalty_every_n_iterations: int,
-        augmentation: Sequence[str],
-        augmentation_probability: float,
-        discriminator_steps: int,
-        generator_lr: float,
-        discriminator_lr: float,
-        lr_decay: float,
-        betas: Sequence[float],
-        adam_eps: float,
-        accuracy_threshold: float,
-        fast_paths: FastPaths,
-        compile_mode: str | None,
+        adams: Adams,
+        *,
+        loss: str = "non_saturating",
+        penalty: str | None = None,
+        penalty_weight: float = 1.0,
+        penalty_every_n_iterations: int = 1,
+        augmentation: Sequence[str] = (),
+        augmentation_probability: float = 1.0,
+        discriminator_steps: int = 1,
+        lr_decay: float = 0.0,
+        accuracy_threshold: float = 0.0,
+        fast_paths: FastPaths = "auto",
+        compile_mode: str | None = None,
+        image_channels: int = 1,
+        image_size: int = 28,
+        initialization: Initialization = "glorot_uniform",
+        freeze_discriminator_layers: int = 0,
     ) -> None:
         super().__init__(seed, compile_mode, lr_decay)
+        self.save_hyperparameters(ignore="adams")  # with the arguments of the subclass
+        self.adams = adams
         self.loss = LOSSES[loss]
         self.penalty = None if penalty is None else PENALTIES[penalty]
         self.penalty_weight = penalty_weight
@@ -92,10 +102,6 @@ class GAN(System):
         self.augmentation = tuple(augmentation)
         self.augmentation_probability = augmentation_probability
         self.discriminator_steps = discriminator_steps
-        self.generator_lr = generator_lr
-        self.discriminator_lr = discriminator_lr
-        self.betas = betas
-        self.adam_eps = adam_eps
         self.accuracy_threshold = accuracy_threshold
         self.fast_paths = fast_paths
 
@@ -250,7 +256,4 @@ class GAN(System):
 
     def configure_optimizers(self) -> list[Optimizer]:
         """Return one Adam for the generator and one for the discriminator, in this order."""
-        rates = {self.generator: self.generator_lr, self.discriminator: self.discriminator_lr}
-        return [
-            make_adam(trainable(network), rate, self.betas, self.adam_eps) for network, rate in rates.items()
-        ]
+        return self.adams.make(trainable(self.generator), trainable(self.discriminator))

@@ -1,9 +1,10 @@
 """The optimizer of all systems."""
 
 from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
 
 from torch import nn
-from torch.optim import Adam
+from torch.optim import Adam, Optimizer
 
 
 def make_adam(weights: Iterable[nn.Parameter], rate: float, betas: Sequence[float], eps: float) -> Adam:
@@ -17,3 +18,32 @@ def make_adam(weights: Iterable[nn.Parameter], rate: float, betas: Sequence[floa
         eps: Added to its denominator.
     """
     return Adam(weights, rate, (float(betas[0]), float(betas[1])), eps, fused=True)
+
+
+@dataclass(frozen=True)
+class Adams:
+    """The optimizers of generators and discriminators.
+
+    Attributes:
+        generator_lr: The generators' learning rate, > 0.
+        discriminator_lr: The discriminators' learning rate, > 0.
+        betas: Decay rates of both Adams' moments, each in [0, 1).
+        eps: Added to the denominator of both Adams.
+    """
+
+    generator_lr: float
+    discriminator_lr: float
+    betas: Sequence[float]
+    eps: float
+
+    def make(
+        self, generators: Iterable[nn.Parameter], discriminators: Iterable[nn.Parameter]
+    ) -> list[Optimizer]:
+        """Return one Adam for all generators and one for all discriminators, in this order.
+
+        Args:
+            generators: The generators' weights.
+            discriminators: The discriminators' weights.
+        """
+        pairs = ((generators, self.generator_lr), (discriminators, self.discriminator_lr))
+        return [make_adam(weights, rate, self.betas, self.eps) for weights, rate in pairs]

@@ -3,7 +3,7 @@
 from collections.abc import Iterator, Sequence
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 from torch.nn import functional as F
 from torch.optim import Optimizer
 
@@ -16,7 +16,7 @@ from dcgan_lightning.networks.averaging import STATISTICS_BATCH_SIZE, STATISTICS
 from dcgan_lightning.networks.initialization import Initialization
 from dcgan_lightning.networks.modes import inference
 from dcgan_lightning.networks.pix2pix import PairDiscriminator, UNet, build
-from dcgan_lightning.systems.optimizers import make_adam
+from dcgan_lightning.systems.optimizers import Adams
 from dcgan_lightning.systems.translator import Translator
 
 
@@ -38,11 +38,8 @@ class Pix2Pix(Translator):
         loss: Name of the adversarial loss, one of `LOSSES`.
         adversarial_weight: Weight of the adversarial term in the U-Net's loss, >= 0; 0: only the L1 term.
         l1_weight: Weight of the L1 term: the mean absolute difference of output and target, >= 0.
-        generator_lr: The U-Net's learning rate, > 0.
-        discriminator_lr: The discriminator's learning rate, > 0.
+        generator_lr, discriminator_lr, betas, adam_eps: See `Adams`.
         lr_decay: See `System`.
-        betas: Decay rates of both Adams' moments, each in [0, 1).
-        adam_eps: Added to the denominator of both Adams.
         accuracy_threshold: Decision threshold on the logit (see `discriminator_accuracy`).
 
     Source:
@@ -86,9 +83,7 @@ class Pix2Pix(Translator):
         self.loss = LOSSES[loss]
         self.adversarial_weight = adversarial_weight
         self.l1_weight = l1_weight
-        self.learning_rates = (generator_lr, discriminator_lr)
-        self.betas = betas
-        self.adam_eps = adam_eps
+        self.adams = Adams(generator_lr, discriminator_lr, betas, adam_eps)
         self.accuracy_threshold = accuracy_threshold
         self.generator: UNet
         self.discriminator: PairDiscriminator
@@ -151,8 +146,4 @@ class Pix2Pix(Translator):
 
     def configure_optimizers(self) -> list[Optimizer]:
         """Return one Adam for the generator and one for the discriminator, in this order."""
-        networks: tuple[nn.Module, ...] = (self.generator, self.discriminator)
-        return [
-            make_adam(network.parameters(), rate, self.betas, self.adam_eps)
-            for network, rate in zip(networks, self.learning_rates, strict=True)
-        ]
+        return self.adams.make(self.generator.parameters(), self.discriminator.parameters())

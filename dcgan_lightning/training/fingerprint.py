@@ -1,6 +1,5 @@
 """Which settings a resumed run must keep."""
 
-import inspect
 import re
 from collections.abc import Mapping
 from pathlib import Path
@@ -8,7 +7,7 @@ from typing import Any
 
 from omegaconf import DictConfig
 
-from dcgan_lightning.config.build import plain
+from dcgan_lightning.config.build import parameters_of, plain
 from dcgan_lightning.config.data import renamed
 from dcgan_lightning.config.nested import flatten
 from dcgan_lightning.core.errors import ConfigError
@@ -42,8 +41,7 @@ def default_settings(cfg: DictConfig) -> dict[str, Any]:
 
     defaults: dict[str, Any] = {"model._target_": "dcgan_lightning.systems.DCGAN"}
     for group in ("model", "data"):
-        parameters = inspect.signature(get_class(cfg[group]._target_)).parameters
-        for name, parameter in parameters.items():
+        for name, parameter in parameters_of(get_class(cfg[group]._target_)).items():
             value = parameter.default
             if value is not parameter.empty:
                 defaults[f"{group}.{name}"] = list(value) if isinstance(value, tuple) else value

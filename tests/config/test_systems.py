@@ -3,8 +3,9 @@
 from collections.abc import Callable
 
 import pytest
-from omegaconf import DictConfig
+from omegaconf import DictConfig, OmegaConf
 
+from dcgan_lightning.config.build import build, parameters_of
 from dcgan_lightning.config.systems import all_model_rules, gan, model_problem, model_rules
 from dcgan_lightning.config.validate import validate
 from dcgan_lightning.core.errors import ConfigError
@@ -25,14 +26,21 @@ def test_names_are_those_of_losses_penalties_and_augmentations() -> None:
 
 @pytest.mark.parametrize("name", [*GANS, "cyclegan", "pix2pix", "style"])
 def test_every_setting_of_a_system_has_a_check_and_a_default(compose_cfg: Compose, name: str) -> None:
-    import inspect
-
     from hydra.utils import get_class
 
     model = compose_cfg(f"model={name}").model
-    parameters = {*inspect.signature(get_class(model._target_)).parameters}
+    parameters = {*parameters_of(get_class(model._target_))}
     checked = {key.removeprefix("model.") for key in model_rules(model._target_)}
     assert parameters == checked == {str(key) for key in model} - {"_target_"}
+
+
+@pytest.mark.parametrize(
+    ("target", "key", "meant"), [("SNGAN", "outputs", "output"), ("DCGAN", "penalties", "penalty")]
+)
+def test_an_unknown_argument_is_refused_by_name(target: str, key: str, meant: str) -> None:
+    model = OmegaConf.create({"model": {"_target_": f"dcgan_lightning.systems.{target}", key: 1}}).model
+    with pytest.raises(ConfigError, match=f"unknown key 'model.{key}'; did you mean 'model.{meant}'"):
+        build(model)
 
 
 def test_unknown_systems_have_no_settings() -> None:
