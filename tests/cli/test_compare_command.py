@@ -2,7 +2,6 @@
 
 from pathlib import Path
 
-import pytest
 from conftest import RunModule, files_below
 from made_runs import make_run
 
@@ -16,30 +15,6 @@ def test_two_runs(run_module: RunModule, tmp_path: Path) -> None:
     assert "The best two settings differ by 0.0001 in frechet_distance" in result.stdout
     made = {f"both/{name}" for name in ("summary.csv", "grids.png", "curves.png")}
     assert files_below(tmp_path) == before | made
-
-
-@pytest.mark.parametrize(
-    ("arguments", "message"),
-    [
-        (("a",), "1 run(s) given: a comparison needs at least two"),
-        (("a", "nope"), "nope does not exist"),
-        (("a", "a/samples"), "a/samples holds no run and no sweep"),
-        ((), "runs must be a list of folders, given as in outputs/a outputs/b; got []"),
-        (("a", "outputdir=x"), "unknown key 'outputdir'; did you mean 'output_dir'?"),
-        (("a", "output_dir=[1"), "no viable alternative"),
-    ],
-)
-def test_refusals_are_one_line_and_leave_nothing(
-    run_module: RunModule, tmp_path: Path, arguments: tuple[str, ...], message: str
-) -> None:
-    make_run(tmp_path / "a")
-    before = files_below(tmp_path)
-    result = run_module("dcgan_lightning.compare", *arguments, warm=arguments != ())
-    assert result.returncode == 1
-    assert result.stderr.startswith("error: ")
-    assert result.stderr.count("\n") == 1
-    assert message in result.stderr
-    assert files_below(tmp_path) == before
 
 
 def test_help_explains_itself(run_module: RunModule) -> None:

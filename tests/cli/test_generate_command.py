@@ -29,30 +29,6 @@ def test_images_of_a_run(run_module: RunModule, trained_run: Path, tmp_path: Pat
         assert np.array_equal(archive["images"], sample_images(load_generator(trained_run), 3).numpy())
 
 
-@pytest.mark.parametrize(
-    ("arguments", "message"),
-    [
-        ((), "ckpt_path must be a run's folder or a checkpoint file"),
-        (("ckpt_path=damaged.ckpt",), "damaged.ckpt cannot be read"),
-        (("ckpt_path=empty", "nn=3"), "unknown key 'nn'; did you mean 'n'?"),
-        (("ckpt_path=empty", "n=0"), "n must be a whole number from 1 to 1000000"),
-        (("ckpt_path=damaged.ckpt", "output_dir=empty/../damaged.ckpt"), "exists already"),
-    ],
-)
-def test_a_mistake_is_one_line_and_leaves_nothing(
-    run_module: RunModule, tmp_path: Path, arguments: tuple[str, ...], message: str
-) -> None:
-    (tmp_path / "empty").mkdir()
-    (tmp_path / "damaged.ckpt").write_bytes(b"damaged")
-    result = run_module(COMMAND, *arguments, warm=arguments != ())
-    assert result.returncode == 1
-    assert result.stderr.startswith("error: ")
-    assert message in result.stderr
-    assert result.stderr.count("\n") == 1
-    assert sorted(os.listdir(tmp_path)) == ["damaged.ckpt", "empty"]
-    assert os.listdir(tmp_path / "empty") == []
-
-
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGKILL])
 def test_an_ended_call_leaves_no_half_folder(
     trained_run: Path, tmp_path: Path, number: signal.Signals

@@ -1,7 +1,6 @@
 import shutil
 from pathlib import Path
 
-import pytest
 import yaml
 from conftest import RunModule, files_below
 
@@ -18,26 +17,6 @@ def test_a_run_gets_its_report_again(run_module: RunModule, trained_run: Path, t
     assert "Epoch 2, 10 iterations" in page
     name = yaml.safe_load((trained_run / "config.yaml").read_text())["run_name"]
     assert f"<h1>{name}</h1>" in page
-
-
-@pytest.mark.parametrize(
-    ("override", "message"),
-    [
-        ("", "run must be the folder of a run, as in run=outputs/first; got None"),
-        ("run=outputs/nope", "run=outputs/nope does not exist"),
-        ("run=.", "run=. holds no run: there is no config.yaml"),
-        ("rum=x", "unknown key 'rum'; did you mean 'run'?"),
-    ],
-)
-def test_refusals_are_one_line_and_leave_nothing(
-    run_module: RunModule, tmp_path: Path, override: str, message: str
-) -> None:
-    result = run_module("dcgan_lightning.report", *filter(None, [override]), warm=override != "")
-    assert result.returncode == 1
-    assert result.stderr.startswith("error: ")
-    assert result.stderr.count("\n") == 1
-    assert message in result.stderr
-    assert list(tmp_path.iterdir()) == []
 
 
 def test_help_explains_itself(run_module: RunModule) -> None:
