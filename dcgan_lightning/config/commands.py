@@ -18,13 +18,13 @@ from dcgan_lightning.config.checks import (
     some_of,
     text,
     threads,
-    trained,
     truncation,
     whole,
 )
 from dcgan_lightning.config.data import DATA_RULES, FASHION_MNIST_COUNT, OWN_DATA_RULES
 from dcgan_lightning.config.generate import GENERATE_RULES, generate_problem
 from dcgan_lightning.config.stylize import STYLIZE_RULES, stylize_problem
+from dcgan_lightning.config.trained import TRAINED_RULES
 from dcgan_lightning.config.translate import TRANSLATE_RULES, translate_problem
 
 Metric = Literal["frechet", "kernel", "manifold", "classes", "class_accuracy", "class_frechet", "newness"]
@@ -86,16 +86,12 @@ COMMANDS = {
         takes_run=True,
     ),
     "export": Command(
-        {"ckpt_path": trained, "format": _formats, "averaged": averaged, "output_dir": optional(text)}
-        | {"half": flag, "threads": threads}
-        | OWN_DATA_RULES,
+        TRAINED_RULES | {"format": _formats, "half": flag},
         takes_run=True,
     ),
     "generate": Command(GENERATE_RULES, generate_problem, takes_run=True),
     "play": Command(
-        {"ckpt_path": trained, "averaged": averaged, "seed": seed, "quiz": whole(0, 1000)}
-        | {"examples": whole(0, 1000), "output_dir": optional(text), "threads": threads}
-        | OWN_DATA_RULES,
+        TRAINED_RULES | {"seed": seed, "quiz": whole(0, 1000), "examples": whole(0, 1000)},
         takes_run=True,
     ),
     "report": Command({"run": _run}),

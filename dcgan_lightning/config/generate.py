@@ -6,22 +6,16 @@ from typing import Any
 
 from dcgan_lightning.config.checks import (
     Check,
-    averaged,
     class_name,
-    device,
-    flag,
-    frame_ms,
     keep,
     one_of,
     optional,
     seed,
-    text,
-    threads,
-    trained,
     truncation,
     whole,
 )
-from dcgan_lightning.config.data import DOUBLINGS, OWN_DATA_RULES
+from dcgan_lightning.config.data import DOUBLINGS
+from dcgan_lightning.config.trained import PICTURE_RULES
 
 
 def _classes(value: Any) -> str | None:
@@ -32,9 +26,7 @@ def _classes(value: Any) -> str | None:
 
 
 LAST_NUMBER = 1_000_000_000  # of an image of a seed
-GENERATE_RULES: dict[str, Check] = {
-    "ckpt_path": trained,
-    "averaged": averaged,
+GENERATE_RULES: dict[str, Check] = PICTURE_RULES | {
     "mode": one_of("images", "interpolate", "walk", "neighbours", "atlas"),
     "seed": seed,
     "first": whole(0, LAST_NUMBER),
@@ -47,15 +39,9 @@ GENERATE_RULES: dict[str, Check] = {
     "steps": whole(1, 240),
     "tours": whole(1, 25),
     "format": one_of("gif", "mp4"),
-    "frame_ms": frame_ms(20),
     "columns": optional(whole(1, 100)),
     "scale": optional(whole(1, 16)),
-    "png": flag,
-    "npz": flag,
-    "output_dir": optional(text),
-    "device": device,
-    "threads": threads,
-} | OWN_DATA_RULES
+}
 # What n counts in each mode: a name, the number if none is given, the smallest and the largest.
 GENERATE_COUNTS = {
     "images": ("images", 64, 1, 1_000_000),

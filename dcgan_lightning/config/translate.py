@@ -5,26 +5,19 @@ from typing import Any
 
 from dcgan_lightning.config.checks import (
     Check,
-    averaged,
-    device,
     flag,
-    frame_ms,
     one_of,
     optional,
     seed,
     text,
-    threads,
-    trained,
     whole,
 )
-from dcgan_lightning.config.data import OWN_DATA_RULES
+from dcgan_lightning.config.trained import PICTURE_RULES
 
 SETS = ("test", "train")  # inputs that are images of the data set
 DEFAULT_COUNT = 16
 
-TRANSLATE_RULES: dict[str, Check] = {
-    "ckpt_path": trained,
-    "averaged": averaged,
+TRANSLATE_RULES: dict[str, Check] = PICTURE_RULES | {
     "direction": optional(text),
     "input": text,
     "prepare": flag,
@@ -34,14 +27,8 @@ TRANSLATE_RULES: dict[str, Check] = {
     "noise_seed": optional(seed),
     "columns": whole(1, 20),
     "scale": whole(1, 16),
-    "png": flag,
-    "npz": flag,
     "film": flag,
-    "frame_ms": frame_ms(20),
-    "output_dir": optional(text),
-    "device": device,
-    "threads": threads,
-} | OWN_DATA_RULES
+}
 
 
 def translate_problem(values: Mapping[str, Any]) -> str | None:

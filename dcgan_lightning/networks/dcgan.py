@@ -20,6 +20,7 @@ from dcgan_lightning.networks.layers import (
     SameConvTranspose2d,
 )
 from dcgan_lightning.networks.noise_generator import NoiseGenerator
+from dcgan_lightning.networks.settings import prepared, shared_arguments
 from dcgan_lightning.networks.sizes import count_doublings, fill_channels, start_size
 
 
@@ -191,18 +192,7 @@ def build(
             checkpoints.
         weights: Source of the random numbers for the weights; PyTorch's default one if not given.
     """
-    shared = {
-        "image_channels": settings["image_channels"],
-        "negative_slope": settings["negative_slope"],
-        "initialization": settings["initialization"],
-        "generator": weights,
-        "fast_paths": settings["fast_paths"],
-        "classes": settings.get("classes", 0),
-        "image_size": settings.get("image_size", 28),
-    }
+    shared = shared_arguments(settings, weights, "negative_slope", "fast_paths")
     generator = Generator(settings["latent_dim"], settings["generator_channels"], **shared)
     discriminator = Discriminator(settings["discriminator_channels"], dropout=settings["dropout"], **shared)
-    # In this layout the discriminator's convolutions are 20 % faster on a CPU; the values are the same.
-    discriminator.to(memory_format=torch.channels_last)
-    discriminator.freeze(settings.get("freeze_discriminator_layers", 0))
-    return generator, discriminator
+    return generator, prepared(discriminator, settings)

@@ -12,6 +12,7 @@ from dcgan_lightning.networks.conditioning import ConditionalBatchNorm2d, given
 from dcgan_lightning.networks.freezing import FreezableDiscriminator
 from dcgan_lightning.networks.initialization import Initialization, initialize
 from dcgan_lightning.networks.noise_generator import NoiseGenerator
+from dcgan_lightning.networks.settings import prepared, shared_arguments
 from dcgan_lightning.networks.sizes import count_doublings, fill_channels, start_size
 from dcgan_lightning.networks.spectral import normalize_spectrally
 
@@ -169,13 +170,7 @@ def build(
         settings: The system's arguments; ``image_size`` may be missing, as in older checkpoints.
         weights: Source of the random numbers for the weights; PyTorch's default one if not given.
     """
-    shared = {
-        "image_channels": settings["image_channels"],
-        "classes": settings["classes"],
-        "initialization": settings["initialization"],
-        "generator": weights,
-        "image_size": settings.get("image_size", 28),
-    }
+    shared = shared_arguments(settings, weights)
     generator = SNGANGenerator(
         settings["latent_dim"], settings["generator_channels"], output=settings["output"], **shared
     )
@@ -185,7 +180,4 @@ def build(
         spectral=settings["spectral"],
         **shared,
     )
-    # In this layout the discriminator's convolutions are faster on a CPU; the values are the same.
-    discriminator.to(memory_format=torch.channels_last)
-    discriminator.freeze(settings.get("freeze_discriminator_layers", 0))
-    return generator, discriminator
+    return generator, prepared(discriminator, settings)
