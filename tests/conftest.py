@@ -3,7 +3,7 @@
 import os
 import subprocess
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
 import pytest
@@ -140,6 +140,11 @@ def run_module(tmp_path: Path) -> RunModule:
         )
 
     return run
+
+
+def rows_of(table: Mapping[str, Mapping[str, str]]) -> list[tuple[str, str, str]]:
+    """Return the cases of a test from a table of expected messages by what is run and its arguments."""
+    return [(name, *case) for name, cases in table.items() for case in cases.items()]
 
 
 def files_below(folder: Path) -> set[str]:

@@ -11,19 +11,10 @@ from dcgan_lightning.core.files import write_together
 from dcgan_lightning.core.regular_files import read_file
 from dcgan_lightning.pictures import Panel, decode_png, draw_quality, draw_setting_curves, draw_side_by_side
 from dcgan_lightning.pictures.comparisons import History
-from dcgan_lightning.runs.ranking import (
-    SEED,
-    Setting,
-    describe,
-    differing_settings,
-    format_ranking,
-    format_value,
-    group_by_setting,
-    rank,
-    summary_csv,
-    verdict,
-)
+from dcgan_lightning.runs.ranking import SEED, Setting, differing_settings, group_by_setting, rank, verdict
+from dcgan_lightning.runs.ranking_tables import format_ranking, summary_csv
 from dcgan_lightning.runs.run import SCORE, Run, figures_of
+from dcgan_lightning.runs.setting_names import describe, format_value
 
 log = logging.getLogger("dcgan_lightning.compare")  # __name__ is "__main__" when run as a command
 

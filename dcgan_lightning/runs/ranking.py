@@ -2,14 +2,12 @@
 
 import math
 import statistics
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
-from decimal import Decimal
 from typing import Any
 
-from dcgan_lightning.config.data import data_option
 from dcgan_lightning.runs.run import SCORE, Run, figures_of
-from dcgan_lightning.runs.spreadsheet import Cell, csv_text
+from dcgan_lightning.runs.setting_names import LABEL_WIDTH, describe, shorten
 
 TRAINING_SCORE = f"training_{SCORE}"  # against training images, which evaluation never uses
 SEED = "seed"
@@ -17,7 +15,6 @@ _CAUTION = (
     "Without scores (callbacks=[default,scores]) there is no ranking: a low loss may only mean that the "
     "other network is bad. "
 )
-_LABEL_WIDTH, _NAMES_WIDTH = 80, 40
 _TRAINING_COUNT = "callbacks.scores.count"
 # How often the medians of two equal settings lie further apart than the larger spread, by the seeds of the
 # one with fewer: simulated with normal scores, 22 % for two seeds each, 6 % for three, 0.4 % for five; 45 %
@@ -104,45 +101,6 @@ def group_by_setting(runs: Sequence[Run]) -> list[Setting]:
     return settings
 
 
-def describe(values: Mapping[str, Any], keys: Sequence[str] | None = None) -> str:
-    """Return settings as "generator_lr=0.0001 dropout=0.3".
-
-    Args:
-        values: Key to value.
-        keys: All keys that appear beside them: those with the same last part are told apart by the whole key.
-    """
-    names = short_names(keys or list(values))
-    return " ".join(f"{names[key]}={format_value(value)}" for key, value in values.items())
-
-
-def short_names(keys: Sequence[str]) -> dict[str, str]:
-    """Return the last part of each key, or the whole key where two would be the same."""
-    parts = [_last_part(key) for key in keys]
-    return {key: part if parts.count(part) == 1 else key for key, part in zip(keys, parts, strict=True)}
-
-
-def _last_part(key: str) -> str:
-    return key.removesuffix("._target_").rpartition(".")[2]
-
-
-def format_value(value: Any) -> str:
-    """Return a setting's value, short."""
-    if isinstance(value, float):
-        return f"{value:g}"
-    if isinstance(value, list):
-        return f"[{','.join(map(format_value, value))}]"
-    if isinstance(value, str):
-        is_class = value.startswith(("dcgan_lightning.", "pytorch_"))
-        return data_option(value.rpartition(".")[2]) if is_class else value
-    return str(value).lower() if isinstance(value, bool) else "null" if value is None else str(value)
-
-
-def shorten(text: str, width: int) -> str:
-    """Return a text in one line, cut if it is longer than ``width``."""
-    line = " ".join(text.split())
-    return line if len(line) <= width else f"{line[: width - 4].rstrip()} ..."
-
-
 def measures_of(run: Run) -> dict[str, float]:
     """Return everything a run can be ranked by."""
     values = dict(run.finals) | run.scores
@@ -220,67 +178,6 @@ def _failures(place: tuple[Setting, dict[str, list[float]]]) -> str:
     failed = sum(run.status == "failed" for run in runs)
     if not failed:
         return ""
-    label = shorten(place[0].title, _LABEL_WIDTH)
+    label = shorten(place[0].title, LABEL_WIDTH)
     verb = "failed and is" if failed == 1 else "failed and are"
     return f"; {failed} of the {len(runs)} runs of {label} {verb} not counted"
-
-
-def format_ranking(ranking: Ranking) -> str:
-    """Return the table for the terminal: median and range over the seeds of each measure."""
-    has_names = any(setting.names for setting, _ in ranking.places)
-    head = ["place" if ranking.has_score else "", *["name"] * has_names, "setting", "runs"]
-    rows = [[*head, *(part for name in ranking.measures for part in (f"{name}: median", "range"))]]
-    for place, (setting, values) in enumerate(ranking.places, start=1):
-        names = [shorten(setting.names, _NAMES_WIDTH)] * has_names
-        label = shorten(setting.label, _LABEL_WIDTH)
-        counted, begun = len(values[ranking.measures[0]]), len(setting.runs)
-        runs = str(counted) if counted == begun else f"{counted} of {begun}"
-        row = [str(place) if ranking.has_score else "", *names, label, runs]
-        for column in values.values():
-            spread = f"{min(column):.4g} to {max(column):.4g}" if len(column) > 1 else "-"
-            row += [f"{statistics.median(column):.4g}", spread]
-        rows.append(row)
-    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
-    lines = [
-        "  ".join(
-            cell.ljust(width) if index < 2 + has_names else cell.rjust(width)
-            for index, (cell, width) in enumerate(zip(row, widths, strict=True))
-        )
-        for row in rows
-    ]
-    return "\n".join(line.strip() if not ranking.has_score else line.rstrip() for line in lines)
-
-
-def summary_csv(runs: Sequence[Run]) -> str:
-    """Return one line per run: status, differing settings, final figures and scores."""
-    keys = differing_settings(runs)
-    figures = [figure.name for figure in figures_of(runs)]
-    measures = list(dict.fromkeys([*figures, *(name for run in runs for name in measures_of(run))]))
-    has_objective = any(run.objective is not None for run in runs)
-    head = ["run", "status", *keys, "epochs", "seconds", *measures, *["objective"] * has_objective]
-    rows: list[list[Cell]] = [[*head, "reason", "overrides"]]
-    for run in runs:
-        values = measures_of(run)
-        rows.append(
-            [
-                run.name,
-                run.status,
-                *(_cell(run.settings[key]) if key in run.settings else "" for key in keys),
-                run.epochs,
-                _rounded(run.seconds, ".1f"),
-                *(_rounded(values.get(name), ".6g") for name in measures),
-                *[_rounded(run.objective, ".6g")] * has_objective,
-                run.reason,
-                " ".join(run.overrides),
-            ]
-        )
-    return csv_text(rows)
-
-
-def _cell(value: Any) -> Cell:
-    is_number = isinstance(value, int | float) and not isinstance(value, bool)
-    return value if is_number else format_value(value)
-
-
-def _rounded(value: float | None, form: str) -> Decimal | None:
-    return None if value is None else Decimal(format(value, form))

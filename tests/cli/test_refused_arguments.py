@@ -3,7 +3,7 @@
 from pathlib import Path
 
 import pytest
-from conftest import RunModule
+from conftest import RunModule, rows_of
 from made_runs import make_run
 
 REFUSED = {  # by command and arguments; the first ones of each command run in a new interpreter
@@ -63,10 +63,7 @@ REFUSED = {  # by command and arguments; the first ones of each command run in a
 }
 
 
-@pytest.mark.parametrize(
-    ("command", "arguments", "message"),
-    [(command, *refused) for command, table in REFUSED.items() for refused in table.items()],
-)
+@pytest.mark.parametrize(("command", "arguments", "message"), rows_of(REFUSED))
 def test_refusals_are_one_line_and_leave_nothing(
     run_module: RunModule, tmp_path: Path, command: str, arguments: str, message: str
 ) -> None:

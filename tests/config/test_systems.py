@@ -3,6 +3,7 @@
 from collections.abc import Callable
 
 import pytest
+from conftest import rows_of
 from omegaconf import DictConfig, OmegaConf
 
 from dcgan_lightning.config.build import build, parameters_of
@@ -124,10 +125,7 @@ REFUSED = {  # by experiment and override
 }
 
 
-@pytest.mark.parametrize(
-    ("experiment", "overrides", "message"),
-    [(name, *refused) for name, table in REFUSED.items() for refused in table.items()],
-)
+@pytest.mark.parametrize(("experiment", "overrides", "message"), rows_of(REFUSED))
 def test_what_cannot_work_is_refused_in_one_line(
     compose_cfg: Compose, experiment: str, overrides: str, message: str
 ) -> None:

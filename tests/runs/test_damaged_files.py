@@ -23,7 +23,8 @@ from dcgan_lightning.core.measured import FIGURES_FILE, NOTEBOOK_FIGURES, encode
 from dcgan_lightning.inference.model_card import read_scores, score_table
 from dcgan_lightning.runs.comparison import lay_out
 from dcgan_lightning.runs.jobs import JobRecord, begin_job, read_records
-from dcgan_lightning.runs.ranking import format_ranking, group_by_setting, rank, summary_csv, verdict
+from dcgan_lightning.runs.ranking import group_by_setting, rank, verdict
+from dcgan_lightning.runs.ranking_tables import format_ranking, summary_csv
 from dcgan_lightning.runs.reading import parse_yaml, read_evaluation, read_settings, read_table
 from dcgan_lightning.runs.run import POSITION, read_runs
 
