@@ -4,16 +4,7 @@ import math
 from collections.abc import Mapping
 from typing import Any
 
-from dcgan_lightning.config.checks import (
-    Check,
-    class_name,
-    keep,
-    one_of,
-    optional,
-    seed,
-    truncation,
-    whole,
-)
+from dcgan_lightning.config.checks import Check, class_name, keep, one_of, optional, seed, truncation, whole
 from dcgan_lightning.config.data import DOUBLINGS
 from dcgan_lightning.config.trained import PICTURE_RULES
 

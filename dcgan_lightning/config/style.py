@@ -3,7 +3,7 @@
 import re
 from typing import Any
 
-from dcgan_lightning.config.checks import number, text
+from dcgan_lightning.config.checks import Check, not_negative, number, one_of, optional, positive, text
 
 PATTERN_NAMES = ("stripes", "checks", "dots", "knit")  # a test compares them with those that can be drawn
 MOSAIC_LIMIT = 400  # images of a mosaic
@@ -27,7 +27,15 @@ def image(value: Any) -> str | None:
     return wanted if reference and not 0 <= reference[2] - reference[1] < MOSAIC_LIMIT else None
 
 
-period = number("a number of pixels from 2 to 1000", lambda value: 2 <= value <= 1000)
+# Settings of the objective, which ``stylize`` and the system share.
+STYLE_RULES: dict[str, Check] = {
+    "period": number("a number of pixels from 2 to 1000", lambda value: 2 <= value <= 1000),
+    "features": one_of("classifier", "random", "vgg19"),
+    "weights": optional(text),
+    "content_weight": not_negative,
+    "style_weight": positive,
+    "variation_weight": not_negative,
+}
 
 
 def weights_problem(features: str, weights: str | None, group: str = "") -> str | None:

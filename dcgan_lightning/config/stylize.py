@@ -7,7 +7,6 @@ from dcgan_lightning.config.checks import (
     Check,
     device,
     frame_ms,
-    not_negative,
     one_of,
     optional,
     positive,
@@ -18,7 +17,7 @@ from dcgan_lightning.config.checks import (
     whole,
 )
 from dcgan_lightning.config.data import DATA_RULES
-from dcgan_lightning.config.style import image, period, weights_problem
+from dcgan_lightning.config.style import STYLE_RULES, image, weights_problem
 
 
 def _styles(value: Any) -> str | None:
@@ -39,19 +38,15 @@ def _folder(value: Any) -> str | None:
 
 
 STYLIZE_RULES: dict[str, Check] = {
+    **DATA_RULES,
+    **STYLE_RULES,
     "content": image,
     "style": _styles,
     "style_shares": optional(_shares),
-    "features": one_of("classifier", "random", "vgg19"),
-    "weights": optional(text),
     "size": whole(16, 2048),
-    "period": period,
     "colours": one_of("style", "content"),
     "keep_background": one_of("auto", True, False),
     "steps": whole(1, 10_000),
-    "style_weight": positive,
-    "content_weight": not_negative,
-    "variation_weight": not_negative,
     "noise": share,
     "seed": seed,
     "frames": whole(0, 200),
@@ -60,7 +55,7 @@ STYLIZE_RULES: dict[str, Check] = {
     "output": optional(_folder),
     "device": device,
     "threads": threads,
-} | DATA_RULES
+}
 
 
 def stylize_problem(values: Mapping[str, Any]) -> str | None:

@@ -3,15 +3,7 @@
 from collections.abc import Mapping
 from typing import Any
 
-from dcgan_lightning.config.checks import (
-    Check,
-    flag,
-    one_of,
-    optional,
-    seed,
-    text,
-    whole,
-)
+from dcgan_lightning.config.checks import Check, flag, one_of, optional, seed, text, whole
 from dcgan_lightning.config.trained import PICTURE_RULES
 
 SETS = ("test", "train")  # inputs that are images of the data set

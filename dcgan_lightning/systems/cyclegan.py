@@ -1,6 +1,7 @@
 """CycleGAN: unpaired translation between two image domains."""
 
 from collections.abc import Mapping, Sequence
+from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -29,12 +30,8 @@ class CycleGAN(Translator):
     An iteration first updates both generators together, then both discriminators with current and earlier
     translations (see `swap_in_pool`).
 
-    All arguments are plain values, so a checkpoint holds them and can be loaded with ``weights_only=True``.
-
     Args:
         seed: The run's seed.
-        image_channels: Channels of the images, 1 for grey.
-        image_size: Pixels a side, a multiple of 4.
         generator_channels: The generators' channels (see `CycleGANGenerator`).
         blocks: The generators' number of residual blocks.
         skip: Whether the generators have a skip connection from input to output (see `CycleGANGenerator`).
@@ -50,8 +47,8 @@ class CycleGAN(Translator):
             translation to its own domain; 0: not computed.
         pool_size: Number of earlier translations kept for each discriminator; 0: none.
         generator_lr, discriminator_lr, betas, adam_eps: See `Adams`.
-        lr_decay: See `System`.
         compile_mode: See `System`.
+        **others: Further arguments of `Translator`; ``image_size`` is a multiple of 4.
 
     Source:
         Zhu et al. 2017, https://arxiv.org/abs/1703.10593, and its code,
@@ -79,8 +76,6 @@ class CycleGAN(Translator):
     def __init__(
         self,
         seed: int = 0,
-        image_channels: int = 1,
-        image_size: int = 28,
         generator_channels: Sequence[int] = (24, 48),
         blocks: int = 3,
         skip: bool = False,
@@ -94,14 +89,13 @@ class CycleGAN(Translator):
         pool_size: int = 50,
         generator_lr: float = 1e-3,
         discriminator_lr: float = 1e-3,
-        lr_decay: float = 0.5,
         betas: Sequence[float] = (0.5, 0.99),
         adam_eps: float = 1e-8,
         compile_mode: str | None = None,
+        **others: Any,
     ) -> None:
-        super().__init__(seed, compile_mode, lr_decay)
-        self.save_hyperparameters()
-        self.image_shape = (image_channels, image_size, image_size)
+        super().__init__(seed, **others)
+        self.compile_mode = compile_mode
         self.loss = LOSSES[loss]
         self.cycle_weight = cycle_weight
         self.identity_weight = identity_weight

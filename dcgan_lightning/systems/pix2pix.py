@@ -1,6 +1,7 @@
 """Pix2Pix: paired image-to-image translation."""
 
 from collections.abc import Iterator, Sequence
+from typing import Any
 
 import torch
 from torch import Tensor
@@ -23,13 +24,9 @@ from dcgan_lightning.systems.translator import Translator
 class Pix2Pix(Translator):
     """A U-Net that restores images from inputs such as edge drawings, with a patch discriminator of pairs.
 
-    All arguments are plain values, so a checkpoint holds them and can be loaded with ``weights_only=True``.
-
     Args:
         seed: The run's seed: initial weights and dropout are functions of it.
         task: Name of the function that derives inputs from images (see `dcgan_lightning.networks.tasks`).
-        image_channels: Channels of the images, 1 for grey.
-        image_size: Pixels a side (see `UNet`).
         generator_channels: The U-Net's channels (see `UNet`).
         discriminator_channels: The discriminator's channels (see `PairDiscriminator`).
         dropout: Share of the U-Net's activations dropped at the lowest resolution in training, in [0, 1).
@@ -39,8 +36,8 @@ class Pix2Pix(Translator):
         adversarial_weight: Weight of the adversarial term in the U-Net's loss, >= 0; 0: only the L1 term.
         l1_weight: Weight of the L1 term: the mean absolute difference of output and target, >= 0.
         generator_lr, discriminator_lr, betas, adam_eps: See `Adams`.
-        lr_decay: See `System`.
         accuracy_threshold: Decision threshold on the logit (see `discriminator_accuracy`).
+        **others: Further arguments of `Translator`; for ``image_size`` see `UNet`.
 
     Source:
         Isola et al. 2017, https://arxiv.org/abs/1611.07004.
@@ -61,8 +58,6 @@ class Pix2Pix(Translator):
         self,
         seed: int = 0,
         task: str = "edges",
-        image_channels: int = 1,
-        image_size: int = 28,
         generator_channels: Sequence[int] = (32, 64, 96),
         discriminator_channels: Sequence[int] = (32, 64),
         dropout: float = 0.5,
@@ -73,13 +68,12 @@ class Pix2Pix(Translator):
         l1_weight: float = 100.0,
         generator_lr: float = 2e-3,
         discriminator_lr: float = 2e-3,
-        lr_decay: float = 0.5,
         betas: Sequence[float] = (0.5, 0.999),
         adam_eps: float = 1e-8,
         accuracy_threshold: float = 0.0,
+        **others: Any,
     ) -> None:
-        super().__init__(seed, lr_decay=lr_decay)
-        self.save_hyperparameters()
+        super().__init__(seed, **others)
         self.loss = LOSSES[loss]
         self.adversarial_weight = adversarial_weight
         self.l1_weight = l1_weight

@@ -1,6 +1,7 @@
 """Feed-forward style transfer: a network trained for one style stylises images in milliseconds."""
 
 from collections.abc import Mapping, Sequence
+from typing import Any
 
 import torch
 from torch import Tensor
@@ -27,16 +28,12 @@ _DISTANCE = ("Style and content", "relative distance (0: reached)")
 class Style(Translator):
     """Train a network to minimise the loss of ``stylize`` for all images instead of a single one.
 
-    All arguments are plain values, so a checkpoint holds them and can be loaded with ``weights_only=True``.
-
     Args:
         seed: The run's seed.
         style: The name of a built-in pattern, or an image file.
         period: Pixels from one repetition of a built-in pattern to the next, in the enlarged image.
         features: Name of the feature network (see `load_perceptual`).
         weights: File of the feature network's weights, for "vgg19" only.
-        image_channels: Channels of the images; with 1 (grey) the style is converted to greyscale too.
-        image_size: Pixels a side of the images.
         scale: How often the network enlarges them (see `StyleNetwork`).
         channels: The network's channels (see `StyleNetwork`).
         blocks: Its number of residual blocks.
@@ -46,10 +43,11 @@ class Style(Translator):
         style_weight: Weight of the style loss.
         variation_weight: Weight of the total variation.
         generator_lr: Learning rate, > 0.
-        lr_decay: See `System`.
         betas: Decay rates of Adam's moments, each in [0, 1).
         adam_eps: Added to Adam's denominator.
         compile_mode: See `System`.
+        **others: Further arguments of `Translator`; with ``image_channels=1`` (grey) the style is converted
+            to greyscale too.
 
     Source:
         Johnson et al. 2016, https://arxiv.org/abs/1603.08155.
@@ -74,8 +72,6 @@ class Style(Translator):
         period: float = 14.0,
         features: PerceptualName = "classifier",
         weights: str | None = None,
-        image_channels: int = 1,
-        image_size: int = 28,
         scale: int = 4,
         channels: Sequence[int] = (32, 16, 8),
         blocks: int = 3,
@@ -85,13 +81,14 @@ class Style(Translator):
         style_weight: float = 1.0,
         variation_weight: float = 0.02,
         generator_lr: float = 3e-3,
-        lr_decay: float = 0.5,
         betas: Sequence[float] = (0.9, 0.99),
         adam_eps: float = 1e-8,
         compile_mode: str | None = None,
+        **others: Any,
     ) -> None:
-        super().__init__(seed, compile_mode, lr_decay)
-        self.save_hyperparameters()
+        super().__init__(seed, **others)
+        self.compile_mode = compile_mode
+        image_channels, image_size, _ = self.image_shape
         self.style = style
         self.features = (features, image_channels, weights)
         self.loss_weights = (style_weight, content_weight, variation_weight)
@@ -139,8 +136,7 @@ class Style(Translator):
 
     def image_shapes(self) -> set[torch.Size]:
         """Return the shape (C, H, W) of images before they are enlarged."""
-        network = self.generator
-        return {torch.Size([network.image_channels, network.image_size, network.image_size])}
+        return {torch.Size(self.image_shape)}
 
     def find_fault(self, state: Mapping[str, Tensor]) -> str | None:
         """Refuse a checkpoint of another style image.

@@ -16,13 +16,31 @@ SHOWN = 512  # number of images available to previews
 class Translator(System):
     """A system that translates images; a subclass defines `panels` and `show` instead of `preview`.
 
+    A subclass has the other settings of its networks and optimizers as arguments and passes these on. Its
+    ``self.hparams`` hold the arguments of both classes. All are plain values, so that a checkpoint can hold
+    them and be loaded with ``weights_only=True``.
+
+    Args:
+        seed: The run's seed: initial weights and random numbers are functions of it.
+        image_channels: Channels of the images, 1 for grey.
+        image_size: Pixels a side; which sizes are possible depends on the networks.
+        lr_decay: See `System`.
+
     Attributes:
         panels: Names of the images side by side in a preview, such as ("input", "output", "target"): the
             translation is the second.
+        image_shape: Shape (C, H, W) of the images.
     """
 
     panels: ClassVar[tuple[str, ...]]
     generated_panel = 1
+
+    def __init__(
+        self, seed: int, *, image_channels: int = 1, image_size: int = 28, lr_decay: float = 0.5
+    ) -> None:
+        super().__init__(seed, lr_decay=lr_decay)
+        self.save_hyperparameters()  # with the arguments of the subclass
+        self.image_shape = (image_channels, image_size, image_size)
 
     @abstractmethod
     def show(self, images: Tensor, labels: Tensor | None, groups: int) -> Tensor:

@@ -3,8 +3,8 @@
 from collections.abc import Mapping
 from typing import Any
 
-from dcgan_lightning.config.checks import Check, flag, not_negative, one_of, optional, positive, text, whole
-from dcgan_lightning.config.style import PATTERN_NAMES, period, split_reference, weights_problem
+from dcgan_lightning.config.checks import Check, flag, one_of, text, whole
+from dcgan_lightning.config.style import PATTERN_NAMES, STYLE_RULES, split_reference, weights_problem
 from dcgan_lightning.config.systems import gan
 
 
@@ -29,19 +29,14 @@ _SHARED = (
 )
 RULES: dict[str, Check] = {
     **{name: gan.RULES[name] for name in _SHARED},
+    **STYLE_RULES,
     "style": _style,
-    "period": period,
-    "features": one_of("classifier", "random", "vgg19"),
-    "weights": optional(text),
     "image_size": whole(8, 512),
     "scale": one_of(1, 2, 4),
     "channels": _channels,
     "blocks": whole(0, 100),
     "canvas_channels": whole(1, 4096),
     "keep_background": flag,
-    "content_weight": not_negative,
-    "style_weight": positive,
-    "variation_weight": not_negative,
 }
 
 
