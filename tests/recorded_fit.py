@@ -35,13 +35,12 @@ def recorded_fit(
     trainer = pl.Trainer(
         max_epochs=epochs,
         accelerator="cpu",
-        logger=False,
         enable_checkpointing=False,
         enable_progress_bar=False,
         enable_model_summary=False,
         callbacks=[*callbacks, Recorder()],
         default_root_dir=folder,
-        **options,
+        **{"logger": False} | options,
     )
     trainer.fit(system, datamodule=datamodule)
     return outputs

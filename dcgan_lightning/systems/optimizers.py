@@ -1,6 +1,7 @@
-"""The optimizer of all systems."""
+"""The optimizer of all systems, and what any optimizer is asked for."""
 
-from collections.abc import Iterable, Sequence
+import contextlib
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
 from torch import nn
@@ -47,3 +48,21 @@ class Adams:
         """
         pairs = ((generators, self.generator_lr), (discriminators, self.discriminator_lr))
         return [make_adam(weights, rate, self.betas, self.eps) for weights, rate in pairs]
+
+
+def moved_by(optimizer: Optimizer) -> list[nn.Parameter]:
+    """Return the weights that an optimizer moves."""
+    return [weight for group in optimizer.param_groups for weight in group["params"]]
+
+
+@contextlib.contextmanager
+def scaled_rates(optimizer: Optimizer, factor: float) -> Iterator[None]:
+    """Scale the learning rates in the block; outside of it, and thus in checkpoints, they are unscaled."""
+    rates = [group["lr"] for group in optimizer.param_groups]
+    for group, rate in zip(optimizer.param_groups, rates, strict=True):
+        group["lr"] = rate * factor
+    try:
+        yield
+    finally:
+        for group, rate in zip(optimizer.param_groups, rates, strict=True):
+            group["lr"] = rate

@@ -4,23 +4,23 @@ A system is a LightningModule with the networks, optimizers and training step of
 training and reports use only the interface of this class.
 """
 
-import contextlib
 import logging
 import math
 from abc import ABC, abstractmethod
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any, ClassVar, Protocol, cast, runtime_checkable
 
 import pytorch_lightning as pl
 import torch
-from pytorch_lightning.core.optimizer import LightningOptimizer
 from torch import Tensor
+from torch.optim import Optimizer
 
 from dcgan_lightning.core.distributed import average_in_place
 from dcgan_lightning.core.errors import ConfigError, DivergedError
 from dcgan_lightning.core.measured import Figure
 from dcgan_lightning.core.memory import release_freed_memory
 from dcgan_lightning.core.randomness import reseed_default_generators, stream_seed
+from dcgan_lightning.systems.optimizers import moved_by, scaled_rates
 
 log = logging.getLogger(__name__)
 
@@ -199,17 +199,16 @@ class System(pl.LightningModule, ABC):
             DivergedError: A figure is not finite; no weight was changed.
         """
         values = torch.stack([value.detach() for value in figures.values()])
-        gradients = [weights.grad for weights in self.parameters() if weights.grad is not None]
-        average_in_place([*gradients, values])
+        optimizers = self._all_optimizers()
+        moved = dict.fromkeys(weight for optimizer in optimizers for weight in moved_by(optimizer))
+        average_in_place([*(weight.grad for weight in moved if weight.grad is not None), values])
         averaged = dict(zip(figures, values.unbind(), strict=True))
         # On other devices this would synchronize; History checks at the end of each epoch.
         if self.device.type == "cpu":
             self.check_finite(averaged)
-        for optimizer in self._all_optimizers():
-            if any(
-                weights.grad is not None for group in optimizer.param_groups for weights in group["params"]
-            ):
-                with _scaled_rates(optimizer, self.rate_factor):
+        for optimizer in optimizers:
+            if any(weight.grad is not None for weight in moved_by(optimizer)):
+                with scaled_rates(optimizer, self.rate_factor):
                     optimizer.step()
                 optimizer.zero_grad()
         return averaged
@@ -250,31 +249,31 @@ class System(pl.LightningModule, ABC):
         self._batch_idx = batch_idx
         self._reseed()
 
-    def _all_optimizers(self) -> list[LightningOptimizer]:
+    def _all_optimizers(self) -> list[Optimizer]:
         found = self.optimizers()
-        return cast(list[LightningOptimizer], found if isinstance(found, list) else [found])
+        return cast(list[Optimizer], found if isinstance(found, list) else [found])
 
     def _reseed(self, rank: int = 0) -> None:
         reseed_default_generators(stream_seed(self.seed, "iteration", self.iteration, rank), self.device)
 
     def training_step(self, batch: Any, batch_idx: int) -> dict[str, Tensor]:
-        """Update the networks once (see `learn`) and log the figures."""
+        """Update the networks once (see `learn`); callbacks and loggers get the figures."""
         figures = self.learn(batch)
-        self.log_dict(figures)  # kept on the device until a logger reads them: no sync per iteration
+        self.trainer.callback_metrics.update(figures)
         return figures
 
+    def on_train_batch_end(self, outputs: Any, batch: Any, batch_idx: int) -> None:
+        """Pass the figures to the loggers in the iterations in which Lightning does so after ``log_dict``.
 
-@contextlib.contextmanager
-def _scaled_rates(optimizer: LightningOptimizer, factor: float) -> Iterator[None]:
-    """Scale the learning rates in the block; outside of it, and thus in checkpoints, they are unscaled."""
-    rates = [group["lr"] for group in optimizer.param_groups]
-    for group, rate in zip(optimizer.param_groups, rates, strict=True):
-        group["lr"] = rate * factor
-    try:
-        yield
-    finally:
-        for group, rate in zip(optimizer.param_groups, rates, strict=True):
-            group["lr"] = rate
+        ``log_dict`` would take a fourteenth of each iteration of small networks. Other iterations do not
+        synchronize with the device.
+        """
+        every = self.trainer.log_every_n_steps  # type: ignore[attr-defined]
+        if every and ((self.iteration + 1) % every == 0 or self.trainer.should_stop):
+            figures = {name: float(value) for name, value in outputs.items()}
+            for logger in self.trainer.loggers:
+                logger.log_metrics(figures | {"epoch": self.current_epoch}, self.iteration)
+                logger.save()
 
 
 @runtime_checkable

@@ -1,7 +1,7 @@
 """The recipe of ``experiment=first_look`` in the usual ways: in Lightning and in plain PyTorch.
 
-The networks are this project's, in PyTorch's usual memory layout: they consist of PyTorch's layers and its
-spectral normalization. Adam is the usual one, not fused; average and learning rates are PyTorch's classes.
+The networks have this project's layers, in PyTorch's usual memory layout and with its spectral normalization.
+Adam is the usual one, not fused; average and learning rates are PyTorch's classes.
 """
 
 from collections.abc import Iterator
@@ -12,7 +12,8 @@ import torch
 from bench_lightning import train
 from bench_process import Figures, Setup, training_figures
 from bench_torch import IDX_HEADER, batches, card_figures, start_clock, trainable
-from torch import Tensor, nn
+from torch import Tensor, nn, relu
+from torch.nn.utils.parametrizations import spectral_norm
 from torch.optim import Adam
 from torch.optim.lr_scheduler import LambdaLR
 from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
@@ -25,9 +26,22 @@ GENERATOR_LR, DISCRIMINATOR_LR, BETAS = 5e-3, 1e-2, (0.0, 0.99)
 ITERATIONS, DECAY_SHARE, AVERAGE = 15_000, 0.7, 0.9993
 
 
+class UsualGenerator(SNGANGenerator):
+    """The generator in PyTorch's usual memory layout."""
+
+    def forward(self, z: Tensor, labels: Tensor | None = None) -> Tensor:
+        """Return one image for each noise vector."""
+        pixels = self.dense(z).unflatten(1, (-1, self.start_size, self.start_size))
+        pixels = self.enlarge(relu(self.norm(pixels, labels)))
+        return torch.tanh(self.enlarge_1(relu(self.norm_1(pixels, labels))))
+
+
 def networks() -> tuple[nn.Module, nn.Module]:
     """Return generator and discriminator."""
-    return SNGANGenerator(classes=CLASSES), SNGANDiscriminator(classes=CLASSES)
+    discriminator = SNGANDiscriminator(classes=CLASSES, spectral=False)
+    for layer in [*discriminator.children()]:
+        spectral_norm(layer)
+    return UsualGenerator(classes=CLASSES), discriminator
 
 
 def average_of(network: nn.Module, decay: float = AVERAGE) -> AveragedModel:

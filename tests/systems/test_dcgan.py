@@ -1,9 +1,12 @@
+import csv
 from pathlib import Path
 from typing import Literal
 
 import pytest
 import pytorch_lightning as pl
 import torch
+from pytorch_lightning.callbacks import Callback, LambdaCallback
+from pytorch_lightning.loggers import CSVLogger
 from recorded_fit import recorded_fit
 from torch.testing import assert_close
 
@@ -99,9 +102,15 @@ def test_training_is_the_notebooks_loop(
 
 def test_figures_are_logged_under_the_seeds_names(tmp_path: Path) -> None:
     system = DCGAN(batch_size=16, **SIZES)
-    figures = recorded_fit(system, SyntheticDataModule(16, count=32), tmp_path)[0]
+    seen: list[dict[str, torch.Tensor]] = []
+    watch = LambdaCallback(
+        on_train_batch_end=lambda trainer, *arguments: seen.append(dict(trainer.callback_metrics))
+    )
+    recorded = recorded_fit(system, SyntheticDataModule(16, count=32), tmp_path, callbacks=[watch])
+    figures = recorded[0]
     assert set(figures) == {"gen_loss", "disc_loss", "real_accuracy", "fake_accuracy"}
-    assert set(system.trainer.callback_metrics) == set(METRIC_NAMES)
+    assert len(recorded) > 1
+    assert seen == recorded
     assert not any(value.requires_grad for value in figures.values())
 
 
@@ -185,6 +194,29 @@ def test_compiled_networks_train_the_same(tmp_path: Path, monkeypatch: pytest.Mo
     assert list(plain) == list(compiled)
     for name, value in plain.items():
         assert_close(compiled[name], value, atol=1e-5, rtol=1e-3, msg=name)
+
+
+def test_loggers_get_every_nth_iteration_and_the_one_at_a_stop(tmp_path: Path) -> None:
+    class Stop(Callback):
+        def on_train_batch_end(self, trainer, pl_module, outputs, batch, batch_idx) -> None:
+            trainer.should_stop = (trainer.current_epoch, batch_idx) == (1, 1)
+
+    recorded = recorded_fit(
+        DCGAN(batch_size=16, **SIZES),
+        SyntheticDataModule(16, count=48),
+        tmp_path,
+        epochs=3,
+        callbacks=[Stop()],
+        logger=CSVLogger(tmp_path),
+        log_every_n_steps=2,
+    )
+    with next(tmp_path.rglob("metrics.csv")).open() as file:
+        rows = [{name: float(value) for name, value in row.items()} for row in csv.DictReader(file)]
+    assert len(recorded) == 5
+    assert rows == [
+        {name: value.item() for name, value in recorded[step].items()} | {"epoch": step // 3, "step": step}
+        for step in (1, 3, 4)
+    ]
 
 
 def test_forward_makes_images() -> None:
