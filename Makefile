@@ -76,7 +76,7 @@ browser: ## Fetch Chromium for the tests of the report, if there is no browser a
 has_browser = { command -v chromedriver && { command -v chromium || command -v chromium-browser \
     || command -v google-chrome; }; } >/dev/null
 
-reliability: $(INSTALLED) ## Kill, fill, damage and misuse runs, a plain Lightning script's too; 40 minutes
+reliability: $(INSTALLED) ## Kill, fill, damage and misuse runs, a plain Lightning script's too; two hours
 	$(BIN)/python tests/reliability/report.py $(ARGS)
 
 parity: $(INSTALLED) .venv-keras/.installed ## Compare with Keras itself, in its own environment
