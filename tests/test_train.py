@@ -57,6 +57,7 @@ def test_few_images_in_colour(compose_cfg: Compose, tmp_path: Path) -> None:
     grid = ("callbacks.sample_grid.rows=2", "callbacks.sample_grid.columns=2", "callbacks.scores.count=140")
     result = train(compose_cfg("experiment=few_images", *data, *sizes, *grid, "trainer.max_epochs=2"))
     assert result.system.hparams["augmentation"] == ["translation"]
+    assert result.system.augmentation_probability == 0.3
     assert result.score_epoch == 2
     assert decode_png((tmp_path / "run/samples/real.png").read_bytes()).shape[2] == 3
     assert (tmp_path / "run/checkpoints/best.ckpt").is_file()

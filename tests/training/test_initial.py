@@ -4,14 +4,18 @@ import logging
 import shutil
 from collections.abc import Callable
 from pathlib import Path
+from typing import Literal
 
 import pytest
 import torch
 from conftest import TINY_SNGAN, Compose, train_into
 from equal_runs import assert_same_run
 
+from dcgan_lightning.config.build import CONF_DIR
 from dcgan_lightning.config.validate import validate
 from dcgan_lightning.core.errors import CheckpointError, ConfigError
+from dcgan_lightning.data import SyntheticDataModule
+from dcgan_lightning.evaluate import evaluate
 from dcgan_lightning.export import export
 from dcgan_lightning.losses import PENALTIES
 from dcgan_lightning.runs.checkpoints import read_checkpoint
@@ -161,6 +165,49 @@ def test_going_on_with_other_weights_is_refused(
         train(compose_cfg(*options, f"init_from={conditional_run}"))
     moved = shutil.copy(first, tmp_path / "moved.ckpt")
     assert train(compose_cfg(*options, f"init_from={moved}")).epochs == 2
+
+
+def test_the_commands_of_the_example(
+    compose_cfg: Compose, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What conf/README.md gives for 500 shoes runs: with tiny networks and epochs of one iteration."""
+    page = Path(CONF_DIR, "README.md").read_text(encoding="utf-8").split("### An example: 500 shoes")[1]
+    script = page.split("```python\n")[1].split("```")[0]
+    commands = page.split("```bash\n")[1].split("```")[0].splitlines()
+
+    class Garments(SyntheticDataModule):
+        def __init__(self) -> None:
+            super().__init__(batch_size=2, count=400, size=28)
+
+        def load_split(self, split: Literal["train", "test"]) -> tuple[torch.Tensor, torch.Tensor]:
+            images, labels = super().load_split(split)
+            return images, labels * 5  # rectangles are shoes
+
+    monkeypatch.chdir(tmp_path)
+    with monkeypatch.context() as patch:
+        patch.setattr("dcgan_lightning.data.FashionMNISTDataModule", Garments)
+        exec(script, {})
+    assert len(commands) == 5
+    tiny = (
+        *(*TINY_SNGAN[2:], "callbacks.scores.count=129", "callbacks.sample_grid=null", "callbacks.film=null"),
+        *("trainer.limit_train_batches=1", "trainer.max_epochs=1", "report=false", "logger=none"),
+        "data.cache_dir=cache",
+    )
+    for command in commands[:4]:
+        overrides = command.split()[3:]
+        name = next(part.split("=")[1] for part in overrides if part.startswith("run_name="))
+        train_into(tmp_path / "outputs" / name, *overrides, *tiny)
+    clothes, scratch, tuned, frozen = (
+        weights_of(tmp_path / "outputs" / name) for name in ("clothes", "scratch", "tuned", "frozen")
+    )
+    name = "discriminator.convolution_1.parametrizations.weight.original"
+    assert torch.equal(frozen[name], clothes[name])
+    assert not torch.equal(tuned[name], clothes[name])
+    near, far = ((weights[name] - clothes[name]).norm() for weights in (tuned, scratch))
+    assert near < far
+    cfg = compose_cfg(*commands[4].split()[3:], "metrics=[frechet]", config_name="evaluate")
+    cfg.count = 129
+    assert evaluate(cfg)["mean"]["frechet_distance"] > 0
 
 
 @pytest.mark.parametrize("files", [("init_from.safetensors",), ("init_from.safetensors", "config.yaml")])
