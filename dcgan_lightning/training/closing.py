@@ -5,12 +5,19 @@ from pathlib import Path
 from typing import Any
 
 from hydra.core.hydra_config import HydraConfig
+from hydra.types import RunMode
 from omegaconf import DictConfig
 
 from dcgan_lightning.config.build import CONF_DIR, plain
 from dcgan_lightning.core.durations import format_count, format_duration, format_position
 from dcgan_lightning.core.shell import command, override, quote
-from dcgan_lightning.training.printed_commands import continue_command
+from dcgan_lightning.runs.jobs import CONFIG_FILE
+from dcgan_lightning.training.printed_commands import (
+    continue_command,
+    corrected_command,
+    encode_given,
+    read_given,
+)
 from dcgan_lightning.training.resume import keeps_checkpoints
 
 NO_CHECKPOINTS = "without callbacks.checkpoint no checkpoint is kept: this run cannot be continued or used"
@@ -71,13 +78,38 @@ def how_to_go_on(what: str, cfg: DictConfig, max_epochs: int) -> str:
     hydra_cfg: Any = HydraConfig.get()
     arguments = continue_command(
         Path(hydra_cfg.runtime.output_dir),
-        [*hydra_cfg.overrides.hydra, *hydra_cfg.overrides.task],
+        _typed(hydra_cfg),
         max_epochs,
         _options(hydra_cfg),
         plain(hydra_cfg.run, resolve=False)["dir"],
         hydra_cfg.runtime.cwd,
     )
     return f"{what} with: {arguments}"
+
+
+def describe_given() -> str:
+    """Return the line of a run's settings that tells which were given; empty without a command."""
+    if not HydraConfig.initialized():
+        return ""
+    return encode_given(_typed(HydraConfig.get()), _options(HydraConfig.get()))
+
+
+def how_to_resume(checkpoint: Path) -> str:
+    """Return what to do if a run cannot be resumed with other settings, for the end of a message.
+
+    Args:
+        checkpoint: The one to resume from.
+    """
+    given = read_given(checkpoint.parents[1] / CONFIG_FILE)
+    is_sweep = HydraConfig.initialized() and HydraConfig.get().mode == RunMode.MULTIRUN
+    if given is None or is_sweep or not HydraConfig.initialized():
+        return "resume with the same ones, or start a new run"
+    return f"go on with: {corrected_command(given, _typed(HydraConfig.get()))}"
+
+
+def _typed(hydra_cfg: Any) -> list[str]:
+    """Return the overrides of the command line."""
+    return [*hydra_cfg.overrides.hydra, *hydra_cfg.overrides.task]
 
 
 def _options(hydra_cfg: Any) -> list[str]:

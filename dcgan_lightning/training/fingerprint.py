@@ -49,7 +49,11 @@ def default_settings(cfg: DictConfig) -> dict[str, Any]:
 
 
 def check_fingerprint(
-    saved: Mapping[str, Any], current: Mapping[str, Any], path: Path, defaults: Mapping[str, Any]
+    saved: Mapping[str, Any],
+    current: Mapping[str, Any],
+    path: Path,
+    defaults: Mapping[str, Any],
+    remedy: str = "resume with the same ones, or start a new run",
 ) -> None:
     """Refuse to resume with settings that would silently change the run.
 
@@ -58,6 +62,7 @@ def check_fingerprint(
         current: That of the run.
         path: The checkpoint.
         defaults: Settings that an older checkpoint may lack (see `default_settings`).
+        remedy: End of the message.
 
     Raises:
         ConfigError: Lists each setting that differs.
@@ -66,15 +71,16 @@ def check_fingerprint(
     saved = {key: defaults[key] for key in current.keys() & defaults.keys()} | dict(saved)
     saved = {key: value for key, value in saved.items() if key not in _OF_IMAGES}
     differences = [
-        f"{key}={saved.get(key)!r} (now {current.get(key)!r})"
+        f"{key}={_shown(saved, key)} (now {_shown(current, key)})"
         for key in sorted(saved.keys() | current.keys())
         if saved.get(key) != current.get(key)
     ]
     if differences:
-        raise ConfigError(
-            f"{path} was made with other settings: {', '.join(differences)}; "
-            "resume with the same ones, or start a new run"
-        )
+        raise ConfigError(f"{path} was made with other settings: {', '.join(differences)}; {remedy}")
+
+
+def _shown(settings: Mapping[str, Any], key: str) -> str:
+    return repr(settings[key]) if key in settings else "not set"
 
 
 def check_same_images(saved: Mapping[str, Any], current: Mapping[str, Any], path: Path, source: str) -> None:

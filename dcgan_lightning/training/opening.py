@@ -15,7 +15,7 @@ from dcgan_lightning.core.files import write_atomic
 from dcgan_lightning.core.temporaries import remove_leftovers
 from dcgan_lightning.runs.jobs import CONFIG_FILE
 from dcgan_lightning.runs.system_file import SYSTEM_FILE, SystemFacts, encode_system
-from dcgan_lightning.training.closing import NO_CHECKPOINTS
+from dcgan_lightning.training.closing import NO_CHECKPOINTS, describe_given
 from dcgan_lightning.training.resume import keeps_checkpoints
 
 if TYPE_CHECKING:
@@ -34,7 +34,8 @@ def write_description(cfg: DictConfig, folder: Path, system: "System") -> str:
         summarize(name, getattr(system, name), *example) for name, example in system.examples().items()
     )
     accept()
-    write_atomic(folder / CONFIG_FILE, OmegaConf.to_yaml(cfg, resolve=True).encode())
+    settings = f"{describe_given()}{OmegaConf.to_yaml(cfg, resolve=True)}"
+    write_atomic(folder / CONFIG_FILE, settings.encode())
     write_atomic(folder / "networks.txt", f"{networks}\n".encode())
     write_atomic(folder / SYSTEM_FILE, encode_system(facts_of(system)))
     for part in [folder, *folder.iterdir()]:

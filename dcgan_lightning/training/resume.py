@@ -16,7 +16,6 @@ from dcgan_lightning.core.temporaries import OLD_PREFIX, is_temporary
 from dcgan_lightning.runs.folder import is_inside_run, similar_path
 from dcgan_lightning.runs.jobs import CONFIG_FILE as CONFIG_FILE
 from dcgan_lightning.runs.reading import read_settings
-from dcgan_lightning.training.fingerprint import check_fingerprint
 
 log = logging.getLogger(__name__)
 
@@ -111,30 +110,25 @@ def _consists_of(path: Path, files: Collection[Path]) -> bool:
 def check_resumable(
     checkpoint: dict[str, Any],
     path: Path,
-    settings: Mapping[str, Any],
     environment: Mapping[str, Any],
     max_epochs: int,
-    defaults: Mapping[str, Any],
 ) -> bool:
-    """Refuse a checkpoint of other settings, or with more epochs than requested.
+    """Refuse a checkpoint with more epochs than requested.
 
     Args:
         checkpoint: The checkpoint to resume from.
         path: Its file.
-        settings: The fingerprint of this run.
         environment: What bit-exact results depend on besides; a difference is only a warning.
         max_epochs: Number of epochs to train to.
-        defaults: Settings that an older checkpoint may lack (see `default_settings`).
 
     Returns:
         Whether the checkpoint has all epochs already.
 
     Raises:
-        ConfigError: Names the settings that differ, or the number of epochs.
+        ConfigError: Names the number of epochs.
     """
     from dcgan_lightning.runs.checkpoints import progress
 
-    check_fingerprint(checkpoint["fingerprint"], settings, path, defaults)
     saved = checkpoint.get("environment", {})
     changes = [
         f"{key}={saved[key]} (now {value})"

@@ -28,7 +28,8 @@ from dcgan_lightning.core.devices import (
 from dcgan_lightning.core.errors import CheckpointError, ConfigError
 from dcgan_lightning.core.memory import keep_freed_memory
 from dcgan_lightning.core.processes import end_with_parent, is_first_process
-from dcgan_lightning.training.fingerprint import check_same_images, default_settings
+from dcgan_lightning.training.closing import how_to_resume
+from dcgan_lightning.training.fingerprint import check_fingerprint, check_same_images, default_settings
 from dcgan_lightning.training.opening import describe_opening, write_description
 from dcgan_lightning.training.resume import check_resumable, take_over
 from dcgan_lightning.training.start import starting
@@ -126,9 +127,9 @@ def read_start(
     if initial is None and (began_with := checkpoint["fingerprint"].get("init_from")):
         settings["init_from"] = began_with
         cfg.init_from = kept_source(Path(cfg.paths.output_dir))
-    is_finished = check_resumable(
-        checkpoint, path, settings, environment, cfg.trainer.max_epochs, default_settings(cfg)
-    )
+    defaults = default_settings(cfg)
+    check_fingerprint(checkpoint["fingerprint"], settings, path, defaults, how_to_resume(path))
+    is_finished = check_resumable(checkpoint, path, environment, cfg.trainer.max_epochs)
     return Start(path, checkpoint, iterations_so_far(checkpoint), is_finished)
 
 

@@ -52,8 +52,14 @@ def test_smoke_run_and_its_continuation(run_module: RunModule, tmp_path: Path) -
     assert again.stderr.count("\n") == 1
     assert "already holds a run" in again.stderr
 
-    arguments = ("experiment=smoke", "run_name=first", "ckpt_path=last", "trainer.max_epochs=3")
-    resumed = run_module("dcgan_lightning.train", *arguments, warm=True)
+    arguments = ("run_name=first", "ckpt_path=last", "trainer.max_epochs=3")
+    refused = run_module("dcgan_lightning.train", *arguments, "data.batch_size=64", warm=True)
+    assert refused.returncode == 1
+    assert "data.batch_size=32 (now 64), data.channels=1 (now not set)" in refused.stderr
+    command = refused.stderr.strip().partition("; go on with: ")[2]
+    whole = ("experiment=smoke", *arguments)
+    assert command == " ".join(("python -m dcgan_lightning.train", *whole))
+    resumed = run_module("dcgan_lightning.train", *whole, warm=True)
     assert resumed.returncode == 0, resumed.stderr
     assert "resuming after epoch 2" in resumed.stdout
     with open(tmp_path / "outputs" / "first" / "history" / "history.csv") as file:

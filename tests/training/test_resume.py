@@ -16,7 +16,13 @@ from dcgan_lightning.core.errors import CheckpointError, ConfigError, RunFolderE
 from dcgan_lightning.pictures import decode_gif, decode_png
 from dcgan_lightning.train import train
 from dcgan_lightning.training.fingerprint import fingerprint
-from dcgan_lightning.training.printed_commands import continue_command, continue_sweep_command
+from dcgan_lightning.training.printed_commands import (
+    continue_command,
+    continue_sweep_command,
+    corrected_command,
+    encode_given,
+    read_given,
+)
 from dcgan_lightning.training.resume import check_folder, find_checkpoint
 
 SMOKE = ("experiment=smoke", "callbacks.progress=null", "logger=none")
@@ -337,6 +343,31 @@ def test_the_command_keeps_any_name_and_how_hydra_was_called(
     *first, where, last = shlex.split(continue_sweep_command(tmp_path / "outputs" / name, typed))[3:]
     assert (first, last) == (["-m", "--config-dir", "my conf", "seed=0,1"], "ckpt_path=auto")
     assert compose_cfg(where).run_name == name
+
+
+def test_a_command_with_other_settings_is_corrected(tmp_path: Path) -> None:
+    """What is kept is read back as it was typed; what belongs to a session is the new command's."""
+    config = tmp_path / "config.yaml"
+    own = ["sweep=seeds", "seed=1", "+a='x y'", "~model.dropout", "data.root=größe\n"]
+    session = [
+        "run_name=x",
+        "ckpt_path=last",
+        "trainer.max_epochs=2",
+        "hydra.run.dir=y",
+        "hydra.mode=MULTIRUN",
+    ]
+    config.write_text(encode_given([*own, *session], ["--config-dir=c d"]) + "seed: 1\n")
+    given = read_given(config)
+    assert given == ["--config-dir=c d", *own]
+    command = corrected_command(given, ["experiment=best", "seed=2", "run_name=z", "ckpt_path=auto"])
+    assert command.endswith(" run_name=z ckpt_path=auto hydra.mode=RUN")
+    assert "seed=2" not in command
+    assert " '--config-dir=c d' sweep=seeds seed=1 " in command
+
+    for text in ("seed: 1\n", "# given: [1]\n", "# given: [\n", "# given: " + "[" * 100_000):
+        config.write_text(text)
+        assert read_given(config) is None
+    assert read_given(tmp_path / "missing") is None
 
 
 def test_a_folder_of_the_users_own_is_named_whole(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
