@@ -3,6 +3,7 @@
 import json
 import logging
 import time
+from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -10,6 +11,7 @@ from omegaconf import DictConfig
 
 from dcgan_lightning.cli import entry_point
 from dcgan_lightning.config.build import build, plain, with_data
+from dcgan_lightning.config.data import other_shape
 from dcgan_lightning.config.validate import check_command
 from dcgan_lightning.core.errors import ConfigError, ScoreError
 from dcgan_lightning.core.files import write_atomic
@@ -52,7 +54,7 @@ def evaluate(cfg: DictConfig) -> dict[str, Any]:
     from dcgan_lightning.inference.translators import translates
 
     if translates(cfg.ckpt_path):
-        return _evaluate_translators(cfg)
+        return _evaluate_translators(cfg, values["data"])
 
     from dcgan_lightning.evaluation import shipped_anchors
     from dcgan_lightning.evaluation.fashion_mnist.anchors import ANCHOR_COUNT
@@ -68,6 +70,8 @@ def evaluate(cfg: DictConfig) -> dict[str, Any]:
 
     trained = load_trained(cfg.ckpt_path, None if cfg.averaged == "auto" else cfg.averaged)
     shape = trained.generator.image_shape
+    if problem := other_shape(values["data"], shape):
+        raise ScoreError(problem)
     datamodule = build(cfg.data)
     real = real_images(datamodule)
     network = _load_features(cfg, shape, real.own)
@@ -112,13 +116,15 @@ def evaluate(cfg: DictConfig) -> dict[str, Any]:
     return report
 
 
-def _evaluate_translators(cfg: DictConfig) -> dict[str, Any]:
+def _evaluate_translators(cfg: DictConfig, data: Mapping[str, Any]) -> dict[str, Any]:
     """Score a system that translates images on the test images, and write the scores."""
     from dcgan_lightning.inference.score_files import target_of
     from dcgan_lightning.inference.translator_scores import format_translator_report, score_translators
     from dcgan_lightning.inference.translators import load_translators
 
     trained = load_translators(cfg.ckpt_path, None if cfg.averaged == "auto" else cfg.averaged)
+    if problem := other_shape(data, next(iter(trained.networks.values())).image_shape):
+        raise ScoreError(problem)
     datamodule = build(cfg.data)
     datamodule.prepare_data()
     channels, height, width = datamodule.load_images("test").shape[1:]
@@ -238,6 +244,7 @@ def _load_features(
     from dcgan_lightning.core.memory import keep_freed_memory
     from dcgan_lightning.evaluation import GARMENT_SHAPE, load_features
     from dcgan_lightning.evaluation.features import WEAK_FEATURES, choose_features
+    from dcgan_lightning.evaluation.own_classifiers import how_to_train
 
     device = choose_device(cfg.device)
     set_tf32(False)
@@ -245,7 +252,7 @@ def _load_features(
     keep_freed_memory()
     name = choose_features(cfg.features, shape or GARMENT_SHAPE, own)
     if name != cfg.features:
-        log.warning(WEAK_FEATURES, name)
+        log.warning(WEAK_FEATURES, name, how_to_train(str(cfg.ckpt_path)))
     return load_features(name, cfg.weights, device, shape or GARMENT_SHAPE, own)
 
 

@@ -12,6 +12,7 @@ from omegaconf import DictConfig
 from dcgan_lightning.cli import entry_point
 from dcgan_lightning.config.build import build, with_data
 from dcgan_lightning.config.commands import EXPORT_FORMATS
+from dcgan_lightning.config.data import other_shape
 from dcgan_lightning.config.validate import check_command
 from dcgan_lightning.core.devices import set_threads
 from dcgan_lightning.core.errors import (
@@ -116,6 +117,9 @@ def _parts(cfg: DictConfig, values: Mapping[str, Any]) -> "list[Part]":
     if not translates(values["ckpt_path"]):
         return [generator_part(load_trained(values["ckpt_path"], averaged))]
     trained = load_translators(values["ckpt_path"], averaged)
+    if problem := other_shape(values["data"], next(iter(trained.networks.values())).image_shape):
+        log.warning("no picture: %s", problem)
+        return translator_parts(trained, None)
     datamodule: InMemoryDataModule = build(cfg.data)
     try:
         datamodule.prepare_data()

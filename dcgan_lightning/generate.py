@@ -18,7 +18,7 @@ from omegaconf import DictConfig
 
 from dcgan_lightning.cli import entry_point
 from dcgan_lightning.config.build import build, with_data
-from dcgan_lightning.config.data import CLASS_NAMES
+from dcgan_lightning.config.data import CLASS_NAMES, other_shape
 from dcgan_lightning.config.generate import default_count, film_problem
 from dcgan_lightning.config.validate import check_command
 from dcgan_lightning.core.devices import choose_device, set_tf32, set_threads
@@ -93,6 +93,8 @@ def generate(cfg: DictConfig, classifier: "ImageClassifier | None" = None) -> Ge
     started = time.monotonic()
     if values["mode"] == "neighbours":
         warn_of_other_images(trained, values["data"])
+        if problem := other_shape(values["data"], trained.generator.image_shape):
+            raise ConfigError(problem)
         train = _training_images(cfg.data, values["k"], trained.generator.image_shape)
         likeness = generate_modes.find_likeness(train.shape[1:], values["device"], classifier)
         fill = generate_modes.beside_neighbours(values, trained, choice, likeness, train)

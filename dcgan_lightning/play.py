@@ -12,7 +12,7 @@ from omegaconf import DictConfig
 import dcgan_lightning
 from dcgan_lightning.cli import entry_point
 from dcgan_lightning.config.build import build, with_data
-from dcgan_lightning.config.data import class_title
+from dcgan_lightning.config.data import class_title, other_shape
 from dcgan_lightning.config.generate import LAST_NUMBER
 from dcgan_lightning.config.validate import check_command
 from dcgan_lightning.core.devices import set_threads
@@ -152,12 +152,12 @@ def _examples(cfg: DictConfig, values: dict[str, Any], trained: "TrainedTranslat
 
     from dcgan_lightning.inference.translated import Wanted, of_data
 
-    shapes = {
-        direction: (network.image_channels, network.image_size, network.image_size)
-        for direction, network in trained.networks.items()
-    }
+    shapes = {direction: network.image_shape for direction, network in trained.networks.items()}
     none = {direction: torch.empty(0, *shape, dtype=torch.uint8) for direction, shape in shapes.items()}
     if not values["examples"]:
+        return none
+    if problem := other_shape(values["data"], next(iter(shapes.values()))):
+        log.warning("a page without examples: %s", problem)
         return none
     try:
         datamodule = build(cfg.data)
@@ -209,6 +209,9 @@ def _quiz(cfg: DictConfig, values: dict[str, Any], trained: "TrainedGenerator") 
     from dcgan_lightning.reports.play_page import Quiz
 
     if not values["quiz"]:
+        return None
+    if problem := other_shape(values["data"], trained.generator.image_shape):
+        log.warning("a page without the quiz: %s", problem)
         return None
     datamodule = build(cfg.data)
     try:

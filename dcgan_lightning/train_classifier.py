@@ -13,10 +13,13 @@ from omegaconf import DictConfig
 
 import dcgan_lightning
 from dcgan_lightning.cli import entry_point
-from dcgan_lightning.config.build import build
+from dcgan_lightning.config.build import build, with_data
 from dcgan_lightning.config.validate import check_command
+from dcgan_lightning.core.errors import ConfigError
 from dcgan_lightning.core.files import write_atomic
 from dcgan_lightning.core.heartbeat import show_progress
+from dcgan_lightning.runs.folder import similar_path
+from dcgan_lightning.runs.own_data import own_data
 
 if TYPE_CHECKING:
     import pytorch_lightning as pl
@@ -38,6 +41,7 @@ def train_classifier(cfg: DictConfig) -> dict[str, Any]:
     Raises:
         DCGANError: A setting is wrong, the images are unavailable, or safetensors is not installed.
     """
+    cfg = with_data(cfg, _data_of_run)
     values = check_command(cfg, "train_classifier")
 
     import pytorch_lightning as pl
@@ -114,6 +118,17 @@ def train_classifier(cfg: DictConfig) -> dict[str, Any]:
     log.info("test accuracy %.2f %%, trained in %.0f s of CPU time", 100 * test_accuracy, seconds)
     log.info("weights (SHA-256 %s...), description and card are in %s", description["sha256"][:12], folder)
     return description
+
+
+def _data_of_run(ckpt_path: Any) -> dict[str, Any] | None:
+    """Return the group data of the run that ``ckpt_path`` names; None if it names none."""
+    data = own_data(ckpt_path)
+    if data is None and ckpt_path not in (None, "pretrained"):
+        path = Path(str(ckpt_path))
+        what = "belongs to no run with settings" if path.exists() else "does not exist"
+        remedy = similar_path(path) or "; give the folder of a run"
+        raise ConfigError(f"ckpt_path={ckpt_path} {what}{remedy}, or the images with data=...")
+    return data
 
 
 def _log_epoch(trainer: "pl.Trainer") -> None:

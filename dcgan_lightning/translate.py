@@ -18,6 +18,7 @@ from omegaconf import DictConfig
 
 from dcgan_lightning.cli import entry_point
 from dcgan_lightning.config.build import build, with_data
+from dcgan_lightning.config.data import other_shape
 from dcgan_lightning.config.translate import DEFAULT_COUNT, SETS
 from dcgan_lightning.config.validate import check_command
 from dcgan_lightning.core.devices import choose_device, set_tf32, set_threads
@@ -76,6 +77,8 @@ def translate(cfg: DictConfig) -> Path:
     started = time.monotonic()
     wanted = translated.Wanted(values["first"], values["n"])
     if values["input"] in SETS:
+        if problem := other_shape(values["data"], trained.networks[direction].image_shape):
+            raise DataError(problem)
         source = translated.of_data(_prepared(cfg), values["input"], trained.sources[direction], wanted)
     else:
         form = form_of(trained.networks[direction], values["prepare"], values["fit"])

@@ -2,6 +2,7 @@ import copy
 import json
 import logging
 import shutil
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -13,15 +14,17 @@ from omegaconf import DictConfig
 from dcgan_lightning.config.build import CONF_DIR
 from dcgan_lightning.core import heartbeat
 from dcgan_lightning.core.errors import CheckpointError, ConfigError, DCGANError, ScoreError
-from dcgan_lightning.data import SyntheticDataModule
+from dcgan_lightning.data import FashionMNISTDataModule, SyntheticDataModule
 from dcgan_lightning.evaluate import check_anchors, evaluate, real_images
 from dcgan_lightning.evaluation import CLASS_NAMES, METRICS, load_features, score_images
 from dcgan_lightning.evaluation.fashion_mnist import anchors, recompute
 from dcgan_lightning.evaluation.fashion_mnist.classifier import HELD_OUT_FILE, WEIGHTS_FILE, describe_weights
 from dcgan_lightning.evaluation.report import SCORES
+from dcgan_lightning.generate import generate
 from dcgan_lightning.inference import selection
 from dcgan_lightning.inference.pretrained import load_generator
 from dcgan_lightning.networks.sampling import sample_images
+from dcgan_lightning.networks.sngan import SNGANGenerator
 from dcgan_lightning.train import train
 
 COUNT = 140
@@ -142,7 +145,7 @@ def test_the_table_shows_scores_beside_anchors(
         (
             ["data.channels=3"],
             ScoreError,
-            r"makes images of 1 x 28 x 28 .*: 3 x 28 x 28; name the images that it was trained on",
+            r"images of 3 x 28 x 28 .* makes images of 1 x 28 x 28; name the images that it was trained on",
         ),
         (["averaged=true"], CheckpointError, "averaged=true, but .* was trained without"),
         (["features=inception"], ScoreError, "features=inception needs weights=FILE"),
@@ -304,3 +307,21 @@ def test_nothing_is_silent_for_long(
     lines = {record.message for record in caplog.records if record.name == "dcgan_lightning.core.heartbeat"}
     stages = {line.rpartition(", ")[2] for line in lines if line.startswith("sampling seed 3: ")}
     assert stages >= {"kernel", "newness"}
+
+
+@pytest.mark.parametrize("command", [evaluate, generate])
+def test_a_copied_export_fetches_no_images_of_another_shape(
+    compose_cfg: Compose,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    command: Callable[[DictConfig], object],
+) -> None:
+    def no_fetch(*arguments: object) -> None:
+        raise AssertionError("fetched for nothing")
+
+    monkeypatch.setattr(FashionMNISTDataModule, "prepare_data", no_fetch)
+    generator = SNGANGenerator(latent_dim=4, channels=(4, 2), image_channels=3, image_size=32)
+    generator.save_pretrained(tmp_path / "copy")
+    settings = [f"ckpt_path={tmp_path / 'copy'}", *["mode=neighbours"] * (command is generate)]
+    with pytest.raises(DCGANError, match=r"Fashion-MNIST: .* 1 x 28 x 28 .* makes images of 3 x 32 x 32; "):
+        command(compose_cfg(*settings, config_name=command.__name__))

@@ -62,7 +62,7 @@ def test_a_set_without_test_images_is_refused_before_the_training(
 
 
 def test_another_architecture_has_files_of_its_own(compose_cfg: Compose, tmp_path: Path) -> None:
-    settings = ("data=synthetic", "data.count=300", "data.batch_size=20", "epochs=6", "seed=1")
+    settings = ("data=synthetic", "data.count=300", "data.batch_size=20", "epochs=6", "seed=1", "data.seed=1")
     cfg = compose_cfg(*settings, "classifier.architecture=residual", config_name="train_classifier")
     description = train_classifier(cfg)
     assert description["settings"]["architecture"] == "residual"

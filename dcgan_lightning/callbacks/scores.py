@@ -33,7 +33,7 @@ from dcgan_lightning.evaluation.features import (
 )
 from dcgan_lightning.evaluation.newness import describe_copies
 from dcgan_lightning.evaluation.own_anchors import describe_anchors, own_anchors
-from dcgan_lightning.evaluation.own_classifiers import OwnClassifiers, find_own
+from dcgan_lightning.evaluation.own_classifiers import OwnClassifiers, find_own, how_to_train
 from dcgan_lightning.evaluation.real_images import RealImages
 from dcgan_lightning.evaluation.scores import CHEAP_METRICS, check_count, score_images
 from dcgan_lightning.pictures import draw_scores
@@ -155,7 +155,8 @@ class Scores(Callback):
         if train is not None and self._real.reference_distances(self._real.pixels(network)).median() > 0:
             self._metrics = (*CHEAP_METRICS, "newness")
         if network.name != "classifier":
-            log.warning(f"callbacks.scores: {WEAK_FEATURES}", network.name)
+            remedy = how_to_train(str(trainer.default_root_dir))
+            log.warning(f"callbacks.scores: {WEAK_FEATURES}", network.name, remedy)
 
     def on_fit_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
         """Move the network to the training device, and score real images for comparison."""

@@ -99,6 +99,7 @@ COMMANDS = {
     "translate": Command(TRANSLATE_RULES, translate_problem, takes_run=True),
     "train_classifier": Command(
         {
+            "ckpt_path": optional(text),
             "seed": seed,
             "threads": whole(1, 1024),
             "epochs": whole(1, 1000),
@@ -109,6 +110,7 @@ COMMANDS = {
             "classifier.dropout": below_one,
             "paths.output_dir": text,
         }
-        | DATA_RULES
+        | OWN_DATA_RULES,
+        takes_run=True,
     ),
 }

@@ -1,5 +1,6 @@
 """Numbers and names of the images that are known before loading."""
 
+import os
 import re
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -82,7 +83,7 @@ def data_title(data: Mapping[str, Any]) -> str:
     """Return what a run's images are, from its settings, for headings: "CIFAR-10", "images in pictures"."""
     name = data_option(str(data.get("_target_") or "").rpartition(".")[2])
     if name in ("image_folder", "image_domains") or data.get("verify") is False:
-        title = f"images in {data.get('root')}"
+        title = f"images in {os.path.basename(os.path.abspath(str(data.get('root'))))}"
     else:
         usual = name.removesuffix("DataModule")
         title = _TITLES.get(name) or KNOWN_TITLES.get(str(data.get("name")), usual)
@@ -90,6 +91,26 @@ def data_title(data: Mapping[str, Any]) -> str:
     if not isinstance(domains, list):
         return title
     return f"{title}: {' and '.join(class_title(str(domain)) for domain in domains)}"
+
+
+def other_shape(data: Mapping[str, Any], shape: Sequence[int]) -> str | None:
+    """Return why a data set has no images of a shape (C, H, W), or None if it may have; reads no images.
+
+    Args:
+        data: The group data.
+        shape: Of the images that a network makes.
+    """
+    size, channels = KNOWN_SHAPES.get(str(data.get("name")), (data.get("size"), data.get("channels")))
+    if "verify" in data:  # Fashion-MNIST or files in its format
+        size, channels = KNOWN_SHAPES["mnist"]
+    known = (channels, size, size)
+    if None in known or known == (*shape,):
+        return None
+    given, wanted = (" x ".join(map(str, each)) for each in (known, shape))
+    return (
+        f"{data_title(data)}: images of {given} (channels x height x width), and the network makes images of "
+        f"{wanted}; name the images that it was trained on with data=..."
+    )
 
 
 def domain_name(name: str | int) -> str:

@@ -24,11 +24,21 @@ from dcgan_lightning.config.checks import (
 )
 from dcgan_lightning.config.data import DATA_RULES
 
-# Classes, by their public names: a longer path could reach anything that a module imports.
-ALLOWED_TARGETS = re.compile(
-    r"dcgan_lightning\.(data|systems|callbacks)\.[A-Z]\w*"
-    r"|pytorch_lightning\.(Trainer|(loggers|callbacks)\.[A-Z]\w*)"
-)
+# The classes that each group may build, by their public names: a longer path could reach anything that a
+# module imports.
+_BUILT = {
+    "data": (
+        r"dcgan_lightning\.data\.[A-Z]\w*(DataModule|Domains)",
+        "the data modules of dcgan_lightning.data",
+    ),
+    "model": (r"dcgan_lightning\.systems\.[A-Z]\w*", "the classes of dcgan_lightning.systems"),
+    "trainer": (r"pytorch_lightning\.Trainer", "pytorch_lightning.Trainer"),
+    "callbacks": (
+        r"(dcgan_lightning|pytorch_lightning)\.callbacks\.[A-Z]\w*",
+        "the callbacks of dcgan_lightning and of pytorch_lightning",
+    ),
+    "logger": (r"pytorch_lightning\.loggers\.[A-Z]\w*", "pytorch_lightning's loggers"),
+}
 
 
 def _devices(value: Any) -> str | None:
@@ -125,6 +135,19 @@ REQUIRED = (
     "trainer.accelerator",
     "trainer.devices",
 )
+
+
+def target_problem(key: str, target: Any) -> str | None:
+    """Return why a class may not be built, or None if it may.
+
+    Args:
+        key: Where it is named, as "data._target_".
+        target: Path of the class.
+    """
+    pattern, allowed = _BUILT.get(key.partition(".")[0], ("", "nothing here"))
+    if pattern and re.fullmatch(pattern, str(target)):
+        return None
+    return f"{key}: {target!r} may not be built, only {allowed}"
 
 
 def weights_problem(values: Mapping[str, Any]) -> str | None:

@@ -3,6 +3,7 @@
 Nothing here imports PyTorch: a wrong setting is refused before anything slow or lasting happens.
 """
 
+import functools
 import os
 from collections.abc import Mapping
 from pathlib import Path
@@ -20,13 +21,13 @@ from dcgan_lightning.config.parts import missing_package, part_problem
 from dcgan_lightning.config.resolvers import multiples, study_url
 from dcgan_lightning.config.systems import model_problem, model_rules
 from dcgan_lightning.config.training import (
-    ALLOWED_TARGETS,
     CLOSED_GROUPS,
     NOT_OFFERED,
     REQUIRED,
     REQUIRED_GROUPS,
     TOP_LEVEL,
     TRAINING_RULES,
+    target_problem,
     weights_problem,
 )
 from dcgan_lightning.core.devices import count_processes
@@ -57,10 +58,10 @@ def validate(cfg: DictConfig) -> None:
             raise ConfigError(f"{name} in the environment would change the trainer unseen; unset it")
     if unknown := sorted(values.keys() - TOP_LEVEL):
         raise ConfigError(f"unknown key {unknown[0]!r}{did_you_mean(unknown[0], [*TOP_LEVEL])}")
-    for key in flat:
-        _check_known(key, rules)
     for group in REQUIRED_GROUPS:
         _check_group(flat, group)
+    for key in flat:
+        _check_known(key, rules)
     _check_data_keys(values["data"])
     for key in REQUIRED:
         _check_present(values, key)
@@ -153,18 +154,15 @@ def _check_known(key: str, rules: Mapping[str, Check]) -> None:
 
 
 def _check_targets(value: Any, key: str = "") -> None:
-    """Let the configuration build classes of this project and of Lightning, and nothing else."""
+    """Let each group build classes of its own kind, and nothing else (see `target_problem`)."""
     if isinstance(value, list):
         value = dict(enumerate(value))
     if not isinstance(value, Mapping):
         return
     for name, part in value.items():
         full_key = f"{key}.{name}" if key else str(name)
-        if name == "_target_" and not ALLOWED_TARGETS.fullmatch(str(part)):
-            raise ConfigError(
-                f"{full_key}: {part!r} may not be built, only the public classes of dcgan_lightning and of "
-                "pytorch_lightning's loggers and callbacks"
-            )
+        if name == "_target_" and (problem := target_problem(full_key, part)):
+            raise ConfigError(problem)
         _check_targets(part, full_key)
 
 
@@ -200,8 +198,7 @@ def check_packages(values: Mapping[str, Any]) -> None:
 
 def _check_data_keys(data: Mapping[str, Any]) -> None:
     """Refuse settings of another data set, as an experiment may have left them."""
-    paths = sorted(Path(CONF_DIR, "data").glob("*.yaml"))
-    options = {path.stem: plain(cast(DictConfig, OmegaConf.load(path)), resolve=False) for path in paths}
+    options = _data_options()
     own = {key for option in options.values() if option.get("_target_") == data["_target_"] for key in option}
     for key in data if own else ():
         others = [f"data={name}" for name, option in options.items() if key in option]
@@ -210,6 +207,13 @@ def _check_data_keys(data: Mapping[str, Any]) -> None:
                 f"data.{key} belongs to {' or '.join(others)} and not to the data chosen here; leave it out, "
                 f"or delete what an experiment set: ~data.{key}"
             )
+
+
+@functools.cache
+def _data_options() -> dict[str, dict[str, Any]]:
+    """Return the settings of each option of the group data."""
+    paths = sorted(Path(CONF_DIR, "data").glob("*.yaml"))
+    return {path.stem: plain(cast(DictConfig, OmegaConf.load(path)), resolve=False) for path in paths}
 
 
 def _check_combinations(values: Mapping[str, Any], flat: Mapping[str, Any]) -> None:

@@ -106,8 +106,12 @@ def _is_plain(value: str) -> bool:
     return False
 
 
+def literal(value: str) -> str:
+    """Return a text as a configuration holds it: OmegaConf resolves no reference in it, as ``${seed}``."""
+    return re.sub(r"(\\*)\$\{", lambda found: rf"{2 * found[1]}\${{", value)
+
+
 def _quote(value: str) -> str:
     """Return a text in quotes; backslashes are special before a quote, ``${`` and the end only."""
-    literal = re.sub(r"(\\*)\$\{", lambda found: rf"{2 * found[1]}\${{", value)
-    escaped = re.sub(r"(\\*)('|$)", lambda found: 2 * found[1] + ("\\'" if found[2] else ""), literal)
+    escaped = re.sub(r"(\\*)('|$)", lambda found: 2 * found[1] + ("\\'" if found[2] else ""), literal(value))
     return f"'{escaped}'"

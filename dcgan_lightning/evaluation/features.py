@@ -20,7 +20,7 @@ from dcgan_lightning.evaluation.fashion_mnist.classifier import (
     describe_weights,
     load_classifier,
 )
-from dcgan_lightning.evaluation.own_classifiers import HOW_TO_TRAIN, OwnClassifiers
+from dcgan_lightning.evaluation.own_classifiers import OwnClassifiers
 from dcgan_lightning.networks import initialize
 
 FeatureName = Literal["classifier", "random", "pixels", "inception"]
@@ -29,7 +29,7 @@ COMPARED_SIDE = 32  # pixels a side to which larger images are downsampled befor
 INCEPTION_FEATURES = 2048
 WEAK_FEATURES = (
     "no classifier was trained on these images, so their features are weak (features=%s); compare with the "
-    f"anchors, {HOW_TO_TRAIN}, or give features=inception weights=FILE"
+    "anchors, %s, or give features=inception weights=FILE"
 )
 _RANDOM_FEATURES = 128  # as many as the classifier has
 

@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+import os
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -12,6 +13,7 @@ from torch import Tensor
 from dcgan_lightning.config.data import CLASS_NAMES
 from dcgan_lightning.core.errors import RunFolderError, WeightsError
 from dcgan_lightning.core.files import write_together
+from dcgan_lightning.core.shell import command, override
 from dcgan_lightning.core.temporaries import remove_leftovers
 from dcgan_lightning.data import InMemoryDataModule
 from dcgan_lightning.data.cache_folder import default_cache_dir, unwritable
@@ -22,16 +24,23 @@ from dcgan_lightning.evaluation.fashion_mnist.classifier import (
     load_classifier,
 )
 
-HOW_TO_TRAIN = (
-    "train one with python -m dcgan_lightning.train_classifier and the run's data=..., data.root=... and "
-    "data.size=..."
-)
 # Attributes of `OwnClassifiers`, and the architecture of each.
 KINDS: tuple[tuple[str, str, Architecture], ...] = (
     ("classifier", "digest", "convolutional"),
     ("held_out", "held_out_digest", "residual"),
 )
 _FOLDER = "classifiers"  # in the data cache
+
+
+def how_to_train(run: str | None = None, *settings: str) -> str:
+    """Return how to train a classifier of a run's images, for messages.
+
+    Args:
+        run: The run's folder, or a checkpoint in it; None: it is unknown.
+        settings: Further ones, as ``seed=1``.
+    """
+    run = "outputs/..." if run is None else os.path.relpath(run) if Path.cwd() in Path(run).parents else run
+    return f"train one with {command('train_classifier', [override('ckpt_path', run), *settings])}"
 
 
 @dataclass(frozen=True, eq=False)
@@ -89,7 +98,7 @@ def find_own(datamodule: InMemoryDataModule) -> OwnClassifiers | None:
                 found |= {name: load_classifier(path), digest: str(describe_weights(path)["sha256"])}
             except WeightsError as error:
                 raise WeightsError(
-                    f"the classifier {path} in the data cache is damaged; remove it, or {HOW_TO_TRAIN}"
+                    f"the classifier {path} in the data cache is damaged; remove it, or {how_to_train()}"
                 ) from error
     return OwnClassifiers(**found)
 

@@ -26,7 +26,7 @@ from dcgan_lightning.evaluation.metrics import (
     manifold_scores,
 )
 from dcgan_lightning.evaluation.newness import closest, newness
-from dcgan_lightning.evaluation.own_classifiers import HOW_TO_TRAIN
+from dcgan_lightning.evaluation.own_classifiers import how_to_train
 from dcgan_lightning.evaluation.real_images import RealImages, canonical_order
 
 CLASS_METRICS: tuple[Metric, ...] = ("class_accuracy", "class_frechet")  # for images with intended classes
@@ -129,15 +129,14 @@ def why_left_out(
             f"are {len(real.reference):,}; more images are the only remedy"
         )
     if metric == "classes" and real.shape != GARMENT_SHAPE and not (real.own and real.own.classifier):
-        return f"the shipped classifier is for grey images of 28 x 28 pixels; {HOW_TO_TRAIN}"
+        return f"the shipped classifier is for grey images of 28 x 28 pixels; {how_to_train()}"
     if metric not in CLASS_METRICS:
         return None
     if labels is None:
         return "the generator was trained without classes"
     if metric == "class_accuracy" and not real.has_garments and not (real.own and real.own.held_out):
-        return (
-            "the shipped held-out classifier is for the classes of Fashion-MNIST; "
-            f"{HOW_TO_TRAIN} classifier.architecture=residual seed=1"
+        return "the shipped held-out classifier is for the classes of Fashion-MNIST; " + how_to_train(
+            None, "classifier.architecture=residual", "seed=1"
         )
     if metric == "class_frechet":
         if real.reference_labels is None:

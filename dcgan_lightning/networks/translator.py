@@ -53,6 +53,11 @@ class ImageTranslator(PortableNetwork):
         self.image_size = image_size
         self.input_size = image_size
 
+    @property
+    def image_shape(self) -> tuple[int, int, int]:
+        """Shape (C, H, W) of the training images."""
+        return self.image_channels, self.image_size, self.image_size
+
     def forward(self, images: Tensor) -> Tensor:
         """Return one image for each input.
 

@@ -3,6 +3,7 @@
 import hashlib
 import json
 import logging
+import os
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -96,7 +97,8 @@ class InitialWeights:
 def find_initial(init_from: str | None, folder: Path, is_resumed: bool) -> InitialWeights | None:
     """Return the weights that a run starts with, or None if these are random.
 
-    A run that has begun keeps them (see `keep_initial`), so that it goes on without their source.
+    A run that has begun keeps them (see `keep_initial`), so that it goes on without their source, or after
+    its source was trained further.
 
     Args:
         init_from: What the user gave.
@@ -105,12 +107,14 @@ def find_initial(init_from: str | None, folder: Path, is_resumed: bool) -> Initi
 
     Raises:
         CheckpointError: The source is missing or damaged.
-        ConfigError: The source has other weights than the run has begun with.
+        ConfigError: It is another source, with other weights than the run has begun with.
     """
     kept = folder / INITIAL_FILE
     has_begun = kept.is_file() and (folder / CONFIG_FILE).is_file()
-    is_gone = has_begun and init_from == kept_source(folder) and not _exists(init_from)
-    if init_from is None or is_gone:
+    is_known = has_begun and init_from is not None and _is_kept(init_from, kept)
+    if is_known:
+        log.info("init_from: the weights that this run has begun with (%s)", kept)
+    if init_from is None or is_known:
         return _read_kept(kept) if has_begun and not is_resumed else None
     initial = _read_source(init_from)
     if has_begun and initial.digest != _read_kept(kept).digest:
@@ -139,6 +143,7 @@ def keep_initial(initial: InitialWeights | None, folder: Path) -> None:
         for name, value in _flat(initial.weights).items()
     }
     about = {"source": initial.source, "target": initial.target, "sha256": initial.digest}
+    about["path"] = _place(initial.source)
     write_atomic(path, safetensors.torch.save(tensors, {"about": json.dumps(about)}))
 
 
@@ -150,8 +155,17 @@ def kept_source(folder: Path) -> str | None:
         return None
 
 
-def _exists(init_from: str | None) -> bool:
-    return init_from == "pretrained" or Path(str(init_from)).exists()
+def _is_kept(init_from: str, kept: Path) -> bool:
+    """Return whether a file of initial weights is from this source, which may have changed since."""
+    try:
+        about = _read_about(read_file(kept))
+    except Exception:  # damaged files raise errors of many kinds
+        return False
+    return init_from == about["source"] if "path" not in about else _place(init_from) == about["path"]
+
+
+def _place(source: str) -> str:
+    return source if source == "pretrained" else os.path.realpath(source)
 
 
 def _read_source(init_from: str) -> InitialWeights:

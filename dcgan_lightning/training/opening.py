@@ -1,6 +1,8 @@
 """Files and messages at the start of a run: settings, networks, iterations."""
 
+import copy
 import logging
+import os
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -12,6 +14,7 @@ from dcgan_lightning.config.data import iterations_of_epoch, shared_count
 from dcgan_lightning.config.hydra_files import accept
 from dcgan_lightning.core.devices import describe_threads
 from dcgan_lightning.core.files import write_atomic
+from dcgan_lightning.core.shell import literal
 from dcgan_lightning.core.temporaries import remove_leftovers
 from dcgan_lightning.runs.jobs import CONFIG_FILE
 from dcgan_lightning.runs.system_file import SYSTEM_FILE, SystemFacts, encode_system
@@ -34,7 +37,7 @@ def write_description(cfg: DictConfig, folder: Path, system: "System") -> str:
         summarize(name, getattr(system, name), *example) for name, example in system.examples().items()
     )
     accept()
-    settings = f"{describe_given()}{OmegaConf.to_yaml(cfg, resolve=True)}"
+    settings = f"{describe_given()}{OmegaConf.to_yaml(_from_anywhere(cfg), resolve=True)}"
     write_atomic(folder / CONFIG_FILE, settings.encode())
     write_atomic(folder / "networks.txt", f"{networks}\n".encode())
     write_atomic(folder / SYSTEM_FILE, encode_system(facts_of(system)))
@@ -42,6 +45,15 @@ def write_description(cfg: DictConfig, folder: Path, system: "System") -> str:
         if part.is_dir() and not part.is_symlink():
             remove_leftovers(part)
     return networks
+
+
+def _from_anywhere(cfg: DictConfig) -> DictConfig:
+    """Return a copy of the configuration with absolute paths of the images, for commands in other folders."""
+    cfg = copy.deepcopy(cfg)
+    for key in ("root", "cache_dir"):
+        if cfg.data.get(key):
+            cfg.data[key] = literal(os.path.abspath(os.path.expanduser(cfg.data[key])))
+    return cfg
 
 
 def facts_of(system: "System") -> SystemFacts:

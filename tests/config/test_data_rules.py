@@ -14,6 +14,7 @@ from dcgan_lightning.config.data import (
     data_title,
     iterations_of_epoch,
     limit_problem,
+    other_shape,
 )
 
 
@@ -122,6 +123,31 @@ def test_all_images_have_a_name_that_readers_know(option: str) -> None:
     if option in ("image_folder", "image_domains"):
         settings["root"] = "pictures"
     assert data_title(settings) == TITLES[option]
+
+
+@pytest.mark.parametrize(
+    ("settings", "shapes"),
+    [
+        ({"verify": True}, [(1, 28, 28)]),
+        ({"verify": False, "root": "idx"}, [(1, 28, 28)]),
+        ({"name": "cifar10"}, [(3, 32, 32)]),
+        ({"size": 64, "channels": 1}, [(1, 64, 64)]),
+        ({"root": "x"}, [(1, 28, 28), (3, 64, 64)]),
+    ],
+)
+def test_images_of_another_shape_are_known_before_they_are_read(
+    settings: dict, shapes: list[tuple[int, int, int]]
+) -> None:
+    for shape in ((1, 28, 28), (3, 32, 32), (1, 64, 64), (3, 64, 64)):
+        is_known = "verify" in settings or "name" in settings or "size" in settings
+        assert (other_shape(settings, shape) is None) == (shape in shapes or not is_known)
+    problem = other_shape(
+        {"_target_": "dcgan_lightning.data.FashionMNISTDataModule", "verify": True}, (3, 32, 32)
+    )
+    assert problem == (
+        "Fashion-MNIST: images of 1 x 28 x 28 (channels x height x width), and the network makes images of "
+        "3 x 32 x 32; name the images that it was trained on with data=..."
+    )
 
 
 def test_other_images_are_named_by_their_folder_or_class() -> None:

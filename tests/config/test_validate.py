@@ -279,7 +279,8 @@ def test_every_command_with_data_knows_its_keys(
 @pytest.mark.parametrize("command", sorted(name for name in COMMANDS if COMMANDS[name].takes_run))
 def test_a_command_that_takes_a_run_can_do_without_data(compose_cfg: Compose, command: str) -> None:
     cfg = compose_cfg("ckpt_path=x", config_name=command)
-    assert check_command(cfg, command)["data"] == {"seed": None}
+    own = {"batch_size": 128} if command == "train_classifier" else {}
+    assert check_command(cfg, command)["data"] == {"seed": None, **own}
     with pytest.raises(ConfigError, match=r"unknown key 'data\.rot'; did you mean 'data\.root'"):
         check_command(compose_cfg("ckpt_path=x", "+data.rot=y", config_name=command), command)
 

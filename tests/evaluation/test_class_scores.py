@@ -178,7 +178,7 @@ def test_without_classes_their_scores_are_left_out(made_up: RealImages) -> None:
             torch.arange(300) % 2,
             {"has_garments": False},
             "the shipped held-out classifier is for the classes of Fashion-MNIST; train one with python "
-            "-m dcgan_lightning.train_classifier and the run's data=..., data.root=... and data.size=... "
+            "-m dcgan_lightning.train_classifier ckpt_path=outputs/... "
             "classifier.architecture=residual seed=1",
         ),
         ("class_frechet", torch.arange(300) % 2, {"has_garments": False}, None),

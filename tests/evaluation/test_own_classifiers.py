@@ -13,14 +13,15 @@ import pytest
 import torch
 from conftest import TINY_SNGAN, Compose, train_into
 from hydra import compose, initialize_config_dir
+from omegaconf import OmegaConf
 from picture_folder import CLASSES, make_folder
 
 from dcgan_lightning.config.build import CONF_DIR
-from dcgan_lightning.core.errors import DataError, WeightsError
+from dcgan_lightning.core.errors import ConfigError, DataError, WeightsError
 from dcgan_lightning.data import FashionMNISTDataModule, ImageFolderDataModule, SyntheticDataModule
 from dcgan_lightning.evaluate import evaluate
 from dcgan_lightning.evaluation.fashion_mnist.classifier import accuracy, encode_weights, load_classifier
-from dcgan_lightning.evaluation.own_classifiers import class_names_of, find_own, keep
+from dcgan_lightning.evaluation.own_classifiers import class_names_of, find_own, how_to_train, keep
 from dcgan_lightning.train_classifier import train_classifier
 
 Descriptions = dict[str, dict[str, Any]]
@@ -41,12 +42,16 @@ def data_of(folder: Path, size: int = 28) -> tuple[str, ...]:
 
 @pytest.fixture(scope="module")
 def trained(folder: Path) -> Descriptions:
-    """Return the descriptions of both classifiers of the folder's images."""
+    """Return the descriptions of both classifiers of the folder's images; the first one names a run."""
     descriptions = {}
-    for architecture in ("convolutional", "residual"):
+    with initialize_config_dir(CONF_DIR, version_base="1.3"):
+        run = folder / "outputs" / "run"
+        run.mkdir(parents=True)
+        OmegaConf.save(compose("train", overrides=[*data_of(folder), "seed=3"]), run / "config.yaml")
+    for architecture, images in (("convolutional", (f"ckpt_path={run}",)), ("residual", data_of(folder))):
         settings = (f"classifier.architecture={architecture}", "epochs=4", "data.batch_size=16")
         with initialize_config_dir(CONF_DIR, version_base="1.3"):
-            cfg = compose("train_classifier", overrides=[*data_of(folder), *settings])
+            cfg = compose("train_classifier", overrides=[*images, *settings])
         cfg.paths.output_dir = str(folder / "classifiers")
         descriptions[architecture] = train_classifier(cfg)
     return descriptions
@@ -159,6 +164,26 @@ def test_a_kill_while_one_is_replaced_leaves_one_of_both(folder: Path, trained: 
     assert found == [trained["convolutional"]["sha256"], *[description["sha256"]] * 2]
     for name, content in old.items():
         name.write_bytes(content)
+
+
+def test_a_path_that_is_in_no_run_is_refused(
+    compose_cfg: Compose, folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(folder)
+    for path, problem in (
+        ("outputs/rum", r"does not exist; did you mean outputs/run\?, or the images with data=\.\.\."),
+        ("pictures", r"belongs to no run with settings; give the folder of a run, or the images"),
+    ):
+        with pytest.raises(ConfigError, match=rf"ckpt_path={path} {problem}"):
+            train_classifier(compose_cfg(f"ckpt_path={path}", config_name="train_classifier"))
+
+
+def test_the_advice_names_the_run(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(folder)
+    command = "python -m dcgan_lightning.train_classifier"
+    assert how_to_train(str(folder / "outputs" / "run")) == f"train one with {command} ckpt_path=outputs/run"
+    assert how_to_train("/else where") == f"train one with {command} \"ckpt_path='/else where'\""
+    assert how_to_train(None, "seed=1") == f"train one with {command} ckpt_path=outputs/... seed=1"
 
 
 def test_other_data_sets_have_none() -> None:

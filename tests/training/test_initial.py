@@ -79,18 +79,21 @@ def test_what_does_not_fit_starts_as_usual(
     assert "projection.parametrizations.weight.0._v" not in line
 
 
-def test_resumed_without_the_other_folder(
-    compose_cfg: Compose, conditional_run: Path, tmp_path: Path
+def test_resumed_after_the_other_folder_has_changed_or_gone(
+    compose_cfg: Compose, conditional_run: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Bit for bit; with the command that is printed, and with the first one."""
+    monkeypatch.chdir(tmp_path)
     other = shutil.copytree(conditional_run, tmp_path / "other")
     options = (*TUNED, "model.freeze_discriminator_layers=2", "callbacks.history.plot_every_n_epochs=1")
     train_into(tmp_path / "unbroken", *options, "trainer.max_epochs=3", f"init_from={other}")
     train(compose_cfg(*options, "trainer.max_epochs=1", f"init_from={other}"))
-    shutil.rmtree(other)
+    (other / "checkpoints" / "epoch_0001.ckpt").replace(other / "checkpoints" / "last.ckpt")
+    (other / "checkpoints" / "epoch_0002.ckpt").unlink()  # other weights than before
     assert "init_from" not in continue_command(tmp_path / "run", [*options, f"init_from={other}"], 2)
-    train(compose_cfg(*options, "trainer.max_epochs=2", "ckpt_path=last"))
+    train(compose_cfg(*options, "trainer.max_epochs=2", "ckpt_path=auto", "init_from=other"))
     assert read_settings(tmp_path / "run" / "config.yaml")["init_from"] == str(other)
+    shutil.rmtree(other)
     train(compose_cfg(*options, "trainer.max_epochs=3", "ckpt_path=auto", f"init_from={other}"))
     assert_same_run(tmp_path / "run", tmp_path / "unbroken")
 

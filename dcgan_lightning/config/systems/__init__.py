@@ -10,6 +10,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from dcgan_lightning.config.checks import Check
+from dcgan_lightning.core.errors import ConfigError
 
 
 def model_rules(target: Any) -> dict[str, Check]:
@@ -40,7 +41,7 @@ def model_problem(model: Mapping[str, Any], data: Mapping[str, Any]) -> str | No
         return None
     if module.RULES.keys() >= {"image_channels", "image_size"} and (problem := _shape_problem(model, data)):
         return problem
-    found: str | None = module.find_problem(model, data)
+    found: str | None = module.find_problem(_Group("model", model), _Group("data", data))
     return found
 
 
@@ -55,6 +56,17 @@ def _shape_problem(model: Mapping[str, Any], data: Mapping[str, Any]) -> str | N
     if model.get("image_size") != size:
         return f"model.image_size must be {size}, as data.size is; got {model.get('image_size')}"
     return None
+
+
+class _Group(dict[str, Any]):
+    """A group of settings, as "model", that names a key which was removed from it."""
+
+    def __init__(self, name: str, values: Mapping[str, Any]) -> None:
+        super().__init__(values)
+        self._name = name
+
+    def __missing__(self, key: str) -> Any:
+        raise ConfigError(f"{self._name}.{key} is missing; set it with {self._name}.{key}=...")
 
 
 def _module_of(target: Any) -> Any:
