@@ -59,7 +59,7 @@ def _problem(data: Mapping[str, Any]) -> str | None:
             continue
         check = OWN_DATA_RULES.get(key)
         if check is None or value == _MISSING:
-            return f"{key} is unknown" if check is None else f"{key} has no value"
+            return f"unknown key {key!r}" if check is None else f"{key} has no value"
         if "${" in str(value):
             return f"{key}={value} refers to something else, which is not looked up for a run"
         if wanted := check(value):

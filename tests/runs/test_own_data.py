@@ -94,7 +94,7 @@ def test_settings_that_are_not_read_cannot_be_wrong(compose_cfg: Compose, run: P
         ("_target_: [dcgan_lightning.data.SyntheticDataModule]", "may not be built"),
         ("root: '???'", "data.root has no value"),
         ("root: {_target_: os.system}", "data.root must be a text, or null; got {'_target_': 'os.system'}"),
-        ("batch_size: 8, path: x", "data.path is unknown"),
+        ("batch_size: 8, path: x", "unknown key 'data.path'"),
         (
             "root: '${oc.env:HOME}'",
             "data.root=${oc.env:HOME} refers to something else, which is not looked up",
