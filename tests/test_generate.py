@@ -196,7 +196,7 @@ def test_colours_have_no_garments(make, run: Path, tmp_path: Path) -> None:
     target = tmp_path / "made"
     messages = {
         "atlas": "mode=atlas searches for garments, grey images .* makes images of 3 x 28 x 28",
-        "neighbours": "training images of 3 x 28 x 28 .* of 1 x 28 x 28; choose the generator's own",
+        "neighbours": "images of 1 x 28 x 28 .* makes images of 3 x 28 x 28; name the images",
     }
     for mode, message in messages.items():
         with pytest.raises(ConfigError, match=message):
