@@ -16,6 +16,7 @@ from dcgan_lightning.config.hydra_files import leaving_nothing
 from dcgan_lightning.config.messages import describe_not_text, is_hydras_error, missing_plugin, one_line
 from dcgan_lightning.core.devices import shorten_spinning
 from dcgan_lightning.core.errors import ConfigError, DCGANError
+from dcgan_lightning.core.heartbeat import telling_of_imports
 from dcgan_lightning.core.processes import is_first_process, note_command
 from dcgan_lightning.core.signals import end_on_signals, exit_code, stop_ending
 from dcgan_lightning.core.streams import keep_streams
@@ -94,7 +95,8 @@ def entry_point(config_name: str, function: Callable[[DictConfig], object]) -> C
         work_where_typed()
         end_on_signals()
         try:
-            function(cfg)
+            with telling_of_imports():
+                function(cfg)
         except USERS_ERRORS as error:
             refuse(error, config_name)
 

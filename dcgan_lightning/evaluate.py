@@ -16,6 +16,7 @@ from dcgan_lightning.config.validate import check_command
 from dcgan_lightning.core.errors import ConfigError, ScoreError
 from dcgan_lightning.core.files import write_atomic
 from dcgan_lightning.core.heartbeat import show_progress
+from dcgan_lightning.runs.folder import check_exists
 from dcgan_lightning.runs.own_data import own_data
 
 if TYPE_CHECKING:  # importing PyTorch takes seconds and must not delay an error message
@@ -50,6 +51,7 @@ def evaluate(cfg: DictConfig) -> dict[str, Any]:
     values = check_command(cfg, "evaluate")
     if cfg.ckpt_path is None:
         raise ConfigError("ckpt_path is missing; give a run's folder or a checkpoint: ckpt_path=outputs/...")
+    check_exists(cfg.ckpt_path)
 
     from dcgan_lightning.inference.translators import translates
 

@@ -25,6 +25,7 @@ from dcgan_lightning.core.errors import (
 from dcgan_lightning.core.files import renewed_folder, write_atomic
 from dcgan_lightning.core.heartbeat import show_progress
 from dcgan_lightning.core.temporaries import is_temporary, remove_leftovers
+from dcgan_lightning.runs.folder import check_exists
 from dcgan_lightning.runs.own_data import own_data
 
 if TYPE_CHECKING:  # importing PyTorch takes seconds and must not delay an error message
@@ -74,6 +75,7 @@ def export(cfg: DictConfig) -> ExportResult:
     """
     cfg = with_data(cfg, own_data)
     values = check_command(cfg, "export")
+    check_exists(values["ckpt_path"])
     formats = _chosen(values["format"])
     check_packages(formats)
 

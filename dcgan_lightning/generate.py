@@ -19,12 +19,13 @@ from omegaconf import DictConfig
 from dcgan_lightning.cli import entry_point
 from dcgan_lightning.config.build import build, with_data
 from dcgan_lightning.config.data import CLASS_NAMES, other_shape
-from dcgan_lightning.config.generate import default_count, film_problem
+from dcgan_lightning.config.generate import class_problem, default_count, film_problem
 from dcgan_lightning.config.validate import check_command
 from dcgan_lightning.core.devices import choose_device, set_tf32, set_threads
 from dcgan_lightning.core.durations import format_position
 from dcgan_lightning.core.errors import ConfigError
 from dcgan_lightning.core.files import check_is_new, fill_folder
+from dcgan_lightning.runs.folder import check_exists
 from dcgan_lightning.runs.own_data import own_data
 
 if TYPE_CHECKING:  # importing PyTorch takes seconds and must not delay an error message
@@ -66,6 +67,10 @@ def generate(cfg: DictConfig, classifier: "ImageClassifier | None" = None) -> Ge
     if values["mode"] == "neighbours":
         cfg = with_data(cfg, own_data)
         values = check_command(cfg, "generate")
+    check_exists(values["ckpt_path"])
+    is_shipped = values["ckpt_path"] == "pretrained"  # its classes are known without PyTorch
+    if is_shipped and (problem := class_problem(values["class"], CLASS_NAMES)):
+        raise ConfigError(problem)
     if values["output_dir"]:
         check_is_new(Path(values["output_dir"]))
 
@@ -85,7 +90,7 @@ def generate(cfg: DictConfig, classifier: "ImageClassifier | None" = None) -> Ge
     generator = trained.generator.to(values["device"])
     log.info(
         "%s, after %s%s",
-        trained.path,
+        "pretrained (it comes with the package)" if is_shipped else trained.path,
         format_position(trained.epochs, trained.iterations),
         ", averaged generator" if trained.averaged else "",
     )

@@ -20,6 +20,7 @@ from dcgan_lightning.core.durations import format_position
 from dcgan_lightning.core.errors import DataError
 from dcgan_lightning.core.files import write_atomic
 from dcgan_lightning.core.shell import command, override
+from dcgan_lightning.runs.folder import check_exists
 from dcgan_lightning.runs.own_data import own_data
 
 if TYPE_CHECKING:  # importing PyTorch takes seconds and must not delay an error message
@@ -61,6 +62,7 @@ def play(cfg: DictConfig) -> Path:
     """
     cfg = with_data(cfg, own_data)
     values = check_command(cfg, "play")
+    check_exists(values["ckpt_path"])
 
     from dcgan_lightning.inference.trained import run_folder
     from dcgan_lightning.inference.translators import translates

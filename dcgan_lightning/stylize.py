@@ -12,9 +12,10 @@ from omegaconf import DictConfig
 
 from dcgan_lightning.cli import entry_point
 from dcgan_lightning.config.build import build
-from dcgan_lightning.config.style import split_reference
+from dcgan_lightning.config.style import NO_FILES, PATTERN_NAMES, split_reference
 from dcgan_lightning.config.validate import check_command
 from dcgan_lightning.core.devices import choose_device, set_tf32, set_threads
+from dcgan_lightning.core.errors import DataError
 from dcgan_lightning.core.files import check_is_new, fill_folder
 
 if TYPE_CHECKING:  # importing PyTorch takes seconds and must not delay an error message
@@ -54,6 +55,9 @@ def stylize(cfg: DictConfig) -> Stylized:
     values = check_command(cfg, "stylize")
     if values["output"]:
         check_is_new(Path(values["output"]))
+    for key, wanted in (("content", values["content"]), *(("style", style) for style in _styles(values))):
+        if wanted not in PATTERN_NAMES and not split_reference(wanted) and not Path(wanted).exists():
+            raise DataError(f"{key}={wanted} does not exist; give an image file, {NO_FILES}")
 
     from dcgan_lightning.inference.made_with import made_with
     from dcgan_lightning.inference.stylized import Painting

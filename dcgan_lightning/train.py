@@ -27,7 +27,7 @@ from dcgan_lightning.core.errors import (
     MemoryLackError,
     is_out_of_memory,
 )
-from dcgan_lightning.core.heartbeat import START_SECONDS, show_progress
+from dcgan_lightning.core.heartbeat import START_SECONDS, show_progress, telling_of_imports
 from dcgan_lightning.core.locks import check_ownership, locked
 from dcgan_lightning.core.processes import ending_with_sweep, is_first_process
 from dcgan_lightning.runs.folder import INITIAL_FILE
@@ -130,7 +130,7 @@ def _has_default_name(cfg: DictConfig) -> bool:
 
 def _train(cfg: DictConfig, folder: Path, ckpt_path: Path | None) -> RunResult:
     started = time.monotonic()
-    with show_progress("loading PyTorch", first=START_SECONDS) as work:
+    with telling_of_imports(), show_progress("loading PyTorch", first=START_SECONDS) as work:
         machine = prepare_machine(cfg)
         settings, environment = fingerprint(cfg, machine.processes), describe_environment(machine.accelerator)
         start = read_start(cfg, ckpt_path, settings, environment)

@@ -25,6 +25,7 @@ from dcgan_lightning.core.devices import choose_device, set_tf32, set_threads
 from dcgan_lightning.core.durations import format_position
 from dcgan_lightning.core.errors import DataError
 from dcgan_lightning.core.files import check_is_new, fill_folder
+from dcgan_lightning.runs.folder import check_exists
 from dcgan_lightning.runs.own_data import own_data
 
 if TYPE_CHECKING:  # importing PyTorch takes seconds and must not delay an error message
@@ -55,6 +56,7 @@ def translate(cfg: DictConfig) -> Path:
         values = check_command(cfg, "translate")
     if values["n"] is None and values["input"] in SETS:
         values["n"] = DEFAULT_COUNT
+    check_exists(values["ckpt_path"])
     if values["output_dir"]:
         check_is_new(Path(values["output_dir"]))
 

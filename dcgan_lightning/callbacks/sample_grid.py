@@ -15,7 +15,7 @@ from dcgan_lightning.core.files import write_atomic
 from dcgan_lightning.core.optional import OptionalSteps
 from dcgan_lightning.core.pixels import to_uint8
 from dcgan_lightning.data import InMemoryDataModule
-from dcgan_lightning.pictures import decode_png, encode_png, make_grid, with_title
+from dcgan_lightning.pictures import add_captions, decode_png, encode_png, make_grid, with_title
 from dcgan_lightning.runs.folder import grid_name
 from dcgan_lightning.systems import System
 
@@ -64,7 +64,12 @@ class SampleGrid(Callback):
 
     def draw(self, system: System) -> bytes:
         """Return the current grid as the bytes of a PNG file; nothing in the system changes."""
-        return self._encode(to_uint8(system.preview(self.rows * self.columns)))
+        panels = system.panels
+        images = to_uint8(system.preview(self.rows * self.columns))
+        if len(panels) == 1:
+            return self._encode(images)
+        grid = make_grid(images, self.columns, self.scale, group=len(panels))
+        return encode_png(add_captions([grid], [" | ".join(panels)])[0])
 
     def on_train_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
         """Show real images and what the untrained generator makes.
@@ -85,7 +90,8 @@ class SampleGrid(Callback):
         datamodule = getattr(trainer, "datamodule", None)
         if isinstance(datamodule, InMemoryDataModule):
             with self._optional("real.png was not written"):
-                write_atomic(folder / "real.png", self._encode(self._whole_rows(datamodule.images)))
+                shown = datamodule.first_images(self.rows * self.columns)
+                write_atomic(folder / "real.png", self._encode(self._whole_rows(shown)))
         is_new = trainer.current_epoch == 0 and trainer.fit_loop.epoch_loop.batch_progress.current.ready == 0
         if is_new:
             with self._optional("untrained.png was not written"):

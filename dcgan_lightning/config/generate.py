@@ -1,7 +1,7 @@
 """What the configuration of ``generate`` may hold."""
 
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from dcgan_lightning.config.checks import Check, class_name, keep, one_of, optional, seed, truncation, whole
@@ -59,6 +59,20 @@ def generate_problem(values: Mapping[str, Any]) -> str | None:
         where = f"mode={mode} class={garment}" if searches else f"mode={mode}"
         return f"n must be from {smallest} to {largest:,} {things} with {where}; got {n}"
     return film_problem({**values, "scale": values["scale"] or 1}, _SMALLEST)
+
+
+def class_problem(wanted: Any, names: Sequence[str]) -> str | None:
+    """Return which requested class a generator does not have, or None if it has all of them.
+
+    Args:
+        wanted: A name or index, several of them, or None.
+        names: Of the generator's classes.
+    """
+    for name in wanted if isinstance(wanted, list) else [wanted]:
+        is_index = isinstance(name, int) and name < len(names)
+        if name is not None and str(name) not in names and not is_index:
+            return f"class={name} is unknown to this generator; it knows {', '.join(names)}"
+    return None
 
 
 def film_problem(values: Mapping[str, Any], image_size: int) -> str | None:

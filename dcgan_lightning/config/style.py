@@ -6,6 +6,8 @@ from typing import Any
 from dcgan_lightning.config.checks import Check, not_negative, number, one_of, optional, positive, text
 
 PATTERN_NAMES = ("stripes", "checks", "dots", "knit")  # a test compares them with those that can be drawn
+# What names an image beside a file, for messages.
+NO_FILES = f"a name of {', '.join(PATTERN_NAMES)}, or an image of the data as fashion_mnist:17"
 MOSAIC_LIMIT = 400  # images of a mosaic
 
 

@@ -15,6 +15,8 @@ from dcgan_lightning.core.processes import is_first_process, is_parallel_job
 log = logging.getLogger(__name__)
 
 LINE_SECONDS = 20.0  # without a terminal there is a line at least this often
+IMPORT_SECONDS = 1.0  # after which a terminal is told of a slow import
+_SLOW_IMPORTS = ("torch", "pytorch_lightning")
 START_SECONDS = 8.0  # after which a command that has not begun says what it waits for
 WINDOW_SECONDS = 60.0  # the pace is measured over this time
 _WINDOW_STEPS = 20  # and over this many steps at least
@@ -189,6 +191,30 @@ def show_progress(
             heartbeat = Heartbeat(work.describe, report or log.info, seconds or LINE_SECONDS, first)
             stack.callback(heartbeat.close)
         yield work
+
+
+@contextlib.contextmanager
+def telling_of_imports() -> Iterator[None]:
+    """Say once, on a terminal, that the block is loading PyTorch, if that takes longer than a moment."""
+    ended = threading.Event()
+
+    def watch() -> None:
+        while not ended.wait(IMPORT_SECONDS):
+            if any(_is_loading(name) for name in _SLOW_IMPORTS):
+                log.info("loading PyTorch ...")
+                return
+
+    if sys.stderr.isatty() and is_first_process():
+        threading.Thread(target=watch, name="imports", daemon=True).start()
+    try:
+        yield
+    finally:
+        ended.set()
+
+
+def _is_loading(name: str) -> bool:
+    """Return whether a module is being imported."""
+    return bool(getattr(getattr(sys.modules.get(name), "__spec__", None), "_initializing", False))
 
 
 def with_progress(parts: Iterable[Part], total: int, what: str, unit: str = "images") -> Iterator[Part]:

@@ -100,6 +100,10 @@ class InMemoryDataModule(pl.LightningDataModule):
             raise DataError(problem)
         self.images, self.labels = images, self.load_labels()
 
+    def first_images(self, count: int) -> Tensor:
+        """Return training images to look at, at most ``count``: the first ones."""
+        return self.images[:count]
+
     def train_dataloader(self) -> ShuffledBatches:
         """Return this process' part of the batches, placed on the trainer's device.
 

@@ -147,6 +147,12 @@ class DomainsDataModule(InMemoryDataModule):
         order = (2 * torch.cat([torch.arange(len(first)), torch.arange(len(second))]) + labels).argsort()
         return images[order], labels[order]
 
+    def first_images(self, count: int) -> Tensor:
+        """Return the first training images of domain A, then as many of domain B."""
+        assert self.labels is not None
+        domains = [self.images[self.labels == label][: count // 2] for label in (0, 1)]
+        return torch.cat(domains)
+
     def _choose(self, images: Tensor, labels: Tensor, is_training: bool) -> tuple[Tensor, Tensor]:
         """Return the images of domain A and of domain B."""
         first, second = (

@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-from dcgan_lightning.config.style import PATTERN_NAMES, split_reference
+from dcgan_lightning.config.style import NO_FILES, PATTERN_NAMES, split_reference
 from dcgan_lightning.core.errors import ConfigError, DataError
 from dcgan_lightning.core.pixels import luminance, normalize
 from dcgan_lightning.data.datamodules import InMemoryDataModule
@@ -55,8 +55,7 @@ def read_picture(
     try:
         pixels = read_image(wanted, ImageForm(size, 3, "keep"))
     except DataError as error:
-        names = f"a name of {', '.join(PATTERN_NAMES)}, or an image of the data as fashion_mnist:17"
-        raise DataError(f"{key}={error}, {names}") from error
+        raise DataError(f"{key}={error}, {NO_FILES}") from error
     if bool((pixels[0] == pixels[1]).all() and (pixels[1] == pixels[2]).all()):
         pixels = pixels[:1]
     return Picture(normalize(pixels))

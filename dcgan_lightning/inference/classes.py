@@ -1,8 +1,10 @@
 """Names of a generator's classes, and the choice among them."""
 
 from collections.abc import Sequence
+from typing import Any
 
 from dcgan_lightning.config.data import CLASS_NAMES
+from dcgan_lightning.config.generate import class_problem
 from dcgan_lightning.core.errors import ConfigError
 from dcgan_lightning.inference.pretrained import TrainedGenerator
 
@@ -29,12 +31,7 @@ def choose_classes(wanted: str | int | Sequence[str | int] | None, trained: Trai
     names = class_names(trained)
     if wanted is None:
         return [*range(len(names))]
-    chosen = []
-    for name in wanted if isinstance(wanted, list) else [wanted]:
-        if str(name) in names:
-            chosen.append(names.index(str(name)))
-        elif isinstance(name, int) and name < len(names):
-            chosen.append(name)
-        else:
-            raise ConfigError(f"class={name} is unknown to this generator; it knows {', '.join(names)}")
-    return chosen
+    if problem := class_problem(wanted, names):
+        raise ConfigError(problem)
+    listed: list[Any] = wanted if isinstance(wanted, list) else [wanted]
+    return [names.index(str(name)) if str(name) in names else int(name) for name in listed]

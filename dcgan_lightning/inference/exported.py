@@ -145,6 +145,6 @@ def _pairs(
     )
     source = translated.Source(all_images.images[:SHOWN], all_images.numbers[:SHOWN])
     made = translated.make(trained, direction, source, prepare=True, noise_seed=None)
-    panels = 2 + len(made.beside)
+    panels = len(made.panels)
     scale = max(1, PICTURE_SIZE // made.outputs.shape[3])
-    return make_grid(made.groups(SHOWN), columns=4 * panels, scale=scale)
+    return make_grid(made.groups(SHOWN), columns=4 * panels, scale=scale, group=panels)

@@ -16,7 +16,7 @@ from dcgan_lightning.core.errors import CheckpointError
 from dcgan_lightning.networks.portable import CONFIG_FILE as EXPORT_FILE
 from dcgan_lightning.networks.portable import read_config
 from dcgan_lightning.runs.checkpoints import newest_checkpoint, progress, read_checkpoint
-from dcgan_lightning.runs.folder import similar_path
+from dcgan_lightning.runs.folder import check_exists
 from dcgan_lightning.runs.forms import COUNT, FLAG, each, fields, plain
 from dcgan_lightning.runs.jobs import CONFIG_FILE
 
@@ -104,9 +104,7 @@ def find_trained(path: Path | str, key: str = "ckpt_path") -> Path:
     path = Path(path)
     if path.is_file():
         return path
-    if not path.is_dir():
-        meant = similar_path(path) or "; give a checkpoint file or a run's folder"
-        raise CheckpointError(f"{key}={path} does not exist{meant}")
+    check_exists(path, key)
     folder = next((folder for folder in (path / "checkpoints", path) if any(folder.glob("*.ckpt"))), None)
     if folder is None:
         raise CheckpointError(f"{key}={path} holds no checkpoint; give a run's folder or a checkpoint file")

@@ -81,6 +81,11 @@ class Translated:
     outputs: Tensor
     beside: Mapping[str, Tensor]
 
+    @property
+    def panels(self) -> tuple[str, ...]:
+        """What `groups` shows of each image, from left to right."""
+        return ("input", "output", *self.beside)
+
     def groups(self, count: int) -> Tensor:
         """Return all panels of the first images, side by side: (count * panels, C, H, W)."""
         panels = [self.inputs, self.outputs, *self.beside.values()]
@@ -174,7 +179,7 @@ def film_frames(
         one = load_translators(path, None if values["averaged"] == "auto" else values["averaged"])
         outputs = translate_images(one.networks[direction].to(values["device"]), inputs[:FILM_IMAGES])
         pairs = torch.stack([inputs[:FILM_IMAGES], outputs], 1).flatten(0, 1)
-        frames.append(make_grid(pairs, 2 * values["columns"], values["scale"]))
+        frames.append(make_grid(pairs, 2 * values["columns"], values["scale"], group=2))
         captions.append(f"epoch {one.epochs}")
     return add_captions(frames, captions)
 
@@ -192,8 +197,11 @@ def write(
     """
     count = len(result.outputs)
     shown = min(count, SHOWN)
-    columns = (2 + len(result.beside)) * min(values["columns"], shown)
-    (folder / "grid.png").write_bytes(encode_png(make_grid(result.groups(shown), columns, values["scale"])))
+    panels = len(result.panels)
+    columns = panels * min(values["columns"], shown)
+    grid = make_grid(result.groups(shown), columns, values["scale"], group=panels)
+    captioned = add_captions([grid], [" | ".join(result.panels)])
+    (folder / "grid.png").write_bytes(encode_png(captioned[0]))
     if values["png"]:
         for number, data in zip(result.source.numbers, encode_each_png(result.outputs), strict=True):
             (folder / f"output_{number:06d}.png").write_bytes(data)

@@ -15,6 +15,7 @@ if TYPE_CHECKING:  # it takes seconds to import, and pictures that are already m
     from torch import Tensor
 
 
+GROUP_GAP = 6  # pixels between groups of columns, before scaling and beside the padding
 SHOWN_SIDE = 128  # pixels of a picture that an image's side becomes, at most, where no scale is given
 
 
@@ -23,7 +24,9 @@ def fitting_scale(image_size: int) -> int:
     return max(1, SHOWN_SIDE // image_size)
 
 
-def make_grid(images: "Tensor", columns: int, scale: int | None = 1, padding: int = 2) -> NDArray[np.uint8]:
+def make_grid(
+    images: "Tensor", columns: int, scale: int | None = 1, padding: int = 2, group: int | None = None
+) -> NDArray[np.uint8]:
     """Lay images out row by row.
 
     Args:
@@ -32,6 +35,7 @@ def make_grid(images: "Tensor", columns: int, scale: int | None = 1, padding: in
         scale: Each pixel becomes a visible square of this side; None: see `fitting_scale`.
         padding: Pixels between images and around them, before scaling; mid-grey, to distinguish them from the
             images' black and white.
+        group: Columns that belong together, after which there is a gap; None: all.
 
     Returns:
         (rows, columns) for grey images and (rows, columns, 3) for colour.
@@ -44,10 +48,16 @@ def make_grid(images: "Tensor", columns: int, scale: int | None = 1, padding: in
         raise TypeError(f"expected uint8 images (see to_uint8), got {images.dtype}")
     if images.shape[1] not in (1, 3):
         raise ValueError(f"expected images of 1 or 3 channels, got {images.shape[1]}")
+    import torch
     import torchvision
 
     scale = scale or fitting_scale(images.shape[-1])
     grid = torchvision.utils.make_grid(images.cpu(), nrow=columns, padding=padding, pad_value=128)
+    if group:
+        step, width = group * (images.shape[-1] + padding), grid.shape[2]
+        parts = torch.tensor_split(grid, [*range(step, width - padding, step)], dim=2)
+        gap = grid.new_full((*grid.shape[:2], GROUP_GAP), 128)
+        grid = torch.cat([piece for part in parts for piece in (gap, part)][1:], dim=2)
     grid = grid.repeat_interleave(scale, dim=1).repeat_interleave(scale, dim=2)
     array: NDArray[np.uint8] = grid[0].numpy() if images.shape[1] == 1 else grid.permute(1, 2, 0).numpy()
     return array

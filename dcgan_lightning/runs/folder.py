@@ -6,6 +6,7 @@ import re
 from pathlib import Path
 from typing import NamedTuple
 
+from dcgan_lightning.core.errors import CheckpointError
 from dcgan_lightning.core.shell import quote
 
 INITIAL_FILE = "init_from.safetensors"  # trained weights that a run starts with
@@ -34,6 +35,21 @@ def sample_grids(folder: Path) -> list[SampleGridFile]:
     paths = (folder / "samples").glob("sample_epoch_*.png")
     named = [(match, path) for path in paths if (match := _NAME.fullmatch(path.name)) and path.is_file()]
     return sorted(SampleGridFile(int(match[1]), int(match[2]), path) for match, path in named)
+
+
+def check_exists(path: Path | str, key: str = "ckpt_path") -> None:
+    """Refuse a path of a trained network that does not exist; needs no PyTorch.
+
+    Args:
+        path: A run's folder, a checkpoint, an export, or "pretrained".
+        key: The setting that names it.
+
+    Raises:
+        CheckpointError: There is no such file or folder.
+    """
+    if str(path) != "pretrained" and not Path(path).exists():
+        meant = similar_path(Path(path)) or "; give a checkpoint file or a run's folder, or that of an export"
+        raise CheckpointError(f"{key}={path} does not exist{meant}")
 
 
 def is_inside_run(checkpoint: Path, folder: Path) -> bool:

@@ -3,11 +3,19 @@
 import random
 import sys
 import time
+from types import ModuleType, SimpleNamespace
 
 import pytest
 
 from dcgan_lightning.core import heartbeat
-from dcgan_lightning.core.heartbeat import Heartbeat, Pace, Work, show_progress, with_progress
+from dcgan_lightning.core.heartbeat import (
+    Heartbeat,
+    Pace,
+    Work,
+    show_progress,
+    telling_of_imports,
+    with_progress,
+)
 
 
 @pytest.fixture(autouse=True)
@@ -130,3 +138,27 @@ def test_a_terminal_gets_a_bar(monkeypatch: pytest.MonkeyPatch, capsys: pytest.C
         work.note = "3 found"
         work.advance(10)
     assert "searching: " in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("is_terminal", "is_loading", "lines"), [(True, True, 1), (False, True, 0), (True, False, 0)]
+)
+def test_a_slow_import_is_told_on_a_terminal(
+    caplog: pytest.LogCaptureFixture,
+    monkeypatch: pytest.MonkeyPatch,
+    is_terminal: bool,
+    is_loading: bool,
+    lines: int,
+) -> None:
+    caplog.set_level("INFO")
+    module = ModuleType("torch")
+    module.__spec__ = SimpleNamespace(_initializing=is_loading)  # as the import system marks it
+    monkeypatch.setitem(sys.modules, "torch", module)
+    monkeypatch.setattr(sys.stderr, "isatty", lambda: is_terminal)
+    monkeypatch.setattr(heartbeat, "IMPORT_SECONDS", 0.01)
+    patience = time.monotonic() + 30
+    with telling_of_imports():
+        while len(caplog.messages) < lines and time.monotonic() < patience:
+            time.sleep(0.01)
+        time.sleep(0.1)
+    assert caplog.messages == ["loading PyTorch ..."] * lines

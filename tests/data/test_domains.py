@@ -199,3 +199,12 @@ def test_the_made_up_shapes_are_domains_too() -> None:
     # An ellipse leaves the corners of its rectangle black.
     filled = [(image > 0).float().mean() for image in module.images]
     assert torch.stack(filled)[module.labels == 0].mean() > torch.stack(filled)[module.labels == 1].mean()
+
+
+def test_both_domains_are_shown() -> None:
+    datamodule = SyntheticDomains(count=40, batch_size=4)
+    datamodule.setup()
+    shown = datamodule.first_images(6)
+    count = int((datamodule.labels == 0).sum())
+    assert torch.equal(shown[:3], datamodule.images[:3])
+    assert torch.equal(shown[3:], datamodule.images[count : count + 3])

@@ -13,6 +13,7 @@ from dcgan_lightning.pictures import (
     title_of,
     with_title,
 )
+from dcgan_lightning.pictures.grids import GROUP_GAP
 
 
 def test_to_uint8_has_one_fixed_range() -> None:
@@ -98,3 +99,15 @@ def test_a_title_travels_with_the_picture_and_changes_no_pixel() -> None:
     assert np.array_equal(decode_png(titled), array)
     assert title_of(titled) == "epoch 3, iteration 101"
     assert title_of(png) == ""
+
+
+def test_groups_of_columns_stand_apart() -> None:
+    images = torch.arange(1, 13, dtype=torch.uint8).view(12, 1, 1, 1).expand(12, 1, 3, 3)
+    grid, plain = make_grid(images, 6, group=3), make_grid(images, 6)
+    middle = 3 * 5  # three images with their padding
+    assert grid.shape == (plain.shape[0], plain.shape[1] + GROUP_GAP)
+    assert np.array_equal(grid[:, :middle], plain[:, :middle])
+    assert (grid[:, middle : middle + GROUP_GAP] == 128).all()
+    assert np.array_equal(grid[:, middle + GROUP_GAP :], plain[:, middle:])
+    assert np.array_equal(make_grid(images[:3], 3, group=3), make_grid(images[:3], 3))  # one group
+    assert np.array_equal(make_grid(images, 6, 2, group=3)[::2, ::2], grid)

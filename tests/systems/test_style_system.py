@@ -19,6 +19,7 @@ from dcgan_lightning.data.patterns import draw_pattern
 from dcgan_lightning.inference.translators import load_translators
 from dcgan_lightning.networks.translator import make_inputs, translate_images
 from dcgan_lightning.pictures import decode_png
+from dcgan_lightning.pictures.grids import GROUP_GAP
 from dcgan_lightning.systems import Style
 from dcgan_lightning.train import train
 from dcgan_lightning.translate import translate
@@ -177,7 +178,8 @@ def test_translate_enlarges_what_it_prepares(finished: Path, tmp_path: Path, com
         single = decode_png((target / "output_000000.png").read_bytes())
         grid = decode_png((target / "grid.png").read_bytes())
         sides[name] = (single.shape, grid.shape)
-    assert sides["test"] == ((56, 56), (60, 4 * 58 + 2))
-    assert sides["prepared"] == sides["direct"] == ((56, 56), (60, 2 * 58 + 2))
+    caption = 13  # rows
+    assert sides["test"] == ((56, 56), (60 + caption, 4 * 58 + 2 + GROUP_GAP))
+    assert sides["prepared"] == sides["direct"] == ((56, 56), (60 + caption, 2 * 58 + 2))
     same, other = ((tmp_path / name / "output_000000.png").read_bytes() for name in ("prepared", "direct"))
     assert same != other  # the second was never reduced to 28 pixels
