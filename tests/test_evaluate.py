@@ -245,7 +245,9 @@ def test_a_model_of_colour_images_is_compared_with_colour_images(
 ) -> None:
     run = train_smoke(tmp_path / "colour", "data.channels=3", "trainer.max_epochs=1")
     overrides = (f"ckpt_path={run}", "data=synthetic", "data.count=140", "count=140", "seeds=[0]")
-    with pytest.raises(ScoreError, match=r"images of 1 x 28 x 28 .* makes images of 3 x 28 x 28; name the images"):
+    with pytest.raises(
+        ScoreError, match=r"images of 1 x 28 x 28 .* makes images of 3 x 28 x 28; name the images"
+    ):
         evaluate(compose_cfg(*overrides, config_name="evaluate"))
     caplog.set_level(logging.INFO)
     report = evaluate(compose_cfg(*overrides, "data.channels=3", config_name="evaluate"))
