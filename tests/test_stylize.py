@@ -131,7 +131,7 @@ def test_wrong_settings_are_refused(paint, overrides: tuple[str, ...], message: 
 @pytest.mark.parametrize(
     ("overrides", "error", "message"),
     [
-        (("content=none.png", "style=knit"), DataError, "content=none.png: No such file"),
+        (("content=none.png", "style=knit"), DataError, "content=none.png does not exist; give an image"),
         (("content=knit", "style=text.png"), DataError, "style=text.png: not an image in one of the formats"),
         (("content=knit", "style=tiny.png"), DataError, "style=tiny.png: only 3 x 3 pixels"),
         (
