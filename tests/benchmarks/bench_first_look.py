@@ -1,16 +1,23 @@
 """The recipe of ``experiment=first_look`` in the usual ways: in Lightning and in plain PyTorch.
 
+    python tests/benchmarks/bench_first_look.py [--rounds 3] [--iterations 100]
+
+Times the computing of one thread, each contender in a fresh process, in turn; ratios are taken within rounds.
 The networks have this project's layers, in PyTorch's usual memory layout and with its spectral normalization.
 Adam is the usual one, not fused; average and learning rates are PyTorch's classes.
 """
 
-from collections.abc import Iterator
+import argparse
+from collections.abc import Iterator, Sequence
 
 import numpy as np
 import pytorch_lightning as pl
 import torch
+from bench import environment, measure
 from bench_lightning import train
 from bench_process import Figures, Setup, training_figures
+from bench_record import medians
+from bench_statistics import describe, markdown_table, paired_ratios, spread
 from bench_torch import IDX_HEADER, batches, card_figures, start_clock, trainable
 from torch import Tensor, nn, relu
 from torch.nn.utils.parametrizations import spectral_norm
@@ -24,6 +31,12 @@ from dcgan_lightning.networks.sngan import SNGANDiscriminator, SNGANGenerator
 CLASSES, LATENT_DIM = 10, 64
 GENERATOR_LR, DISCRIMINATOR_LR, BETAS = 5e-3, 1e-2, (0.0, 0.99)
 ITERATIONS, DECAY_SHARE, AVERAGE = 15_000, 0.7, 0.9993
+BATCH_SIZE = 16
+CONTENDERS = {
+    "ours-first-look": "this project: `train` with all its callbacks",
+    "lightning-first-look": "the usual GAN in Lightning",
+    "torch-first-look": "plain PyTorch, discriminator then generator",
+}
 
 
 class UsualGenerator(SNGANGenerator):
@@ -142,3 +155,37 @@ def alternating(setup: Setup) -> Figures:
         history.append((gen_loss.item(), disc_loss.item()))
         clock.tick()
     return training_figures(clock, trainable(generator, discriminator), "torch", **card_figures(setup))
+
+
+def main(arguments: Sequence[str] | None = None) -> None:
+    """Measure and print."""
+    parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0] if __doc__ else None)
+    parser.add_argument("--rounds", type=int, default=3)
+    parser.add_argument("--iterations", type=int, default=100)
+    options = parser.parse_args(arguments)
+    root, _, _ = environment()
+    setup = Setup(
+        options.iterations,
+        warmup=30,
+        batch_size=BATCH_SIZE,
+        root=root,
+        threads=1,
+        overrides=("threads=1",),
+        processor_time=True,
+    )
+    (measured,) = measure(CONTENDERS, [setup], options.rounds)
+    seconds = {name: medians(rounds) for name, rounds in measured.items()}
+    ours = seconds["ours-first-look"]
+    rows = [
+        [
+            CONTENDERS[name],
+            describe(spread(1000 * value for value in each.values()), 1),
+            describe(spread(paired_ratios(each, ours)), 2),
+        ]
+        for name, each in seconds.items()
+    ]
+    print(markdown_table(["", "ms per iteration", "relative to this project"], rows))
+
+
+if __name__ == "__main__":
+    main()

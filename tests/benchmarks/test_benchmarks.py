@@ -11,6 +11,7 @@ from typing import Any
 
 import bench_contender
 import bench_cuda
+import bench_first_look
 import bench_flops
 import bench_neighbours
 import bench_peers
@@ -83,6 +84,20 @@ def test_a_contender_of_first_look_trains(name: str, root: str) -> None:
     figures = bench_contender.CONTENDERS[name](tiny(root))
     assert len(figures["seconds"]) == 2
     assert figures["parameters"] == [379_396, 129_761]
+
+
+def test_first_look_has_ratios_of_the_same_round(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    seconds = {"ours-first-look": (0.01, 0.02), "torch-first-look": (0.03, 0.04)}
+    measured = {
+        name: {number: {"seconds": [value]} for number, value in enumerate(values)}
+        for name, values in seconds.items()
+    }
+    monkeypatch.setattr(bench_first_look, "environment", lambda: ("", "", ""))
+    monkeypatch.setattr(bench_first_look, "measure", lambda names, setups, rounds: [measured])
+    bench_first_look.main([])
+    assert "| 35.0 (30.0 to 40.0) | 2.50 (2.00 to 3.00) |" in capsys.readouterr().out
 
 
 @pytest.mark.parametrize("name", bench_neighbours.BATCH_SIZES)
