@@ -62,6 +62,10 @@ def add_captions(frames: Sequence[NDArray[np.uint8]], captions: Sequence[str]) -
     if not any(captions):
         return list(frames)
     side = math.gcd(*map(square_side, frames))  # one for all: flat pictures have larger squares
+    font = ImageFont.load_default_imagefont()
+    widest = max(font.getlength(caption.partition(",")[0]) for caption in captions) + 4
+    while side % 2 == 0 and widest > frames[0].shape[1] // side:  # smaller letters in narrow frames
+        side //= 2
     return [
         np.concatenate([frame, _strip(frame, caption, side)])
         for frame, caption in zip(frames, captions, strict=True)

@@ -4,6 +4,7 @@ import torch
 
 from dcgan_lightning.core.pixels import to_uint8
 from dcgan_lightning.pictures import (
+    add_captions,
     decode_png,
     encode_each_png,
     encode_png,
@@ -111,3 +112,15 @@ def test_groups_of_columns_stand_apart() -> None:
     assert np.array_equal(grid[:, middle + GROUP_GAP :], plain[:, middle:])
     assert np.array_equal(make_grid(images[:3], 3, group=3), make_grid(images[:3], 3))  # one group
     assert np.array_equal(make_grid(images, 6, 2, group=3)[::2, ::2], grid)
+
+
+@pytest.mark.parametrize("columns", [3, 6])
+def test_a_caption_is_readable_below_a_narrow_grid(columns: int) -> None:
+    images = torch.zeros(columns, 1, 28, 28, dtype=torch.uint8)
+    images[:, :, ::2, 1::2] = 99
+    grid = make_grid(images, columns, 4, group=3)
+    (captioned,) = add_captions([grid], ["input | output | target"])
+    assert captioned.shape[1] == grid.shape[1]
+    assert np.array_equal(captioned[: len(grid)], grid)
+    letters = (captioned[len(grid) :] == 255).any(axis=0)
+    assert letters[: grid.shape[1] // 2].any()  # a text that does not fit is left out
