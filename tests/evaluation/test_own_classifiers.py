@@ -47,7 +47,9 @@ def trained(folder: Path) -> Descriptions:
     with initialize_config_dir(CONF_DIR, version_base="1.3"):
         run = folder / "outputs" / "run"
         run.mkdir(parents=True)
-        OmegaConf.save(compose("train", overrides=[*data_of(folder), "seed=3"]), run / "config.yaml")
+        data = compose("train", overrides=[*data_of(folder), "seed=3"]).data
+        settings = {"data": OmegaConf.to_container(data, resolve=True)}
+        OmegaConf.save(settings, run / "config.yaml")
     for architecture, images in (("convolutional", (f"ckpt_path={run}",)), ("residual", data_of(folder))):
         settings = (f"classifier.architecture={architecture}", "epochs=4", "data.batch_size=16")
         with initialize_config_dir(CONF_DIR, version_base="1.3"):
