@@ -11,6 +11,7 @@ import torch
 from classifier_stand_in import BrightnessClassifier
 from conftest import Compose, files_below
 
+from dcgan_lightning.config.generate import class_index, class_problem
 from dcgan_lightning.core.errors import ConfigError
 from dcgan_lightning.generate import generate
 from dcgan_lightning.inference.classes import choose_classes, class_names
@@ -133,6 +134,20 @@ def test_names_are_those_of_the_folders_that_the_run_was_trained_on(conditional_
     assert choose_classes([0], trained) == [1]  # the name comes before the number
     trained.fingerprint["data.class_names"] = ["cat"]
     assert class_names(trained) == ("cat", "1")
+
+
+@pytest.mark.parametrize("wanted", ["Ankle boot", "ankle_boot", "ANKLE-BOOT", "ankle boot"])
+def test_names_in_any_spelling(wanted: str) -> None:
+    assert class_index(wanted, ["Bag", "Ankle boot"]) == 1
+    assert class_index(wanted, ["ankle boot", "Ankle-boot"]) == (0 if wanted == "ankle boot" else None)
+
+
+def test_a_class_is_given_once() -> None:
+    names = ["bag", "ankle_boot"]
+    assert class_problem(["bag", "ankle_boot"], names) is None
+    assert class_problem(["bag", "Ankle boot", 1], names) == (
+        "class=1 is the class ankle_boot, which is already in the list"
+    )
 
 
 def test_a_name_never_leads_out_of_the_folder(tmp_path: Path) -> None:

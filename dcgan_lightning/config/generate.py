@@ -5,7 +5,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from dcgan_lightning.config.checks import Check, class_name, keep, one_of, optional, seed, truncation, whole
-from dcgan_lightning.config.data import DOUBLINGS
+from dcgan_lightning.config.data import DOUBLINGS, domain_name
 from dcgan_lightning.config.trained import PICTURE_RULES
 
 
@@ -61,6 +61,22 @@ def generate_problem(values: Mapping[str, Any]) -> str | None:
     return film_problem({**values, "scale": values["scale"] or 1}, _SMALLEST)
 
 
+def class_index(wanted: str | int, names: Sequence[str]) -> int | None:
+    """Return the index of a class, or None if there is none.
+
+    Args:
+        wanted: An index, or a name with any case, spaces, hyphens or underscores: "Ankle boot", "ankle_boot".
+        names: Of the generator's classes.
+    """
+    if str(wanted) in names:
+        return names.index(str(wanted))
+    if isinstance(wanted, int):
+        return wanted if wanted < len(names) else None
+    spelled = [domain_name(name) for name in names]
+    found = domain_name(wanted)
+    return spelled.index(found) if spelled.count(found) == 1 else None
+
+
 def class_problem(wanted: Any, names: Sequence[str]) -> str | None:
     """Return which requested class a generator does not have, or None if it has all of them.
 
@@ -68,10 +84,16 @@ def class_problem(wanted: Any, names: Sequence[str]) -> str | None:
         wanted: A name or index, several of them, or None.
         names: Of the generator's classes.
     """
+    chosen: set[int] = set()
     for name in wanted if isinstance(wanted, list) else [wanted]:
-        is_index = isinstance(name, int) and name < len(names)
-        if name is not None and str(name) not in names and not is_index:
+        if name is None:
+            continue
+        index = class_index(name, names)
+        if index is None:
             return f"class={name} is unknown to this generator; it knows {', '.join(names)}"
+        if index in chosen:
+            return f"class={name} is the class {names[index]}, which is already in the list"
+        chosen.add(index)
     return None
 
 

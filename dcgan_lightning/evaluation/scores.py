@@ -126,7 +126,7 @@ def why_left_out(
     if metric == "frechet" and len(real.reference) <= network.size:
         return (
             f"features={network.name} needs at least {network.size + 1} held-out real images, and there "
-            f"are {len(real.reference):,}; more images are the only remedy"
+            f"are {len(real.reference):,}; it needs more images"
         )
     if metric == "classes" and real.shape != GARMENT_SHAPE and not (real.own and real.own.classifier):
         return f"the shipped classifier is for grey images of 28 x 28 pixels; {how_to_train()}"

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from dcgan_lightning.config.data import CLASS_NAMES
-from dcgan_lightning.config.generate import class_problem
+from dcgan_lightning.config.generate import class_index, class_problem
 from dcgan_lightning.core.errors import ConfigError
 from dcgan_lightning.inference.pretrained import TrainedGenerator
 
@@ -34,4 +34,4 @@ def choose_classes(wanted: str | int | Sequence[str | int] | None, trained: Trai
     if problem := class_problem(wanted, names):
         raise ConfigError(problem)
     listed: list[Any] = wanted if isinstance(wanted, list) else [wanted]
-    return [names.index(str(name)) if str(name) in names else int(name) for name in listed]
+    return [index for name in listed if (index := class_index(name, names)) is not None]

@@ -165,7 +165,7 @@ def write_classes(
         labels=[*map(class_title, names)],
         captions=[[""] * len(numbers) for _ in names],
         scale=scale,
-        headings={0: "Each column is made of one noise vector"},
+        headings={0: "Each column uses the same noise vector"},
     )
     (folder / "atlas.png").write_bytes(picture)
     _write_table(
