@@ -130,7 +130,7 @@ def test_a_run_that_is_stopped_leaves_a_report_too(
         ((), 1, "iteration: 256 images; epoch: 235 iterations; learning rates: generator 0.0001, "),
         ((), 4, "iteration: 256 images, 64 in each of 4 processes; epoch: 235 iterations; "),
         (("trainer.limit_train_batches=0.5",), 1, "epoch: 117 iterations"),
-        (("data.batch_size=59999",), 1, "epoch: 1 iterations, the last one of 60000 images; learning"),
+        (("data.batch_size=59999",), 1, "epoch: 1 iteration, the last one of 60000 images; learning"),
         (("trainer.limit_train_batches=300", "model.generator_lr=2e-4"), 1, "epoch: 235 iterations; learning "
          "rates: generator 0.0002, discriminator 0.0001"),
     ],
@@ -139,6 +139,21 @@ def test_an_iteration_is_described_over_all_processes(
     compose_cfg: Compose, overrides: tuple[str, ...], processes: int, expected: str
 ) -> None:
     assert expected in describe_iteration(compose_cfg(*overrides), 60_000, processes)
+
+
+@pytest.mark.parametrize(
+    ("limit", "expected"),
+    [
+        ("1.0", "4 iterations, the last one of 33 images"),
+        ("4", "4 iterations, the last"),
+        ("0.5", "2 iterations;"),
+    ],
+)
+def test_an_image_left_over_is_described_if_it_is_trained_on(
+    compose_cfg: Compose, limit: str, expected: str
+) -> None:
+    cfg = compose_cfg("data.batch_size=32", f"trainer.limit_train_batches={limit}")
+    assert f"epoch: {expected}" in describe_iteration(cfg, 129, 1)
 
 
 class AsksToStop(TrackedFiles):

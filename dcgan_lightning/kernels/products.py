@@ -12,7 +12,9 @@ Sizes in the shapes below: N images, P parts, S pixels, C, K and M channels.
 
 import contextlib
 import functools
+import threading
 from collections.abc import Iterator
+from typing import Any
 
 import torch
 from torch import Tensor
@@ -70,24 +72,47 @@ def correlate(first: Tensor, second: Tensor) -> Tensor:
         return torch.bmm(first.mT, second)
 
 
-@contextlib.contextmanager
-def onednn() -> Iterator[None]:
+class _Rounding:
+    """PyTorch's setting that float32 products may be rounded, shared by all threads that compute."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._users = 0
+        self._before = ""
+
+    @contextlib.contextmanager
+    def allowed(self) -> Iterator[None]:
+        settings = torch.backends.mkldnn.matmul  # type: ignore[attr-defined]
+        with self._lock:
+            if not self._users:
+                self._before = settings.fp32_precision
+                settings.fp32_precision = "bf16"
+            self._users += 1
+        try:
+            yield
+        finally:
+            with self._lock:
+                self._users -= 1
+                if not self._users:
+                    settings.fp32_precision = self._before
+
+
+_rounding = _Rounding()
+
+
+def onednn() -> contextlib.AbstractContextManager[None]:
     """Let oneDNN compute float32 products of matrices, on CPUs with AVX-512, and allow it to round them."""
-    settings = torch.backends.mkldnn.matmul  # type: ignore[attr-defined]
-    before = settings.fp32_precision
-    settings.fp32_precision = "bf16"
-    try:
-        yield
-    finally:
-        settings.fp32_precision = before
+    return _rounding.allowed()
 
 
 @functools.cache
 def onednn_keeps_float32() -> bool:
     """Return whether this CPU's products by oneDNN are those of float32, by a test product."""
-    spectrum = torch.rand(*TEST_SHAPE, generator=torch.Generator().manual_seed(0))
-    identities = torch.eye(TEST_SHAPE[2]).repeat(TEST_SHAPE[0], 1, 1)
-    with onednn():
+    parts, count, channels = TEST_SHAPE
+    kind: dict[str, Any] = {"dtype": torch.float32, "device": "cpu"}
+    spectrum = torch.rand(parts, count, channels, generator=torch.Generator().manual_seed(0), **kind)
+    identities = torch.eye(channels, **kind).repeat(parts, 1, 1)
+    with onednn(), torch.autocast("cpu", enabled=False):
         return torch.equal(torch.bmm(spectrum, identities), spectrum)
 
 

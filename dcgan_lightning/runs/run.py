@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from dcgan_lightning.config.data import FASHION_MNIST_COUNT, shared_count
+from dcgan_lightning.config.data import FASHION_MNIST_COUNT, iterations_of_epoch
 from dcgan_lightning.config.nested import MISSING, flatten, look_up
 from dcgan_lightning.core.errors import RunFolderError
 from dcgan_lightning.core.locks import is_locked
@@ -194,10 +194,10 @@ def _iterations_per_epoch(settings: Mapping[str, Any], history: Mapping[str, NDA
         return int(history["iteration"].max()) if history else 1
     devices = settings.get("trainer.devices")
     processes = len(devices) if isinstance(devices, list) else devices
-    count = shared_count(count, processes if isinstance(processes, int) and processes > 0 else 1)
-    iterations = -(-count // settings["data.batch_size"])
+    if not isinstance(processes, int) or processes < 1:
+        processes = 1
     limit = settings.get("trainer.limit_train_batches", 1.0)
-    return min(iterations, limit) if isinstance(limit, int) else max(1, int(iterations * limit))
+    return max(1, iterations_of_epoch(count, settings["data.batch_size"], limit, processes))
 
 
 def _finished_epochs(history: Mapping[str, NDArray[np.float64]], iterations_per_epoch: int) -> int:

@@ -101,10 +101,12 @@ def describe_iteration(cfg: DictConfig, count: int, processes: int) -> str:
     iterations = iterations_of_epoch(count, batch_size, limit, processes)
     share = f", {batch_size // processes} in each of {processes} processes" if processes > 1 else ""
     shared = shared_count(count, processes)
-    excess, joins = count - shared, shared > batch_size and shared % batch_size == 1
+    excess = count - shared
+    joins = iterations * batch_size + 1 == shared
     last = f", the last one of {batch_size + 1} images" if joins else ""
     left_out = f" (without {excess} of {count:,} images, others each time)" if excess else ""
     rates = {name.removesuffix("_lr"): rate for name, rate in cfg.model.items() if name.endswith("_lr")}
     named = ", ".join(f"{name} {rate:g}" for name, rate in rates.items())
     learning = f"; learning rates: {named}" if rates else ""
-    return f"iteration: {batch_size} images{share}; epoch: {iterations} iterations{last}{left_out}{learning}"
+    epoch = f"{iterations} iteration{'s' * (iterations != 1)}{last}{left_out}"
+    return f"iteration: {batch_size} images{share}; epoch: {epoch}{learning}"

@@ -91,6 +91,25 @@ def test_the_setting_is_restored() -> None:
     assert torch.backends.mkldnn.matmul.fp32_precision == before
 
 
+def test_threads_share_the_setting() -> None:
+    before = torch.backends.mkldnn.matmul.fp32_precision
+    first, second = onednn(), onednn()
+    first.__enter__()
+    second.__enter__()
+    first.__exit__(None, None, None)
+    assert torch.backends.mkldnn.matmul.fp32_precision == "bf16"
+    second.__exit__(None, None, None)
+    assert torch.backends.mkldnn.matmul.fp32_precision == before
+
+
+def test_the_test_product_is_the_same_in_any_state() -> None:
+    expected = onednn_keeps_float32.__wrapped__()
+    with torch.autocast("cpu", torch.bfloat16):
+        assert onednn_keeps_float32.__wrapped__() is expected
+    with torch.device("meta"):
+        assert onednn_keeps_float32.__wrapped__() is expected
+
+
 @pytest.mark.parametrize("keeps", [False, True])
 def test_onednn_is_taken_where_it_is_exact(monkeypatch: pytest.MonkeyPatch, keeps: bool) -> None:
     monkeypatch.undo()

@@ -77,6 +77,15 @@ def test_two_domains_are_fewer_images_than_their_data_set(tmp_path: Path, traine
     assert (run.status, run.epochs) == ("finished", trained)
 
 
+@pytest.mark.parametrize(("count", "status"), [(8, "finished"), (9, "finished"), (10, "stopped")])
+def test_a_single_image_left_over_is_no_iteration(tmp_path: Path, count: int, status: str) -> None:
+    """The run's one epoch has two iterations of four images."""
+    folder = make_run(tmp_path / "run", epochs=1)
+    config = folder / "config.yaml"
+    config.write_text(config.read_text().replace("  count: 7", f"  count: {count}"))
+    assert read_run(folder).status == status
+
+
 def test_the_last_grid_is_the_last_by_number(tmp_path: Path) -> None:
     folder = make_run(tmp_path / "run")
     for name in ("sample_epoch_0002_iter_1001.png", "sample_epoch_0001_iter_2000.png", "untrained.png"):
