@@ -248,14 +248,16 @@ def test_wrong_settings_are_refused(export_with, override: str, message: str) ->
     assert message in str(caught.value)
 
 
-def test_extras_that_are_not_installed_are_named(export_with, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_extras_that_are_not_installed_are_named(
+    export_with, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     find_spec = importlib.util.find_spec
     monkeypatch.setattr(
         importlib.util, "find_spec", lambda name: None if name.startswith("onnx") else find_spec(name)
     )
     expected = r'format=onnx needs onnx, onnxscript, onnxruntime, .*pip install -e "\.\[export\]"'
     with pytest.raises(MissingExtraError, match=expected):
-        export_with("ckpt_path=x", "format=all")
+        export_with(f"ckpt_path={tmp_path}", "format=all")
     with pytest.raises(CheckpointError, match="ckpt_path=x does not exist"):
         export_with("ckpt_path=x", "format=[torch_export,safetensors]")
 

@@ -56,7 +56,7 @@ def test_a_set_without_test_images_is_refused_before_the_training(
     header = struct.pack(">4I", 0x803, 20, 28, 28)
     (tmp_path / "train-images.idx3-ubyte").write_bytes(header + images.numpy().tobytes())
     (tmp_path / "train-labels.idx1-ubyte").write_bytes(struct.pack(">2I", 0x801, 20) + bytes(labels.tolist()))
-    settings = (f"data.root={tmp_path}", "data.verify=false", "data.batch_size=10")
+    settings = ("data=fashion_mnist", f"data.root={tmp_path}", "data.verify=false", "data.batch_size=10")
     with pytest.raises(DCGANError, match="holds no test images, which are needed here"):
         train_classifier(compose_cfg(*settings, config_name="train_classifier"))
 

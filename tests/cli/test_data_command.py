@@ -39,7 +39,8 @@ def test_a_folder_smaller_than_a_batch_is_described(run_module: RunModule, tmp_p
     result = run_module("dcgan_lightning.data", *arguments, warm=True)
     assert result.returncode == 0, result.stderr
     assert "5 images of 64 x 64 pixels, 3 channel(s)" in result.stdout
-    assert "to train on them: data.batch_size must be at most 5, the number of images; got 64; use 5" in (
-        result.stdout + result.stderr
+    assert (
+        "data.batch_size must be at most 5, the number of images; got 64; use data.batch_size=5"
+        in result.stdout + result.stderr
     )
     assert (tmp_path / "outputs" / "data" / "first_images_pictures.png").is_file()

@@ -120,7 +120,7 @@ def test_images_of_other_data_are_refused(
     run = train_into(tmp_path / "run", *TINY, *overrides[len(TINY) :], "trainer.max_epochs=1")
     data = ("data=image_folder", *overrides[len(TINY) :], "data.channels=3")
     few = (f"ckpt_path={run}", "mode=neighbours", "n=3", "k=2")
-    with pytest.raises(ConfigError, match=r"of 1 x 28 x 28 .* of 3 x 28 x 28; choose the generator's own"):
+    with pytest.raises(ConfigError, match=r"of 3 x 28 x 28 .* of 1 x 28 x 28; name the images"):
         generate(compose_cfg(*few, *data, config_name="generate"))
 
 
