@@ -71,8 +71,6 @@ def train(
         step: Updates all weights and returns the losses.
         averaged: The network whose moving average is kept.
     """
-    if setup.threads:
-        torch.set_num_threads(setup.threads)
     clock = start_clock(setup)
     schedules = [falling(optimizer, LONG, 0.5) for optimizer in optimizers]
     average = None if averaged is None else average_of(averaged, DECAY)

@@ -38,7 +38,7 @@ class Setup:
         width: All channels are multiplied by this.
         root: Folder with the images in torchvision's layout; None lets this project find them, the others
             need it.
-        threads: For contenders that do not take PyTorch's number by themselves.
+        threads: Of a CPU; None: as many as each contender takes by itself.
         overrides: Further settings, for this project only.
         device: "cpu" or "cuda".
         processor_time: Time the seconds that this process computes, which other processes do not lengthen.

@@ -66,7 +66,9 @@ BLOCK = 10  # iterations between two looks at a CUDA card, which would otherwise
 
 
 def start_clock(setup: Setup) -> Clock:
-    """Return a clock for the setup's device."""
+    """Return a clock for the setup's device; computing uses the setup's threads from now on."""
+    if setup.threads:
+        torch.set_num_threads(setup.threads)
     if setup.device == "cpu":
         return Clock(setup.warmup, now=time.process_time if setup.processor_time else time.perf_counter)
     return Clock(setup.warmup, torch.cuda.synchronize, BLOCK)
