@@ -19,7 +19,13 @@ from omegaconf import DictConfig
 from dcgan_lightning.cli import entry_point
 from dcgan_lightning.config.build import build, with_data
 from dcgan_lightning.config.data import CLASS_NAMES, other_shape
-from dcgan_lightning.config.generate import class_problem, default_count, film_problem
+from dcgan_lightning.config.generate import (
+    class_index,
+    class_problem,
+    default_count,
+    film_problem,
+    own_spelling,
+)
 from dcgan_lightning.config.validate import check_command
 from dcgan_lightning.core.devices import choose_device, set_tf32, set_threads
 from dcgan_lightning.core.durations import format_position
@@ -82,6 +88,8 @@ def generate(cfg: DictConfig, classifier: "ImageClassifier | None" = None) -> Ge
 
     trained = load_trained(cfg.ckpt_path, None if cfg.averaged == "auto" else cfg.averaged)
     labels = _choose_labels(values, trained)
+    names = class_names(trained) if labels is not None else CLASS_NAMES
+    values["class"] = own_spelling(values["class"], names)
     values["n"] = values["n"] or default_count(values, labels is not None)
     values["device"] = choose_device(cfg.device)
     _fit_to_images(values, trained, labels)
@@ -106,7 +114,7 @@ def generate(cfg: DictConfig, classifier: "ImageClassifier | None" = None) -> Ge
     elif values["mode"] != "atlas":
         fill = generate_modes.from_noise(values, trained, choice)
     elif labels is not None:
-        fill = generate_modes.of_each_class(values, generator, labels, class_names(trained))
+        fill = generate_modes.of_each_class(values, generator, labels, names)
     else:
         from dcgan_lightning.inference.search import search
 
@@ -147,7 +155,7 @@ def _choose_labels(values: Mapping[str, Any], trained: "TrainedGenerator") -> li
         )
     if isinstance(wanted, list | int):
         raise ConfigError(f"class={wanted}: mode=atlas searches for one class by name; use class=bag")
-    if wanted is not None and wanted not in CLASS_NAMES:
+    if wanted is not None and class_index(wanted, CLASS_NAMES) is None:
         raise ConfigError(f"class={wanted} is unknown; mode=atlas can search for {', '.join(CLASS_NAMES)}")
     return None
 

@@ -278,7 +278,7 @@ def test_a_search_says_what_it_looks_for_and_how_far(
 ) -> None:
     caplog.set_level("INFO")
     with pytest.raises(ScoreError) as caught:  # the stand-in calls none of a young run's dark images a boot
-        make("mode=atlas", "class=ankle_boot", "pool=30000", "n=40", "first=5")
+        make("mode=atlas", "class=Ankle boot", "pool=30000", "n=40", "first=5")
     assert (
         "searching for 40 images of ankle_boot among at most 30,000 images (numbers 5 to 30,004 of seed 0; "
         "pool=... sets the limit)"

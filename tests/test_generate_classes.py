@@ -11,7 +11,7 @@ import torch
 from classifier_stand_in import BrightnessClassifier
 from conftest import Compose, files_below
 
-from dcgan_lightning.config.generate import class_index, class_problem
+from dcgan_lightning.config.generate import class_index, class_problem, own_spelling
 from dcgan_lightning.core.errors import ConfigError
 from dcgan_lightning.generate import generate
 from dcgan_lightning.inference.classes import choose_classes, class_names
@@ -140,6 +140,7 @@ def test_names_are_those_of_the_folders_that_the_run_was_trained_on(conditional_
 def test_names_in_any_spelling(wanted: str) -> None:
     assert class_index(wanted, ["Bag", "Ankle boot"]) == 1
     assert class_index(wanted, ["ankle boot", "Ankle-boot"]) == (0 if wanted == "ankle boot" else None)
+    assert own_spelling([wanted, 0], ["Bag", "Ankle boot"]) == ["Ankle boot", 0]
 
 
 def test_a_class_is_given_once() -> None:
@@ -162,3 +163,17 @@ def test_a_name_never_leads_out_of_the_folder(tmp_path: Path) -> None:
             "$x^_000000.png", "tab__000000.png",
         )
     }  # fmt: skip
+
+
+def test_any_spelling_makes_the_same_files(
+    compose_cfg: Compose, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    made = []
+    for number, wanted in enumerate(("ankle_boot", "Ankle Boot")):
+        overrides = ("ckpt_path=pretrained", f"class={wanted}", "n=1")
+        folder = generate(compose_cfg(*overrides, config_name="generate")).folder
+        assert folder.name == "ankle_boot_seed_0" + "_2" * number
+        assert json.loads((folder / "made_with.json").read_text())["class"] == "ankle_boot"
+        made.append((folder / "image_000000.png").read_bytes())
+    assert made[0] == made[1]

@@ -97,6 +97,19 @@ def class_problem(wanted: Any, names: Sequence[str]) -> str | None:
     return None
 
 
+def own_spelling(wanted: Any, names: Sequence[str]) -> Any:
+    """Return requested classes with the names as the generator has them; numbers stay numbers.
+
+    Args:
+        wanted: A known name or index, several of them, or None (see `class_problem`).
+        names: Of the generator's classes.
+    """
+    if isinstance(wanted, list):
+        return [own_spelling(name, names) for name in wanted]
+    index = class_index(wanted, names) if isinstance(wanted, str) else None
+    return wanted if index is None else names[index]
+
+
 def film_problem(values: Mapping[str, Any], image_size: int) -> str | None:
     """Return why a film would be too large, or None; only some modes make one.
 
