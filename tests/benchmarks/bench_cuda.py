@@ -15,6 +15,7 @@ from pathlib import Path
 from statistics import median
 from typing import Any
 
+from bench import environment
 from bench_process import AS_MAKE, Figures, Setup, run_process
 from bench_statistics import markdown_table
 
@@ -106,7 +107,7 @@ def main() -> int:
     parser.add_argument("--device", default="cuda", help="cpu only shows that everything works")
     parser.add_argument("--out", type=Path, help="file for all figures, as JSON")
     arguments = parser.parse_args()
-    root = arguments.root or usual_root()
+    root = arguments.root or environment()[0]
     setup = Setup(arguments.iterations, arguments.warmup, root=root, device=arguments.device)
     kinds = arguments.only.split(",")
     chosen = [case for case in CASES if ("compiled" if is_compiled(case) else "eager") in kinds]
@@ -131,13 +132,5 @@ def main() -> int:
     return int(any(len(entry["rounds"]) < arguments.rounds for entry in measured))
 
 
-def usual_root() -> str:
-    """Return the folder where this project's images are in torchvision's layout."""
-    from reliability_contenders import torchvision_root
-
-    return str(torchvision_root())
-
-
 if __name__ == "__main__":
-    sys.path.append(str(Path(__file__).resolve().parent.parent / "reliability"))
     sys.exit(main())

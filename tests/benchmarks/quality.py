@@ -201,7 +201,7 @@ def main() -> None:
         name, seed, minutes, root = json.loads(arguments.job)
         train_here(name, seed, minutes, arguments.folder, root)
         return
-    from bench_cuda import usual_root
+    from bench import environment
 
     from dcgan_lightning.evaluate import real_images
     from dcgan_lightning.evaluation import score_images
@@ -210,9 +210,10 @@ def main() -> None:
     arguments.folder.mkdir(parents=True, exist_ok=True)
     seeds = [int(seed) for seed in arguments.seeds.split(",")]
     names = arguments.only.split(",")
+    root = arguments.root or environment()[0]
     for seed in seeds:
         for name in names:
-            make(name, seed, arguments.minutes, arguments.folder, arguments.root or usual_root())
+            make(name, seed, arguments.minutes, arguments.folder, root)
     real = real_images()
 
     def score(images: Tensor) -> float:

@@ -4,6 +4,8 @@ import contextlib
 import dataclasses
 import json
 import math
+import os
+import subprocess
 import sys
 from collections.abc import Callable, Mapping
 from pathlib import Path
@@ -28,7 +30,7 @@ import pytest
 import quality
 import scaling
 import torch
-from bench_process import Clock, Figures, Setup, run_process, setup_from
+from bench_process import HERE, ROOT, Clock, Figures, Setup, run_process, setup_from
 from bench_statistics import describe, markdown_table, paired_ratios, spread
 from bench_torch import plain_networks, trainable
 from torch.utils.flop_counter import FlopCounterMode
@@ -418,6 +420,19 @@ def test_a_contender_keeps_images(
     assert len(points) == 1
     assert points[0][0] >= 0
     assert points[0][1] > 0
+
+
+def test_the_images_are_found_where_pytest_set_no_path() -> None:
+    script = "import bench_cuda, quality, bench, os; print(os.listdir(bench.environment()[0]))"
+    shown = subprocess.run(
+        [sys.executable, "-c", script],
+        cwd=HERE,
+        env=os.environ | {"PYTHONPATH": str(ROOT)},
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    assert shown.stdout.splitlines()[-1] == "['FashionMNIST']"
 
 
 def test_minutes_until_a_distance() -> None:
