@@ -2,6 +2,7 @@ import json
 import os
 import re
 import shutil
+import subprocess
 import sys
 from pathlib import Path
 
@@ -287,3 +288,19 @@ def test_a_search_says_what_it_looks_for_and_how_far(
         "class=ankle_boot: none among 3,067 images (ended early: 40 cannot be expected among 30,000); "
         "try a larger pool, another seed or a longer training"
     )
+
+
+def test_images_need_neither_torchvision_nor_lightning(tmp_path: Path) -> None:
+    """Importing these takes longer than all of the rest."""
+    slow = ("torchvision", "pytorch_lightning", "torchmetrics", "torch._dynamo")
+    code = f"""
+import sys
+from dcgan_lightning.generate import main
+sys.argv[1:] = ["ckpt_path=pretrained", "n=2", "output_dir={tmp_path / "images"}"]
+try:
+    main()
+finally:
+    print(sorted(sys.modules.keys() & set({slow})))
+"""
+    ended = subprocess.run([sys.executable, "-c", code], cwd=tmp_path, capture_output=True, text=True)
+    assert (ended.returncode, ended.stdout.splitlines()[-1]) == (0, "[]"), ended.stderr

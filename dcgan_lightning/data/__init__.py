@@ -3,8 +3,9 @@
 Names are imported when they are first used: ``python -m dcgan_lightning.data --help`` needs no PyTorch.
 """
 
-import importlib
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
+
+from dcgan_lightning.core.lazy import importing
 
 if TYPE_CHECKING:
     from dcgan_lightning.core.pixels import normalize as normalize
@@ -41,8 +42,4 @@ _HOMES = {
     "check_images": "data.images",
 }
 
-
-def __getattr__(name: str) -> Any:
-    if name not in _HOMES:
-        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    return getattr(importlib.import_module(f"dcgan_lightning.{_HOMES[name]}"), name)
+__getattr__ = importing(__name__, _HOMES)

@@ -6,7 +6,7 @@ import os
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from torch import Tensor
 
@@ -15,7 +15,6 @@ from dcgan_lightning.core.errors import RunFolderError, WeightsError
 from dcgan_lightning.core.files import write_together
 from dcgan_lightning.core.shell import command, override
 from dcgan_lightning.core.temporaries import remove_leftovers
-from dcgan_lightning.data import InMemoryDataModule
 from dcgan_lightning.data.cache_folder import default_cache_dir, unwritable
 from dcgan_lightning.evaluation.fashion_mnist.architectures import Architecture
 from dcgan_lightning.evaluation.fashion_mnist.classifier import (
@@ -23,6 +22,9 @@ from dcgan_lightning.evaluation.fashion_mnist.classifier import (
     describe_weights,
     load_classifier,
 )
+
+if TYPE_CHECKING:  # importing Lightning takes seconds
+    from dcgan_lightning.data import InMemoryDataModule
 
 # Attributes of `OwnClassifiers`, and the architecture of each.
 KINDS: tuple[tuple[str, str, Architecture], ...] = (
@@ -62,7 +64,7 @@ class OwnClassifiers:
     held_out_digest: str = "none"
 
 
-def class_names_of(datamodule: InMemoryDataModule, labels: Tensor) -> tuple[str, ...]:
+def class_names_of(datamodule: "InMemoryDataModule", labels: Tensor) -> tuple[str, ...]:
     """Return the names of a data set's classes, by label; numbers if it has no names.
 
     Args:
@@ -76,7 +78,7 @@ def class_names_of(datamodule: InMemoryDataModule, labels: Tensor) -> tuple[str,
     return names + tuple(map(str, range(len(names), count)))
 
 
-def find_own(datamodule: InMemoryDataModule) -> OwnClassifiers | None:
+def find_own(datamodule: "InMemoryDataModule") -> OwnClassifiers | None:
     """Return the classifiers that were trained on a data set, or None if it has no content of its own.
 
     Args:
@@ -104,7 +106,7 @@ def find_own(datamodule: InMemoryDataModule) -> OwnClassifiers | None:
 
 
 def place_of(
-    datamodule: InMemoryDataModule, images: Tensor, labels: Tensor, architecture: Architecture
+    datamodule: "InMemoryDataModule", images: Tensor, labels: Tensor, architecture: Architecture
 ) -> Path:
     """Return the file of weights of a data set's classifier; its name follows from the training images.
 

@@ -4,6 +4,8 @@ Labels are classes, int64 (N,), or mixtures of classes, float (N, classes) with 
 ``classes`` 0 a network is unconditional, and its labels are None.
 """
 
+from functools import partial
+
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
@@ -73,11 +75,10 @@ class ConditionalBatchNorm2d(nn.Module):
         super().__init__()
         # PyTorch's default epsilon and momentum; the notebook's momentum is too slow for a few epochs.
         self.norm = KerasBatchNorm2d(features, eps=1e-5, momentum=0.1, affine=not classes)
-        self.scale = nn.Embedding(classes, features) if classes else None
-        self.shift = nn.Embedding(classes, features) if classes else None
-        if self.scale is not None and self.shift is not None:
-            nn.init.ones_(self.scale.weight)
-            nn.init.zeros_(self.shift.weight)
+        # nn.Embedding(classes, features) draws numbers: on the meta device that imports torch._dynamo.
+        table = partial(nn.Embedding.from_pretrained, freeze=False)
+        self.scale = table(torch.ones(classes, features)) if classes else None
+        self.shift = table(torch.zeros(classes, features)) if classes else None
 
     def forward(self, input: Tensor, labels: Tensor | None = None) -> Tensor:
         """Normalise, then scale and shift (shapes: see the class)."""

@@ -1,6 +1,7 @@
 import numpy as np
 import pytest
 import torch
+import torchvision
 
 from dcgan_lightning.core.pixels import to_uint8
 from dcgan_lightning.pictures import (
@@ -37,6 +38,14 @@ def test_grid_is_exact() -> None:
         [128, 30, 128, 128, 128],
         [128, 128, 128, 128, 128],
     ]
+
+
+@pytest.mark.parametrize(("count", "columns", "channels"), [(1, 3, 1), (2, 5, 3), (7, 3, 1), (6, 3, 3)])
+def test_grid_is_torchvisions(count: int, columns: int, channels: int) -> None:
+    images = torch.randint(0, 256, (count, channels, 5, 4), dtype=torch.uint8)
+    wanted = torchvision.utils.make_grid(images, nrow=columns, padding=2, pad_value=128)
+    grid = make_grid(images, columns)
+    assert np.array_equal(grid if channels == 3 else grid[..., None].repeat(3, 2), wanted.permute(1, 2, 0))
 
 
 def test_grid_scale_repeats_pixels() -> None:

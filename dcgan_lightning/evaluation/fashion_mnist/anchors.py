@@ -7,7 +7,6 @@ from pathlib import Path
 from typing import Any
 
 import torch
-import torchvision
 from torch import Tensor
 
 import dcgan_lightning
@@ -73,7 +72,10 @@ def anchor_images(name: str, real: RealImages, count: int = ANCHOR_COUNT) -> Ten
         noise = NOISE * torch.randn(images.shape, generator=generator)
         return (images + noise).round().clamp(0, 255).byte()
     if name == "blur":
-        return torchvision.transforms.functional.gaussian_blur(images, [7, 7], [BLUR, BLUR])
+        from torchvision.transforms.functional import gaussian_blur  # a second to import, and rarely needed
+
+        blurred: Tensor = gaussian_blur(images, [7, 7], [BLUR, BLUR])
+        return blurred
     return images
 
 
