@@ -70,6 +70,11 @@ def _is_suitable(images: Tensor, weight: Tensor, stride: int, side: int) -> bool
     )
 
 
+def use_products(setting: FastPaths, inputs: Tensor) -> bool:
+    """Return whether a dense layer's products are those of `dcgan_lightning.kernels.products`."""
+    return _is_allowed(setting, inputs) and _is_plain(inputs)
+
+
 def use_onednn(values: Tensor) -> bool:
     """Return whether oneDNN computes matrix products of these values (`dcgan_lightning.kernels.products`)."""
     return _is_wide(values)

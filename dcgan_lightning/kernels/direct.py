@@ -29,13 +29,13 @@ class Direct(Way):
         """Do nothing."""
         return results
 
-    def to_results(self, images: Tensor, weight: Tensor) -> Tensor:
-        """Convolve."""
-        return F.conv2d(images, weight, None, self.stride)
+    def to_results(self, images: Tensor, kernel: Tensor, channels_last: bool) -> Tensor:
+        """Convolve; the results are channels last in memory."""
+        return F.conv2d(images, kernel, None, self.stride)
 
-    def to_images(self, results: Tensor, weight: Tensor) -> Tensor:
+    def to_images(self, results: Tensor, kernel: Tensor) -> Tensor:
         """Make patches by a convolution of single points, and add them up."""
-        points = weight.flatten(1).t()[..., None, None]  # (C_in * k * k, C_out, 1, 1)
+        points = kernel.flatten(1).t()[..., None, None]  # (C_in * k * k, C_out, 1, 1)
         patches = F.conv2d(results.contiguous(memory_format=torch.channels_last), points)
         rows = patches.permute(0, 2, 3, 1).reshape(-1, len(points))
         return scatter(rows, len(results), self.size, self.stride)

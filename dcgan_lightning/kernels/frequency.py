@@ -42,7 +42,13 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from dcgan_lightning.kernels.convolution import Way
-from dcgan_lightning.kernels.products import correlate, multiply, transform
+from dcgan_lightning.kernels.products import (
+    correlate,
+    invert,
+    invert_channels_first,
+    multiply,
+    transform,
+)
 
 
 class Blocks(NamedTuple):
@@ -71,41 +77,19 @@ class Blocks(NamedTuple):
         taps = -(-(fill_before + kernel_size) // stride)
         return cls(side, stride, taps, before, (fill_before, taps * stride - fill_before - kernel_size))
 
-    def from_images(self, images: Tensor, stride: int) -> Tensor:
-        """Turn (N, C, S * stride, S * stride) into (S * S, N, stride * stride * C)."""
-        count, channels = images.shape[:2]
-        pixels = images.permute(0, 2, 3, 1)
-        if stride > 1:
-            pixels = (
-                pixels.unflatten(2, (self.side, stride)).unflatten(1, (self.side, stride)).transpose(2, 3)
-            )
-        return pixels.reshape(count, self.side**2, stride**2 * channels).transpose(0, 1)
 
-    def to_images(self, blocks: Tensor, stride: int) -> Tensor:
-        """Undo `from_images`; the result is channels last."""
-        pixels = blocks.transpose(0, 1).unflatten(1, (self.side, self.side))
-        if stride > 1:
-            pixels = pixels.unflatten(3, (stride, stride, -1)).transpose(2, 3).flatten(3, 4).flatten(1, 2)
-        return pixels.permute(0, 3, 1, 2).contiguous(memory_format=torch.channels_last)
+def to_blocks(images: Tensor, stride: int) -> Tensor:
+    """View (N, C, S * stride, S * stride) as (S, S, N, stride, stride, C)."""
+    blocks = images.unflatten(3, (-1, stride)).unflatten(2, (-1, stride))
+    return blocks.permute(2, 4, 0, 3, 5, 1)
 
-    def from_kernel(self, weight: Tensor) -> Tensor:
-        """Turn (C_out, C_in, k, k) into (T * T, stride * stride * C_in, C_out)."""
-        whole = F.pad(weight, self.fill * 2).permute(2, 3, 1, 0)
-        taps, stride = self.taps, self.stride
-        return (
-            whole.unflatten(1, (taps, stride))
-            .unflatten(0, (taps, stride))
-            .transpose(1, 2)
-            .reshape(taps**2, -1, len(weight))
-        )
 
-    def to_kernel(self, blocks: Tensor, like: Tensor) -> Tensor:
-        """Undo `from_kernel`, in the shape and memory format of ``like``."""
-        taps, stride = self.taps, self.stride
-        whole = blocks.view(taps, taps, stride, stride, like.shape[1], like.shape[0])
-        whole = whole.transpose(1, 2).flatten(2, 3).flatten(0, 1).permute(3, 2, 0, 1)
-        kept = slice(self.fill[0], self.fill[0] + like.shape[-1])
-        return torch.empty_like(like).copy_(whole[..., kept, kept])
+def from_blocks(blocks: Tensor, side: int, stride: int) -> Tensor:
+    """Lay (S * S, N, stride * stride * C) out as (N, C, S * stride, S * stride), channels last."""
+    pixels = blocks.transpose(0, 1).unflatten(1, (side, side))
+    if stride > 1:
+        pixels = pixels.unflatten(3, (stride, stride, -1)).transpose(2, 3).flatten(3, 4).flatten(1, 2)
+    return pixels.permute(0, 3, 1, 2).contiguous(memory_format=torch.channels_last)
 
 
 class Transforms(NamedTuple):
@@ -167,31 +151,33 @@ class Frequency(Way):
 
     def from_images(self, images: Tensor) -> Tensor:
         """Return the spectrum of images, (P, N, stride * stride * C_in)."""
-        return transform(self.image_matrix, self.blocks.from_images(images, self.stride))
+        return transform(self.image_matrix, to_blocks(images, self.stride))
 
     def from_results(self, results: Tensor) -> Tensor:
         """Return the spectrum of results, (P, N, C_out), as gradients have it."""
-        return transform(self.back_matrix.t(), self.blocks.from_images(results, 1))
+        return transform(self.back_matrix.t(), to_blocks(results, 1))
 
-    def to_results(self, images: Tensor, weight: Tensor) -> Tensor:
+    def from_weight(self, weight: Tensor) -> Tensor:
+        """Return the spectrum of a kernel, (P, C_out, stride * stride * C_in)."""
+        return transform(self.kernel_matrix, to_blocks(F.pad(weight, self.blocks.fill * 2), self.stride))
+
+    def to_results(self, images: Tensor, kernel: Tensor, channels_last: bool) -> Tensor:
         """Convolve the spectrum of images."""
-        spectrum = multiply(images, self._spectrum(self.blocks.from_kernel(weight).mT).mT)
-        return self.blocks.to_images(transform(self.back_matrix, spectrum), 1)
+        spectrum = multiply(images, kernel.mT)
+        if channels_last:
+            return from_blocks(invert(self.back_matrix, spectrum), self.side, 1)
+        return invert_channels_first(self.back_matrix, spectrum).unflatten(2, (self.side, self.side))
 
-    def to_images(self, results: Tensor, weight: Tensor) -> Tensor:
+    def to_images(self, results: Tensor, kernel: Tensor) -> Tensor:
         """Convolve the spectrum of results, transposed; the images are channels last in memory."""
-        spectrum = multiply(results, self._spectrum(self.blocks.from_kernel(weight)).mT)
-        blocks = transform(self.image_matrix.t(), spectrum)
+        spectrum = multiply(results, kernel)
+        blocks = invert(self.image_matrix.t(), spectrum)
         del spectrum  # before the next copy: it is the largest tensor of a training
-        return self.blocks.to_images(blocks, self.stride)
+        return from_blocks(blocks, self.side, self.stride)
 
     def weight_gradient(self, images: Tensor, results: Tensor, weight: Tensor) -> Tensor:
         """Return the kernel's gradient of the spectra of images and of results' gradients."""
-        spectrum = correlate(images, results)
-        taps = transform(self.kernel_matrix.t(), spectrum.flatten(1).unsqueeze(1))
-        return self.blocks.to_kernel(taps, weight)
-
-    def _spectrum(self, taps: Tensor) -> Tensor:
-        """Turn a kernel's taps, (T * T, C, D), into (P, C, D), contiguous."""
-        spectrum = transform(self.kernel_matrix, taps.flatten(1).unsqueeze(1))
-        return spectrum.view(-1, *taps.shape[1:])
+        taps = invert(self.kernel_matrix.t(), correlate(images, results))
+        filled = from_blocks(taps, self.blocks.taps, self.stride)
+        kept = slice(self.blocks.fill[0], self.blocks.fill[0] + self.size)
+        return torch.empty_like(weight).copy_(filled[..., kept, kept])

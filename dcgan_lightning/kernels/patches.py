@@ -70,14 +70,14 @@ class Patches(Way):
         """Return (N * S * S, C_out)."""
         return results.permute(0, 2, 3, 1).reshape(-1, results.shape[1])
 
-    def to_results(self, images: Tensor, weight: Tensor) -> Tensor:
-        """Multiply each patch by the kernel."""
-        rows = images @ weight.flatten(1).t()
-        return rows.view(-1, self.side, self.side, len(weight)).permute(0, 3, 1, 2)
+    def to_results(self, images: Tensor, kernel: Tensor, channels_last: bool) -> Tensor:
+        """Multiply each patch by the kernel; the results are channels last in memory."""
+        rows = images @ kernel.flatten(1).t()
+        return rows.view(-1, self.side, self.side, len(kernel)).permute(0, 3, 1, 2)
 
-    def to_images(self, results: Tensor, weight: Tensor) -> Tensor:
+    def to_images(self, results: Tensor, kernel: Tensor) -> Tensor:
         """Add up the kernels at all pixels."""
-        return scatter(results @ weight.flatten(1), len(results) // self.side**2, self.size, self.stride)
+        return scatter(results @ kernel.flatten(1), len(results) // self.side**2, self.size, self.stride)
 
     def weight_gradient(self, images: Tensor, results: Tensor, weight: Tensor) -> Tensor:
         """Multiply patches by gradients."""

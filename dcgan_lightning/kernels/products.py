@@ -1,4 +1,4 @@
-"""Matrix products of spectra: those of MKL, which PyTorch uses by itself, or of oneDNN.
+"""Matrix products of spectra and of dense layers: those of MKL, which PyTorch uses by itself, or of oneDNN.
 
 On CPUs with AVX-512 that are not Intel's, MKL uses half of the CPU's width and oneDNN all of it. PyTorch
 gives float32 products to oneDNN where they may be rounded to bfloat16. oneDNN does round on CPUs with matrix
@@ -7,37 +7,66 @@ units for bfloat16 (AMX): if a test product comes back rounded, MKL computes the
 Each of the two has an order in memory in which it needs no copies: for MKL the images are outermost, for
 oneDNN the parts. Shapes are the same for both.
 
-Sizes in the shapes below: N images, P parts, S pixels, C, K and M channels.
+Sizes in the shapes below: N images, P parts, S pixels or blocks of them, C, K and M channels.
 """
 
 import contextlib
 import functools
+import math
 import threading
 from collections.abc import Iterator
 from typing import Any
 
 import torch
 from torch import Tensor
+from torch.nn import functional as F
 
 from dcgan_lightning.kernels import choose
 
 TEST_SHAPE = (9, 64, 128)  # P, N, K of the test product
 
 
-def transform(matrix: Tensor, values: Tensor) -> Tensor:
+def transform(matrix: Tensor, blocks: Tensor) -> Tensor:
     """Multiply the values of all images and channels with a matrix.
 
     Args:
         matrix: (P, S).
-        values: (S, N, C).
+        blocks: (rows, columns, N, ...), S = rows * columns; what follows N are channels. Any order in memory.
 
     Returns:
-        (P, N, C).
+        (P, N, C), C the product of what follows N.
     """
-    if not _is_onednns(values):
-        return torch.matmul(matrix, values.transpose(0, 1)).transpose(0, 1)
+    parts, positions = matrix.shape
+    count, channels = blocks.shape[2], math.prod(blocks.shape[3:])
+    if not is_onednns(blocks):
+        values = blocks.movedim(2, 0).reshape(count, positions, channels)
+        return torch.matmul(matrix, values).transpose(0, 1)
     with onednn():
-        return (matrix @ values.flatten(1)).view(len(matrix), *values.shape[1:])
+        return (matrix @ blocks.reshape(positions, count * channels)).view(parts, count, channels)
+
+
+def invert(matrix: Tensor, spectrum: Tensor) -> Tensor:
+    """Multiply the parts of all images and channels with a matrix.
+
+    Args:
+        matrix: (S, P).
+        spectrum: (P, N, C).
+
+    Returns:
+        (S, N, C).
+    """
+    if not is_onednns(spectrum):
+        return torch.matmul(matrix, spectrum.transpose(0, 1)).transpose(0, 1)
+    with onednn():
+        return (matrix @ spectrum.flatten(1)).view(len(matrix), *spectrum.shape[1:])
+
+
+def invert_channels_first(matrix: Tensor, spectrum: Tensor) -> Tensor:
+    """Do what `invert` does, but return (N, C, S), contiguous."""
+    if not is_onednns(spectrum):
+        return torch.matmul(spectrum.transpose(0, 1).mT, matrix.t())
+    with onednn():
+        return (spectrum.flatten(1).t() @ matrix.t()).view(*spectrum.shape[1:], -1)
 
 
 def multiply(spectrum: Tensor, factors: Tensor) -> Tensor:
@@ -50,7 +79,7 @@ def multiply(spectrum: Tensor, factors: Tensor) -> Tensor:
     Returns:
         (P, N, M).
     """
-    if _is_onednns(spectrum):
+    if is_onednns(spectrum):
         with onednn():
             return torch.bmm(spectrum, factors)
     parts, count = spectrum.shape[:2]
@@ -58,18 +87,51 @@ def multiply(spectrum: Tensor, factors: Tensor) -> Tensor:
     return torch.bmm(spectrum, factors, out=product)
 
 
-def correlate(first: Tensor, second: Tensor) -> Tensor:
-    """Return the gradient of `multiply` for its factors.
+def correlate(spectrum: Tensor, gradient: Tensor) -> Tensor:
+    """Return the gradient of `multiply` for its factors, transposed, which is faster.
 
     Args:
-        first: The spectrum, (P, N, K).
-        second: The product's gradient, (P, N, M).
+        spectrum: (P, N, K).
+        gradient: The product's gradient, (P, N, M).
 
     Returns:
-        (P, K, M).
+        (P, M, K).
     """
-    with onednn() if _is_onednns(first) else contextlib.nullcontext():
-        return torch.bmm(first.mT, second)
+    with onednn() if is_onednns(spectrum) else contextlib.nullcontext():
+        return torch.bmm(gradient.mT, spectrum)
+
+
+def linear(inputs: Tensor, weight: Tensor) -> Tensor:
+    """Multiply each input with a dense layer's weights.
+
+    Args:
+        inputs: (N, K).
+        weight: (M, K), as ``nn.Linear`` has it.
+
+    Returns:
+        (N, M).
+    """
+    if not is_onednns(inputs):
+        return F.linear(inputs, weight)
+    result: Tensor = _Linear.apply(inputs, weight)
+    return result
+
+
+class _Linear(torch.autograd.Function):
+    @staticmethod
+    def forward(ctx: Any, inputs: Tensor, weight: Tensor) -> Tensor:
+        ctx.save_for_backward(inputs, weight)
+        with onednn():
+            return inputs @ weight.t()
+
+    @staticmethod
+    def backward(ctx: Any, *gradients: Tensor) -> tuple[Tensor | None, Tensor | None]:
+        inputs, weight = ctx.saved_tensors
+        (gradient,) = gradients
+        needs_inputs, needs_weight = ctx.needs_input_grad
+        d_inputs = _Linear.apply(gradient, weight.t()) if needs_inputs else None
+        d_weight = _Linear.apply(gradient.t(), inputs.t()) if needs_weight else None
+        return d_inputs, d_weight
 
 
 class _Rounding:
@@ -116,5 +178,6 @@ def onednn_keeps_float32() -> bool:
         return torch.equal(torch.bmm(spectrum, identities), spectrum)
 
 
-def _is_onednns(values: Tensor) -> bool:
+def is_onednns(values: Tensor) -> bool:
+    """Return whether oneDNN computes products of these values."""
     return choose.use_onednn(values) and onednn_keeps_float32()

@@ -13,6 +13,7 @@ from dcgan_lightning.networks.conditioning import append_one_hot
 from dcgan_lightning.networks.freezing import FreezableDiscriminator
 from dcgan_lightning.networks.initialization import Initialization, initialize
 from dcgan_lightning.networks.layers import (
+    Dense,
     Dropout,
     KerasBatchNorm1d,
     KerasBatchNorm2d,
@@ -93,7 +94,7 @@ class Generator(NoiseGenerator):
         features = first * start**2
         self.layers = nn.Sequential(
             OrderedDict[str, nn.Module](
-                dense=nn.Linear(latent_dim + classes, features, bias=False),
+                dense=Dense(latent_dim + classes, features, fast_paths),
                 batch_normalization=KerasBatchNorm1d(features),
                 leaky_re_lu=rectifier(),
                 reshape=nn.Unflatten(1, (first, start, start)),  # (N, 256, 7, 7)

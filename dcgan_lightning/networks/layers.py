@@ -17,6 +17,7 @@ from dcgan_lightning.kernels.direct import Direct
 from dcgan_lightning.kernels.dropout import dropout
 from dcgan_lightning.kernels.frequency import Frequency
 from dcgan_lightning.kernels.patches import Patches
+from dcgan_lightning.kernels.products import linear
 
 
 def same_padding(kernel_size: int, stride: int) -> tuple[int, int]:
@@ -99,8 +100,7 @@ class SameConv2d(nn.Conv2d):
         way = _find_way(self.fast_paths, input, self.weight, stride, self.in_channels, side)
         if way is None:
             return super().forward(input if self._pad is None else F.pad(input, self._pad))
-        output = conv2d_same(input, self.weight, stride, way)
-        return output if self.bias is None else output + self.bias.view(-1, 1, 1)
+        return conv2d_same(input, self.weight, stride, way, self.bias)
 
 
 class SameConvTranspose2d(nn.ConvTranspose2d):
@@ -142,6 +142,26 @@ class SameConvTranspose2d(nn.ConvTranspose2d):
             return conv_transpose2d_same(input, self.weight, stride, way)
         output = super().forward(input, output_size)
         return output[..., : -self._crop, : -self._crop] if self._crop else output
+
+
+class Dense(nn.Linear):
+    """A linear layer without bias.
+
+    Args:
+        in_features: Length of an input.
+        out_features: Length of an output.
+        fast_paths: Whether to use `dcgan_lightning.kernels`; "auto": where these were measured to be faster.
+    """
+
+    def __init__(self, in_features: int, out_features: int, fast_paths: FastPaths = "auto") -> None:
+        super().__init__(in_features, out_features, bias=False)
+        self.fast_paths = fast_paths
+
+    def forward(self, input: Tensor) -> Tensor:
+        """Multiply (N, in_features) with the weights, to (N, out_features)."""
+        if choose.use_products(self.fast_paths, input):
+            return linear(input, self.weight)
+        return super().forward(input)
 
 
 class Dropout(nn.Dropout):

@@ -13,6 +13,7 @@ from typing import NamedTuple, cast
 import torch
 from torch import Tensor, nn
 
+from dcgan_lightning.kernels.convolution import join
 from dcgan_lightning.losses import AdversarialLoss
 from dcgan_lightning.losses.adversarial import NON_SATURATING
 from dcgan_lightning.networks.freezing import trainable
@@ -74,7 +75,7 @@ def backpropagate(
     seen = fake_images.detach().requires_grad_()  # separates the two networks' graphs
     judges = trainable(discriminator)
     if single_pass:
-        logits = judge(torch.cat([real_images, seen]), torch.cat(labels) if labels else None)
+        logits = judge(join(real_images, seen), torch.cat(labels) if labels else None)
         judgement, derivatives, ratios = _derivatives(logits.detach(), len(real_images), loss)
         backward(logits, gradient=derivatives, inputs=[*judges, seen])
         gradient = (cast(Tensor, seen.grad) * ratios.view(-1, 1, 1, 1)).to(seen.dtype)

@@ -48,7 +48,7 @@ def test_settings_decide_without_a_look_at_the_sizes() -> None:
     assert choose.use_patches(True, images, 1)
     assert not choose.use_patches(True, images, 2)  # those have the frequency domain
     assert not choose.use_patches(False, images, 1)
-    for use in (choose.use_dropout, choose.use_single_pass):
+    for use in (choose.use_dropout, choose.use_single_pass, choose.use_products):
         assert use(True, images)
         assert not use(False, images)
         assert use("auto", images) is HAS_MKL
@@ -89,6 +89,7 @@ def test_other_precisions_take_pytorchs_operations() -> None:
     images = torch.empty(256, 1, 28, 28)
     assert choose.use_patches(True, images, 1)
     assert not choose.use_patches(True, images.bfloat16(), 1)
+    assert not choose.use_products(True, images.bfloat16())
     with torch.autocast("cpu", torch.bfloat16):
         assert not choose.use_patches(True, images, 1)
         assert not frequency(256, 256, 128, 1, True)

@@ -4,9 +4,10 @@ import pytest
 import torch
 from kernel_checks import draw, outcome, plain_conv2d, plain_conv_transpose2d
 from torch import Tensor
+from torch.nn import functional as F
 from torch.testing import assert_close
 
-from dcgan_lightning.kernels.convolution import Way, conv2d_same, conv_transpose2d_same
+from dcgan_lightning.kernels.convolution import Way, conv2d_same, conv_transpose2d_same, join
 from dcgan_lightning.kernels.direct import Direct
 from dcgan_lightning.kernels.frequency import Frequency
 from dcgan_lightning.kernels.patches import Patches
@@ -40,7 +41,8 @@ def test_convolution_is_the_plain_one(way: type[Way], count, outer, inner, side,
     images, weight = draw(count, outer, side * stride, side * stride), draw(inner, outer, kernel, kernel)
     ours = outcome(conv2d_same, images, weight, stride, way)
     check_alike(ours, outcome(plain_conv2d, images, weight, stride))
-    assert ours[0].is_contiguous(memory_format=torch.channels_last)
+    is_last = way is not Frequency
+    assert ours[0].is_contiguous(memory_format=torch.channels_last if is_last else torch.contiguous_format)
 
 
 @ways
@@ -92,3 +94,39 @@ def test_needed_gradients_only(way: type[Way], convolve) -> None:
     convolve(images, weight, 2, way).sum().backward()
     assert images.grad is not None
     assert weight.grad is None
+
+
+@ways
+def test_the_bias_is_added(way: type[Way]) -> None:
+    images, weight = draw(3, 2, 8, 8), draw(4, 2, 5, 5)
+    bias = draw(4).requires_grad_()
+    output = conv2d_same(images, weight, 2, way, bias)
+    assert_close(output, plain_conv2d(images, weight, 2) + bias.view(-1, 1, 1), rtol=0, atol=1e-12)
+    (gradient,) = torch.autograd.grad(output, bias, output)
+    assert_close(gradient, output.sum((0, 2, 3)), rtol=0, atol=1e-11)
+    F.leaky_relu_(output, 0.3)  # a layer that works in place may follow
+
+
+@ways
+def test_images_joined_as_constants_get_no_gradients(way: type[Way]) -> None:
+    constants, images, weight = draw(3, 1, 8, 8), draw(2, 1, 8, 8).requires_grad_(), draw(4, 1, 5, 5)
+    computed: list[int] = []
+
+    class Counting(way):  # type: ignore[misc, valid-type]
+        def to_images(self, results: Tensor, kernel: Tensor) -> Tensor:
+            found: Tensor = super().to_images(results, kernel)
+            computed.append(len(found))
+            return found
+
+    output = conv2d_same(join(constants, images), weight, 2, Counting)
+    (found,) = torch.autograd.grad(output.square().sum(), images)
+    (expected,) = torch.autograd.grad(plain_conv2d(images, weight, 2).square().sum(), images)
+    assert_close(found, expected, rtol=0, atol=1e-11)
+    assert computed == [2]
+
+
+def test_constants_that_need_gradients_get_them() -> None:
+    constants, images = draw(3, 1, 8, 8).requires_grad_(), draw(2, 1, 8, 8).requires_grad_()
+    output = conv2d_same(join(constants, images), draw(4, 1, 5, 5), 2, Direct)
+    for found in torch.autograd.grad(output.sum(), [constants, images]):
+        assert found.abs().min() > 0

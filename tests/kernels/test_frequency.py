@@ -1,12 +1,12 @@
 import pytest
 import torch
-from kernel_checks import draw, plain_conv_transpose2d
+from kernel_checks import draw, outcome, plain_conv_transpose2d
 from torch import Tensor
 from torch.testing import assert_close
 
 from dcgan_lightning.kernels import choose
 from dcgan_lightning.kernels.convolution import conv_transpose2d_same
-from dcgan_lightning.kernels.frequency import Blocks, Frequency, transforms
+from dcgan_lightning.kernels.frequency import Blocks, Frequency, from_blocks, to_blocks, transforms
 
 
 @pytest.mark.parametrize("is_wide", [False, True], ids=["MKL", "oneDNN, if the CPU has AVX-512"])
@@ -60,7 +60,20 @@ def test_layout_in_blocks(kernel: int, stride: int, expected: Blocks) -> None:
 
 @pytest.mark.parametrize("stride", [1, 2])
 def test_blocks_are_inverse(stride: int) -> None:
-    blocks = Blocks.of(3, 5, stride)
-    images, weight = draw(2, 4, 3 * stride, 3 * stride), draw(4, 2, 5, 5)
-    assert_close(blocks.to_images(blocks.from_images(images, stride), stride), images, rtol=0, atol=0)
-    assert_close(blocks.to_kernel(blocks.from_kernel(weight), weight), weight, rtol=0, atol=0)
+    images = draw(2, 4, 3 * stride, 3 * stride)
+    blocks = to_blocks(images, stride)
+    assert blocks.shape == (3, 3, 2, stride, stride, 4)
+    assert blocks[1, 2, 0, -1, 0, 3] == images[0, 3, 2 * stride - 1, 2 * stride]
+    pixels = from_blocks(blocks.reshape(9, 2, -1), 3, stride)
+    assert_close(pixels, images, rtol=0, atol=0)
+    assert pixels.is_contiguous(memory_format=torch.channels_last)
+
+
+@pytest.mark.parametrize("is_last", [False, True])
+def test_a_gradient_has_the_memory_format_of_its_images(is_last: bool) -> None:
+    """As the layers before take it without copies."""
+    images, weight = draw(3, 4, 7, 7), draw(4, 2, 5, 5)
+    if is_last:
+        images = images.contiguous(memory_format=torch.channels_last)
+    _, gradient, _ = outcome(conv_transpose2d_same, images, weight, 2, Frequency)
+    assert gradient.stride() == images.stride()

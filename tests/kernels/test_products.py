@@ -7,6 +7,9 @@ from torch.testing import assert_close
 from dcgan_lightning.kernels import choose, products
 from dcgan_lightning.kernels.products import (
     correlate,
+    invert,
+    invert_channels_first,
+    linear,
     multiply,
     onednn,
     onednn_keeps_float32,
@@ -19,7 +22,7 @@ SIZES = [(1, 1, 1, 1), (3, 5, 2, 4), (17, 4, 6, 3)]  # images, parts, channels b
 @pytest.fixture(params=[False, True], ids=["mkl", "onednn"], autouse=True)
 def is_onednns(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> bool:
     """Take each way once, on every CPU."""
-    monkeypatch.setattr(products, "_is_onednns", lambda _: request.param)
+    monkeypatch.setattr(products, "is_onednns", lambda _: request.param)
     return bool(request.param)
 
 
@@ -33,15 +36,25 @@ def test_each_part_has_its_own_matrix(count: int, parts: int, inputs: int, outpu
 
 
 def test_a_transform_serves_all_images_and_channels() -> None:
-    matrix = draw(5, 3)
-    for values in (draw(3, 4, 2), draw(4, 3, 2).transpose(0, 1)):
-        expected = torch.einsum("ps,snc->pnc", matrix, values)
-        assert_close(transform(matrix, values), expected, rtol=0, atol=1e-13)
+    matrix = draw(5, 6)
+    for blocks in (draw(2, 3, 4, 2, 2), draw(4, 2, 2, 3, 2).permute(1, 3, 0, 2, 4)):
+        expected = torch.einsum("ps,snc->pnc", matrix, blocks.reshape(6, 4, 4))
+        assert_close(transform(matrix, blocks), expected, rtol=0, atol=1e-13)
+
+
+def test_the_inverse_in_both_orders() -> None:
+    matrix = draw(3, 5)
+    for spectrum in (draw(5, 4, 2), draw(4, 5, 2).transpose(0, 1)):
+        expected = torch.einsum("sp,pnc->snc", matrix, spectrum)
+        assert_close(invert(matrix, spectrum), expected, rtol=0, atol=1e-13)
+        first = invert_channels_first(matrix, spectrum)
+        assert_close(first, expected.permute(1, 2, 0), rtol=0, atol=1e-13)
+        assert first.is_contiguous()
 
 
 def test_images_or_parts_are_outermost(is_onednns: bool) -> None:
     """What each library takes without copies."""
-    spectrum = transform(draw(5, 3), draw(4, 3, 2).transpose(0, 1))
+    spectrum = transform(draw(5, 3), draw(4, 3, 1, 2).permute(1, 2, 0, 3))
     product = multiply(spectrum, draw(5, 2, 2))
     for result in (spectrum, product):
         assert (result if is_onednns else result.transpose(0, 1)).is_contiguous()
@@ -50,7 +63,14 @@ def test_images_or_parts_are_outermost(is_onednns: bool) -> None:
 def test_correlation_is_the_gradient() -> None:
     spectrum, factors, gradient = draw(5, 3, 2), draw(5, 2, 4).requires_grad_(), draw(5, 3, 4)
     (expected,) = torch.autograd.grad(torch.bmm(spectrum, factors), factors, gradient)
-    assert_close(correlate(spectrum, gradient), expected, rtol=0, atol=1e-13)
+    assert_close(correlate(spectrum, gradient), expected.mT, rtol=0, atol=1e-13)
+
+
+def test_a_dense_layer_and_its_gradients() -> None:
+    inputs, weight = draw(4, 3).requires_grad_(), draw(5, 3).requires_grad_()
+    assert_close(linear(inputs, weight), inputs @ weight.t(), rtol=0, atol=1e-13)
+    assert torch.autograd.gradcheck(linear, (inputs, weight))
+    assert torch.autograd.gradgradcheck(linear, (inputs, weight))
 
 
 def test_float32_is_kept(is_onednns: bool) -> None:
@@ -62,7 +82,8 @@ def test_float32_is_kept(is_onednns: bool) -> None:
     for found, expected in [
         (multiply(spectrum, factors), spectrum.double() @ factors.double()),
         (correlate(spectrum, spectrum), spectrum.double().mT @ spectrum.double()),
-        (transform(matrix, spectrum), torch.einsum("ps,snc->pnc", matrix.double(), spectrum.double())),
+        (invert(matrix, spectrum), torch.einsum("ps,snc->pnc", matrix.double(), spectrum.double())),
+        (linear(spectrum[0], factors[0].t()), spectrum[0].double() @ factors[0].double()),
     ]:
         assert (found.double() - expected).norm() / expected.norm() < 5e-7
 
@@ -115,5 +136,5 @@ def test_onednn_is_taken_where_it_is_exact(monkeypatch: pytest.MonkeyPatch, keep
     monkeypatch.undo()
     monkeypatch.setattr(products, "onednn_keeps_float32", lambda: keeps)
     monkeypatch.setattr(choose, "use_onednn", lambda values: values.dtype == torch.float32)
-    assert products._is_onednns(draw(2, 2).float()) is keeps
-    assert not products._is_onednns(draw(2, 2))
+    assert products.is_onednns(draw(2, 2).float()) is keeps
+    assert not products.is_onednns(draw(2, 2))

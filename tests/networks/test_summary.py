@@ -8,7 +8,7 @@ def test_generator_summary_is_the_notebooks() -> None:
     text = summarize("generator", Generator(), torch.zeros(1, 100))
     assert text.splitlines()[0] == "Network: generator (Generator)"
     rows = [line.split() for line in text.splitlines()]
-    assert ["dense", "(Linear)", "(None,", "12544)", "1,254,400"] in rows
+    assert ["dense", "(Dense)", "(None,", "12544)", "1,254,400"] in rows
     assert ["batch_normalization", "(KerasBatchNorm1d)", "(None,", "12544)", "50,176"] in rows
     assert ["conv2d_transpose", "(SameConvTranspose2d)", "(None,", "128,", "7,", "7)", "819,200"] in rows
     assert ["conv2d_transpose_2", "(SameConvTranspose2d)", "(None,", "1,", "28,", "28)", "1,600"] in rows
