@@ -21,7 +21,7 @@ ROOMS: dict[str, str] = {
     "runs": "config core pictures",
     "reports": "config core pictures runs",
     "data": "cli config core pictures",
-    "evaluation": "config core data losses networks",
+    "evaluation": "config core data kernels losses networks",
     "systems": "core data evaluation kernels losses networks",
     "inference": "config core data evaluation losses networks pictures runs",
     "callbacks": "config core data evaluation networks pictures reports runs systems",

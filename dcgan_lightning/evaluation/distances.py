@@ -1,11 +1,15 @@
 """Distances: nearest neighbours among many rows, in chunks of constant memory, and pixels of pairs."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from functools import lru_cache
 
 import torch
 from torch import Tensor
 
+from dcgan_lightning.kernels import products
+
+ROWS = 4000  # compared at a time; their distances to a chunk of queries stay in the processor's cache
+Multiply = Callable[[Tensor, Tensor], Tensor]
 MOST_BYTES = 43_690  # of a row, whose squared distances need 32 bits: 3 * 128 ** 2 for each byte
 
 
@@ -43,16 +47,25 @@ def nearest_rows(queries: Tensor, rows: Tensor, chunk: int = 1000) -> tuple[Tens
     """
     fits = rows.shape[1] <= MOST_BYTES and rows.device.type == "cpu"
     if rows.dtype == torch.uint8 and fits and has_integer_products():
-        multiply, total = torch._int_mm, torch.int32
+        multiply: Multiply = _multiply_integers
+        total = torch.int32
         left, right = (part.bitwise_xor(128).view(torch.int8) for part in (queries, rows))  # minus 128
     else:
-        multiply, total = torch.mm, torch.float32
-        left, right = queries.float(), rows.float()
+        multiply, total = products.linear, torch.float32
+        # Near the centre, where float32 is finer; bytes stay whole numbers.
+        centre = torch.tensor(128.0) if rows.dtype == torch.uint8 else rows.mean(dim=0)
+        left, right = queries - centre, rows - centre
     squares = torch.cat([part.to(total).square().sum(dim=1, dtype=total) for part in right.split(chunk)])
-    indices = torch.cat(
-        [torch.sub(squares, multiply(part, right.T), alpha=2).argmin(dim=1) for part in left.split(chunk)]
-    )
+    indices = torch.cat([_search(part, right, squares, multiply) for part in left.split(chunk)])
     return _exact(queries, rows, indices, chunk), indices
+
+
+def _search(queries: Tensor, rows: Tensor, squares: Tensor, multiply: Multiply) -> Tensor:
+    """Return the index of each query's nearest row, which minimizes |row|^2 - 2 query.row."""
+    blocks = zip(rows.split(ROWS), squares.split(ROWS), strict=True)
+    found = [torch.sub(lengths, multiply(queries, block), alpha=2).min(dim=1) for block, lengths in blocks]
+    block = torch.stack([each.values for each in found]).argmin(dim=0)
+    return ROWS * block + torch.stack([each.indices for each in found]).gather(0, block[None])[0]
 
 
 def nearest_others(rows: Tensor, chunk: int = 1000) -> Tensor:
@@ -73,6 +86,10 @@ def nearest_others(rows: Tensor, chunk: int = 1000) -> Tensor:
         part.diagonal(first).fill_(torch.inf)
         found.append(part.argmin(dim=1))
     return _exact(rows, rows, torch.cat(found), chunk)
+
+
+def _multiply_integers(queries: Tensor, rows: Tensor) -> Tensor:
+    return torch._int_mm(queries, rows.T)
 
 
 def _exact(queries: Tensor, rows: Tensor, indices: Tensor, chunk: int) -> Tensor:

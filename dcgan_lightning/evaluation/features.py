@@ -56,7 +56,7 @@ class FeatureNetwork:
     device: torch.device
     shape: tuple[int, int, int] = GARMENT_SHAPE
     head: nn.Module | None = None
-    chunk: int = 1000
+    chunk: int = 100
 
     @property
     def label(self) -> str:
@@ -199,7 +199,7 @@ def _random(device: torch.device, shape: tuple[int, int, int]) -> FeatureNetwork
         features: Tensor = network(normalize(images))
         return features
 
-    return FeatureNetwork("random", digest, _RANDOM_FEATURES, extract, device, shape, chunk=250)
+    return FeatureNetwork("random", digest, _RANDOM_FEATURES, extract, device, shape)
 
 
 def hash_weights(network: nn.Module) -> str:

@@ -103,7 +103,7 @@ def kernel_distance(
     return Spread(float(values.mean()), float(values.std(correction=0)))
 
 
-def manifold_scores(real: Tensor, generated: Tensor, chunk: int = 1000) -> Manifold:
+def manifold_scores(real: Tensor, generated: Tensor, chunk: int = 250) -> Manifold:
     """Return precision, recall (k = 3), density and coverage (k = 5).
 
     The neighbourhood of an image is the open ball around it with the distance of its k-th nearest neighbour

@@ -76,24 +76,26 @@ class RealImages:
         rows = draw_of_classes(labels, self.train_labels)
         return None if rows is None else self.train[rows]
 
-    def nearest(self, images: Tensor, space: FeatureNetwork) -> Nearest:
+    def nearest(self, images: Tensor, space: FeatureNetwork, features: Tensor | None = None) -> Nearest:
         """Return the nearest training image of each image, cached for networks that share the pixels.
 
         Args:
             images: uint8 (n, C, H, W).
             space: The feature network whose features define the distances.
+            features: The images' features (n, D), if they are known.
         """
         digest = hashlib.sha256(images.cpu().contiguous().numpy().data).hexdigest()
-        return self._keep((space.key, digest), lambda: self._find_nearest(images, space))
+        return self._keep((space.key, digest), lambda: self._find_nearest(images, space, features))
 
-    def _find_nearest(self, images: Tensor, space: FeatureNetwork) -> Nearest:
+    def _find_nearest(self, images: Tensor, space: FeatureNetwork, features: Tensor | None) -> Nearest:
         if self.train is None:
             raise ScoreError("newness needs the training images: RealImages(reference, train)")
         if space.name == "pixels" and not is_reduced(self.shape):  # these features are the bytes, scaled
             queries, rows = (part.flatten(1).to(space.device) for part in (images, self.train))
             distances, indices = nearest_rows(queries, rows)
             return Nearest(distances / 127.5, indices)
-        return Nearest(*nearest_rows(space(images), self._train_features(space, self.train)))
+        features = space(images) if features is None else features
+        return Nearest(*nearest_rows(features, self._train_features(space, self.train)))
 
     def pixels(self, network: FeatureNetwork) -> FeatureNetwork:
         """Return the feature network of the pixels, on the network's device."""

@@ -77,7 +77,7 @@ def score_images(
     generated = generated[order]
     labels = None if labels is None else labels[order.to(labels.device)].cpu()
     features = torch.empty(0)
-    if not {"class_accuracy", "newness"}.issuperset(metrics):
+    if {*metrics} != {"class_accuracy"}:
         report("features")
         features = network(generated)
     scores: dict[str, Any] = {"count": len(generated)}
@@ -108,7 +108,7 @@ def score_images(
         )
     if "newness" in metrics:
         report("newness")
-        scores |= _newness_scores(generated, order, real, network)
+        scores |= _newness_scores(generated, features, order, real, network)
     return scores
 
 
@@ -244,20 +244,21 @@ def _class_scores(
 
 
 def _newness_scores(
-    images: Tensor, order: Tensor, real: RealImages, network: FeatureNetwork
+    images: Tensor, features: Tensor, order: Tensor, real: RealImages, network: FeatureNetwork
 ) -> dict[str, Any]:
     """Return newness in the feature space and in pixels.
 
     Args:
         images: uint8 (N, C, H, W), in canonical order.
+        features: Their features (N, D).
         order: Indices of these images among the given ones, (N,).
         real: Real images, including the training images.
         network: Feature network.
     """
     scores: dict[str, Any] = {}
     pairs = {}
-    for name, space in (("feature", network), ("pixel", real.pixels(network))):
-        nearest = real.nearest(images, space)
+    for name, space, known in (("feature", network, features), ("pixel", real.pixels(network), None)):
+        nearest = real.nearest(images, space, known)
         unseen = real.reference_distances(space)
         scores[f"{name}_newness"], scores[f"{name}_copies"] = newness(nearest.distances, unseen)
         median = float(unseen.median())

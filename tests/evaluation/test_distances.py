@@ -57,6 +57,17 @@ def test_long_rows_do_not_overflow(length: int) -> None:
     assert distances.tolist() == pytest.approx([5 * length**0.5])
 
 
+@pytest.mark.parametrize("dtype", [torch.float32, torch.uint8])
+def test_rows_are_searched_in_blocks(monkeypatch: pytest.MonkeyPatch, dtype: torch.dtype) -> None:
+    generator = torch.Generator().manual_seed(0)
+    queries, rows = (torch.randint(0, 256, (n, 20), generator=generator).to(dtype) for n in (30, 50))
+    wanted = nearest_rows(queries, rows)
+    assert wanted[1].tolist() == torch.cdist(queries.double(), rows.double()).argmin(dim=1).tolist()
+    for size in (1, 7, 50):
+        monkeypatch.setattr("dcgan_lightning.evaluation.distances.ROWS", size)
+        assert [found.tolist() for found in nearest_rows(queries, rows)] == [each.tolist() for each in wanted]
+
+
 def saturated(left: torch.Tensor, right: torch.Tensor) -> torch.Tensor:
     """Multiply as processors do that add pairs of products in 16 bits."""
     products = (128 + left.int())[:, :, None] * right.int()[None]

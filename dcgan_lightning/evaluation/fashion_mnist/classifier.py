@@ -88,7 +88,7 @@ def load_classifier(path: Path = WEIGHTS_FILE) -> ImageClassifier:
 
 
 @torch.no_grad()
-def class_probabilities(network: ImageClassifier, images: Tensor, chunk: int = 1000) -> Tensor:
+def class_probabilities(network: ImageClassifier, images: Tensor, chunk: int = 100) -> Tensor:
     """Return the predicted probabilities of the classes.
 
     Args:
