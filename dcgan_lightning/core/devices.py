@@ -55,6 +55,31 @@ def choose_accelerator(accelerator: str) -> str:
     )
 
 
+def check_cards(trainer: Mapping[str, Any], accelerator: str) -> None:
+    """Refuse CUDA cards that this machine does not have.
+
+    Args:
+        trainer: The configuration's group of this name.
+        accelerator: From `choose_accelerator`.
+
+    Raises:
+        ConfigError: A card is missing; the message says how many there are.
+    """
+    devices = trainer["devices"]
+    if accelerator != "cuda" or devices == "auto":
+        return
+    import torch
+
+    cards = torch.cuda.device_count()
+    needed = devices if isinstance(devices, int) else max(devices) + 1
+    if needed > cards:
+        only = " (device 0)" if cards == 1 else f" (devices 0 to {cards - 1})"
+        raise ConfigError(
+            f"trainer.devices={devices}: PyTorch finds {format_count(cards, 'CUDA device')}{only}; "
+            "choose among these, or trainer.devices=auto for all"
+        )
+
+
 def choose_device(device: str) -> str:
     """Return "cuda" or "cpu", for commands that do not train; "auto": CUDA if available."""
     import torch

@@ -85,11 +85,6 @@ def use_dropout(setting: FastPaths, activations: Tensor) -> bool:
     return _is_allowed(setting, activations) and not _is_traced()
 
 
-def use_single_pass(setting: FastPaths, images: Tensor) -> bool:
-    """Return whether one backward pass through the discriminator serves both losses."""
-    return _is_allowed(setting, images)
-
-
 def _is_allowed(setting: FastPaths, images: Tensor) -> bool:
     if setting != "auto":
         return setting

@@ -208,15 +208,15 @@ class _KerasBatchNorm(nn.modules.batchnorm._BatchNorm):
             return super().forward(input)
         if process_count() > 1:
             return self._forward_over_processes(input)
-        # PyTorch updates a copy, so that the correction stays outside of autograd.
-        moved = self.running_var.clone()
-        momentum = cast(float, self.momentum)
+        momentum, count = cast(float, self.momentum), input.numel() // input.shape[1]
+        share = (count - 1) / count
+        # PyTorch adds a variance that is too large by 1 / share. It updates a copy, so that the correction
+        # stays outside of autograd.
+        moved = self.running_var / share
         output = F.batch_norm(
             input, self.running_mean, moved, self.weight, self.bias, True, momentum, self.eps
         )
-        count = input.numel() // input.shape[1]
-        kept = self.running_var * (1 - momentum)
-        self.running_var.copy_(kept + (moved - kept) * ((count - 1) / count))
+        torch.mul(moved, share, out=self.running_var)
         cast(Tensor, self.num_batches_tracked).add_(1)
         return output
 

@@ -11,7 +11,6 @@ from dcgan_lightning.core.errors import ConfigError
 from dcgan_lightning.core.measured import NOTEBOOK_FIGURES
 from dcgan_lightning.core.randomness import stream_generator
 from dcgan_lightning.data.batches import Batch
-from dcgan_lightning.kernels import choose
 from dcgan_lightning.kernels.choose import FastPaths
 from dcgan_lightning.losses import LOSSES, PENALTIES, discriminator_accuracy
 from dcgan_lightning.networks.augmentation import augment
@@ -54,7 +53,8 @@ class GAN(System):
         accuracy_threshold: Decision threshold on the logit (see `discriminator_accuracy`).
         fast_paths: Whether to use `dcgan_lightning.kernels` and the single pass of
             `dcgan_lightning.systems.gradients`, which give the same results; "auto": where these were
-            measured to be faster; False: PyTorch's operations only.
+            measured to be faster, and the single pass on all devices, where it only saves work; False:
+            PyTorch's operations only.
         compile_mode: Mode of ``torch.compile`` for both networks, such as "reduce-overhead", which uses CUDA
             graphs; None: no compilation. The names of the weights stay the same.
         image_channels: Channels of the images, 1 for grey.
@@ -157,7 +157,7 @@ class GAN(System):
         with torch.set_grad_enabled(generator_learns):
             fake_images = self.generator(noise, fake_labels)
         # Compiled networks free their buffers after one backward pass.
-        is_fast = self.compile_mode is not None or choose.use_single_pass(self.fast_paths, batch.images)
+        is_fast = self.compile_mode is not None or bool(self.fast_paths)
         real_logits, fake_logits, gen_loss, disc_loss = backpropagate(
             self.generator,
             self.discriminator,

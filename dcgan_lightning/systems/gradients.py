@@ -12,6 +12,7 @@ from typing import NamedTuple, cast
 
 import torch
 from torch import Tensor, nn
+from torch.nn.utils import parametrize
 
 from dcgan_lightning.kernels.convolution import join
 from dcgan_lightning.losses import AdversarialLoss
@@ -81,7 +82,8 @@ def backpropagate(
         gradient = (cast(Tensor, seen.grad) * ratios.view(-1, 1, 1, 1)).to(seen.dtype)
     else:
         of_real, of_fake = labels or (None, None)
-        judgement = _judge(judge(real_images, of_real), judge(seen, of_fake), loss)
+        with parametrize.cached():  # spectral normalization takes one step, as in a single pass
+            judgement = _judge(judge(real_images, of_real), judge(seen, of_fake), loss)
         if generator_learns:
             backward(judgement.gen_loss, retain_graph=True, inputs=[seen])
             gradient = cast(Tensor, seen.grad)

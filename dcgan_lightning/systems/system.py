@@ -20,6 +20,7 @@ from dcgan_lightning.core.errors import ConfigError, DivergedError
 from dcgan_lightning.core.measured import Figure
 from dcgan_lightning.core.memory import release_freed_memory
 from dcgan_lightning.core.randomness import reseed_default_generators, stream_seed
+from dcgan_lightning.systems.compilation import compile_networks
 from dcgan_lightning.systems.optimizers import moved_by, scaled_rates
 
 log = logging.getLogger(__name__)
@@ -235,8 +236,7 @@ class System(pl.LightningModule, ABC):
     def on_fit_start(self) -> None:
         """Mark the networks for compilation at their first use, if a mode is set."""
         if self.compile_mode is not None:
-            for network in self.children():
-                network.compile(mode=self.compile_mode)
+            compile_networks(self.children(), self.compile_mode)
 
     def on_train_epoch_start(self) -> None:
         """Return freed memory to the system and reduce fragmentation."""

@@ -19,6 +19,7 @@ from dcgan_lightning.config.parts import monitor_problem
 from dcgan_lightning.config.validate import check_sizes
 from dcgan_lightning.core.devices import (
     card_of_job,
+    check_cards,
     check_processes,
     choose_accelerator,
     set_tf32,
@@ -91,6 +92,7 @@ def prepare_machine(cfg: DictConfig) -> Machine:
     is_sweep = HydraConfig.initialized() and HydraConfig.get().mode == RunMode.MULTIRUN
     processes = check_processes(plain(cfg.trainer), is_sweep)
     accelerator = choose_accelerator(cfg.trainer.accelerator)
+    check_cards(plain(cfg.trainer), accelerator)
     card = card_of_job(plain(cfg.trainer), accelerator, int(HydraConfig.get().job.num)) if is_sweep else None
     threads = cfg.threads or (threads_of_job(HydraConfig.get().launcher) if is_sweep else None)
     set_threads(threads, accelerator, processes // int(cfg.trainer.get("num_nodes", 1)))

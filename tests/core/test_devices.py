@@ -2,6 +2,7 @@ import os
 import subprocess
 import sys
 from collections.abc import Iterator
+from contextlib import nullcontext
 
 import pytest
 import torch
@@ -10,6 +11,7 @@ from conftest import Compose
 from dcgan_lightning.config.validate import check_command
 from dcgan_lightning.core.devices import (
     card_of_job,
+    check_cards,
     check_processes,
     choose_accelerator,
     describe_environment,
@@ -55,6 +57,25 @@ def test_processes(monkeypatch: pytest.MonkeyPatch, trainer: dict, cards: int, p
     else:
         with pytest.raises(ConfigError, match=r"trainer\.devices=.* in a sweep: .* one by one"):
             check_processes(trainer, is_sweep=True)
+
+
+@pytest.mark.parametrize(
+    ("devices", "cards", "message"),
+    [
+        (98, 1, r"trainer\.devices=98: PyTorch finds 1 CUDA device \(device 0\); .*=auto for all"),
+        ([0, 2], 2, r"trainer\.devices=\[0, 2\]: PyTorch finds 2 CUDA devices \(devices 0 to 1\);"),
+        (2, 2, None),
+        ([1], 2, None),
+        ("auto", 1, None),
+    ],
+)
+def test_cards_that_are_not_there(
+    monkeypatch: pytest.MonkeyPatch, devices: object, cards: int, message: str | None
+) -> None:
+    monkeypatch.setattr(torch.cuda, "device_count", lambda: cards)
+    check_cards({"devices": devices}, "cpu")
+    with nullcontext() if message is None else pytest.raises(ConfigError, match=message):
+        check_cards({"devices": devices}, "cuda")
 
 
 def test_jobs_that_slurm_starts_may_have_several_processes(monkeypatch: pytest.MonkeyPatch) -> None:

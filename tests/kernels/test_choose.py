@@ -48,7 +48,7 @@ def test_settings_decide_without_a_look_at_the_sizes() -> None:
     assert choose.use_patches(True, images, 1)
     assert not choose.use_patches(True, images, 2)  # those have the frequency domain
     assert not choose.use_patches(False, images, 1)
-    for use in (choose.use_dropout, choose.use_single_pass, choose.use_products):
+    for use in (choose.use_dropout, choose.use_products):
         assert use(True, images)
         assert not use(False, images)
         assert use("auto", images) is HAS_MKL
@@ -99,7 +99,6 @@ def test_auto_leaves_other_devices_to_pytorch() -> None:
     images = torch.empty(256, 1, 28, 28, device="meta")
     assert not choose.use_patches("auto", images, 1)
     assert not choose.use_dropout("auto", images)
-    assert not choose.use_single_pass("auto", images)
 
 
 def test_no_mkl_no_fast_paths(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -178,7 +178,7 @@ def test_compiled_networks_train_the_same(tmp_path: Path, monkeypatch: pytest.Mo
     """With PyTorch's graphs but without its code generator, which takes long."""
     compiled_with = []
 
-    def compile_graphs(network: torch.nn.Module, mode: str) -> None:
+    def compile_graphs(network: torch.nn.Module, mode: str, dynamic: bool) -> None:
         compiled_with.append(mode)
         network._compiled_call_impl = torch.compile(network._call_impl, backend="aot_eager")
 
