@@ -26,7 +26,7 @@ data: $(INSTALLED) ## Find or fetch Fashion-MNIST, verify and describe it
 	$(BIN)/python -m dcgan_lightning.data $(ARGS)
 
 # Memory: see dcgan_lightning/core/memory.py
-train first-look best smoke evaluate anchors: export GLIBC_TUNABLES ?= glibc.malloc.tcache_count=0
+train first-look best smoke evaluate anchors: export GLIBC_TUNABLES ?= glibc.malloc.tcache_count=0:glibc.malloc.hugetlb=1
 
 train: $(INSTALLED) ## Train on the best device there is; outputs/<run_name>/ holds everything
 	$(BIN)/python -m dcgan_lightning.train $(ARGS)
