@@ -91,6 +91,24 @@ def choose_device(device: str) -> str:
     return device
 
 
+def check_bfloat16(accelerator: str) -> None:
+    """Check that the device computes the fast paths in bfloat16.
+
+    Args:
+        accelerator: From `choose_accelerator`.
+
+    Raises:
+        ConfigError: It is not a CPU with bfloat16 instructions.
+    """
+    import torch
+
+    remedy = "choose model.fast_paths=auto"
+    if accelerator != "cpu":
+        raise ConfigError(f"model.fast_paths=bfloat16 is for CPUs; {remedy} and trainer.precision=bf16-mixed")
+    if not torch.ops.mkldnn._is_mkldnn_bf16_supported():
+        raise ConfigError(f"model.fast_paths=bfloat16: this CPU has no bfloat16 instructions; {remedy}")
+
+
 def card_of_job(trainer: Mapping[str, Any], accelerator: str, job: int) -> int | None:
     """Return the CUDA card of one of several jobs at once on this machine, which share its cards in turn.
 

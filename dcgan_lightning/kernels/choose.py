@@ -10,7 +10,7 @@ from typing import Literal
 import torch
 from torch import Tensor
 
-FastPaths = bool | Literal["auto"]
+FastPaths = bool | Literal["auto", "bfloat16"]
 
 FREQUENCY_MIN_COUNT = {1: 16, 2: 64}  # images, for each stride
 FREQUENCY_MIN_CHANNELS = 2048  # input channels times output channels
@@ -47,7 +47,7 @@ def use_frequency(setting: FastPaths, images: Tensor, weight: Tensor, stride: in
     """Return whether a convolution takes the way of `dcgan_lightning.kernels.frequency`.
 
     Args:
-        setting: False: never; True: where possible; "auto": where it wins.
+        setting: False: never; True: where possible; "auto" and "bfloat16": where it wins.
         images: The convolution's input.
         weight: Its kernel.
         stride: Its stride.
@@ -57,7 +57,7 @@ def use_frequency(setting: FastPaths, images: Tensor, weight: Tensor, stride: in
     return (
         _is_allowed(setting, images)
         and _is_plain(images)
-        and (setting != "auto" or _is_suitable(images, weight, stride, side))
+        and (setting is True or _is_suitable(images, weight, stride, side))
     )
 
 
@@ -77,7 +77,7 @@ def use_products(setting: FastPaths, inputs: Tensor) -> bool:
 
 def use_onednn(values: Tensor) -> bool:
     """Return whether oneDNN computes matrix products of these values (`dcgan_lightning.kernels.products`)."""
-    return _is_wide(values)
+    return values.dtype == torch.bfloat16 or _is_wide(values)
 
 
 def use_dropout(setting: FastPaths, activations: Tensor) -> bool:
@@ -86,7 +86,7 @@ def use_dropout(setting: FastPaths, activations: Tensor) -> bool:
 
 
 def _is_allowed(setting: FastPaths, images: Tensor) -> bool:
-    if setting != "auto":
+    if isinstance(setting, bool):
         return setting
     return images.device.type == "cpu" and torch.backends.mkl.is_available()  # where they were measured
 

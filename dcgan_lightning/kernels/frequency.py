@@ -142,38 +142,45 @@ def transforms(side: int, taps: int, before: int, dtype: torch.dtype, device: to
 class Frequency(Way):
     """Products in the frequency domain; what is prepared are spectra, (P, N, C)."""
 
+    rounded_to: torch.dtype | None = None  # what products are computed in, if not in the weight's own type
+
     def __init__(self, side: int, weight: Tensor, stride: int) -> None:
         super().__init__(side, weight, stride)
+        self.dtype = self.rounded_to or weight.dtype
+        self.result_dtype = weight.dtype
         self.blocks = Blocks.of(side, self.size, stride)
         self.image_matrix, self.kernel_matrix, self.back_matrix = transforms(
-            side, self.blocks.taps, self.blocks.before, weight.dtype, weight.device
+            side, self.blocks.taps, self.blocks.before, self.dtype, weight.device
         )
 
     def from_images(self, images: Tensor) -> Tensor:
         """Return the spectrum of images, (P, N, stride * stride * C_in)."""
-        return transform(self.image_matrix, to_blocks(images, self.stride))
+        return transform(self.image_matrix, to_blocks(images.to(self.dtype), self.stride))
 
     def from_results(self, results: Tensor) -> Tensor:
         """Return the spectrum of results, (P, N, C_out), as gradients have it."""
-        return transform(self.back_matrix.t(), to_blocks(results, 1))
+        return transform(self.back_matrix.t(), to_blocks(results.to(self.dtype), 1))
 
     def from_weight(self, weight: Tensor) -> Tensor:
         """Return the spectrum of a kernel, (P, C_out, stride * stride * C_in)."""
-        return transform(self.kernel_matrix, to_blocks(F.pad(weight, self.blocks.fill * 2), self.stride))
+        filled = F.pad(weight.to(self.dtype), self.blocks.fill * 2)
+        return transform(self.kernel_matrix, to_blocks(filled, self.stride))
 
     def to_results(self, images: Tensor, kernel: Tensor, channels_last: bool) -> Tensor:
         """Convolve the spectrum of images."""
         spectrum = multiply(images, kernel.mT)
         if channels_last:
-            return from_blocks(invert(self.back_matrix, spectrum), self.side, 1)
-        return invert_channels_first(self.back_matrix, spectrum).unflatten(2, (self.side, self.side))
+            results = from_blocks(invert(self.back_matrix, spectrum), self.side, 1)
+        else:
+            results = invert_channels_first(self.back_matrix, spectrum).unflatten(2, (self.side, self.side))
+        return results.to(self.result_dtype)
 
     def to_images(self, results: Tensor, kernel: Tensor) -> Tensor:
         """Convolve the spectrum of results, transposed; the images are channels last in memory."""
         spectrum = multiply(results, kernel)
         blocks = invert(self.image_matrix.t(), spectrum)
         del spectrum  # before the next copy: it is the largest tensor of a training
-        return from_blocks(blocks, self.side, self.stride)
+        return from_blocks(blocks, self.side, self.stride).to(self.result_dtype)
 
     def weight_gradient(self, images: Tensor, results: Tensor, weight: Tensor) -> Tensor:
         """Return the kernel's gradient of the spectra of images and of results' gradients."""
@@ -181,3 +188,9 @@ class Frequency(Way):
         filled = from_blocks(taps, self.blocks.taps, self.stride)
         kept = slice(self.blocks.fill[0], self.blocks.fill[0] + self.size)
         return torch.empty_like(weight).copy_(filled[..., kept, kept])
+
+
+class BFloat16Frequency(Frequency):
+    """Products and transforms of values rounded to bfloat16; their sums are in float32, then rounded."""
+
+    rounded_to = torch.bfloat16

@@ -180,4 +180,4 @@ def onednn_keeps_float32() -> bool:
 
 def is_onednns(values: Tensor) -> bool:
     """Return whether oneDNN computes products of these values."""
-    return choose.use_onednn(values) and onednn_keeps_float32()
+    return choose.use_onednn(values) and (values.dtype == torch.bfloat16 or onednn_keeps_float32())

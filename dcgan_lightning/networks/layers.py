@@ -15,7 +15,7 @@ from dcgan_lightning.kernels.choose import FastPaths
 from dcgan_lightning.kernels.convolution import Way, conv2d_same, conv_transpose2d_same
 from dcgan_lightning.kernels.direct import Direct
 from dcgan_lightning.kernels.dropout import dropout
-from dcgan_lightning.kernels.frequency import Frequency
+from dcgan_lightning.kernels.frequency import BFloat16Frequency, Frequency
 from dcgan_lightning.kernels.patches import Patches
 from dcgan_lightning.kernels.products import linear
 
@@ -43,23 +43,24 @@ def same_padding(kernel_size: int, stride: int) -> tuple[int, int]:
 
 
 def _find_way(
-    setting: FastPaths, images: Tensor, weight: Tensor, stride: int, outer_channels: int, side: int
+    layer: "SameConv2d | SameConvTranspose2d", images: Tensor, outer_channels: int, side: int
 ) -> type[Way] | None:
     """Return the fast path for a convolution, or None for PyTorch's operation.
 
     Args:
-        setting: Whether to use fast paths (see `choose.use_frequency`).
-        images: The convolution's input.
-        weight: The convolution's kernel.
-        stride: The convolution's stride.
+        layer: The convolution.
+        images: Its input.
         outer_channels: Channels of the larger of input and output image.
         side: Pixels a side of the larger image.
     """
+    setting = layer.fast_paths
     if choose.use_direct(setting, images, outer_channels):
         return Direct
     if choose.use_patches(setting, images, outer_channels):
         return Patches
-    return Frequency if choose.use_frequency(setting, images, weight, stride, side) else None
+    if not choose.use_frequency(setting, images, layer.weight, layer.stride[0], side):
+        return None
+    return BFloat16Frequency if setting == "bfloat16" and layer.training else Frequency
 
 
 class SameConv2d(nn.Conv2d):
@@ -71,7 +72,8 @@ class SameConv2d(nn.Conv2d):
         kernel_size: Side of the kernel in pixels, at least the stride.
         stride: Stride in pixels.
         bias: Whether there is a bias.
-        fast_paths: Whether to use `dcgan_lightning.kernels`; "auto": where these were measured to be faster.
+        fast_paths: Whether to use `dcgan_lightning.kernels`; "auto": where these were measured to be faster;
+            "bfloat16": as "auto", and training rounds the products in the frequency domain to bfloat16.
 
     Shape:
         (N, in_channels, S, S) to (N, out_channels, S / stride, S / stride); S a multiple of the stride.
@@ -97,7 +99,7 @@ class SameConv2d(nn.Conv2d):
     def forward(self, input: Tensor) -> Tensor:
         """Pad, unevenly if "same" requires it, then convolve (shapes: see the class)."""
         stride, side = self.stride[0], input.shape[-1]
-        way = _find_way(self.fast_paths, input, self.weight, stride, self.in_channels, side)
+        way = _find_way(self, input, self.in_channels, side)
         if way is None:
             return super().forward(input if self._pad is None else F.pad(input, self._pad))
         return conv2d_same(input, self.weight, stride, way, self.bias)
@@ -114,7 +116,8 @@ class SameConvTranspose2d(nn.ConvTranspose2d):
         out_channels: Channels of the output.
         kernel_size: Side of the kernel in pixels, at least the stride.
         stride: Stride in pixels.
-        fast_paths: Whether to use `dcgan_lightning.kernels`; "auto": where these were measured to be faster.
+        fast_paths: Whether to use `dcgan_lightning.kernels`; "auto": where these were measured to be faster;
+            "bfloat16": as "auto", and training rounds the products in the frequency domain to bfloat16.
 
     Shape:
         (N, in_channels, S, S) to (N, out_channels, S * stride, S * stride).
@@ -137,7 +140,7 @@ class SameConvTranspose2d(nn.ConvTranspose2d):
         """Convolve, then crop the surplus rows and columns at the end (shapes: see the class)."""
         stride = self.stride[0]
         side = stride * input.shape[-1]
-        way = _find_way(self.fast_paths, input, self.weight, stride, self.out_channels, side)
+        way = _find_way(self, input, self.out_channels, side)
         if way is not None:
             return conv_transpose2d_same(input, self.weight, stride, way)
         output = super().forward(input, output_size)

@@ -19,6 +19,7 @@ from dcgan_lightning.config.parts import monitor_problem
 from dcgan_lightning.config.validate import check_sizes
 from dcgan_lightning.core.devices import (
     card_of_job,
+    check_bfloat16,
     check_cards,
     check_processes,
     choose_accelerator,
@@ -93,6 +94,8 @@ def prepare_machine(cfg: DictConfig) -> Machine:
     processes = check_processes(plain(cfg.trainer), is_sweep)
     accelerator = choose_accelerator(cfg.trainer.accelerator)
     check_cards(plain(cfg.trainer), accelerator)
+    if cfg.model.get("fast_paths") == "bfloat16":
+        check_bfloat16(accelerator)
     card = card_of_job(plain(cfg.trainer), accelerator, int(HydraConfig.get().job.num)) if is_sweep else None
     threads = cfg.threads or (threads_of_job(HydraConfig.get().launcher) if is_sweep else None)
     set_threads(threads, accelerator, processes // int(cfg.trainer.get("num_nodes", 1)))

@@ -22,7 +22,9 @@ DISCRIMINATOR_CHANNELS = (64, 128)
 LATENT_DIM = 100
 LEARNING_RATE = 1e-4
 ADAM_EPS = 1e-7
-AS_MAKE = {"GLIBC_TUNABLES": "glibc.malloc.tcache_count=0:glibc.malloc.hugetlb=1"}  # the environment that Makefile trains in
+AS_MAKE = {
+    "GLIBC_TUNABLES": "glibc.malloc.tcache_count=0:glibc.malloc.hugetlb=1"
+}  # the environment that Makefile trains in
 
 Figures = dict[str, Any]
 

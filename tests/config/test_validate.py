@@ -92,7 +92,7 @@ def test_the_defaults_are_valid(compose_cfg: Compose) -> None:
         ("tf32=fast", "tf32 must be one of True, False; got 'fast'"),
         (
             "model.fast_paths=sometimes",
-            "model.fast_paths must be one of auto, True, False; got 'sometimes'",
+            "model.fast_paths must be one of auto, True, False, bfloat16; got 'sometimes'",
         ),
         (
             "model.compile_mode=quick",

@@ -45,7 +45,7 @@ RULES: dict[str, Check] = {
     "betas": list_of(below_one, 2),
     "adam_eps": positive,
     "accuracy_threshold": number("a number", lambda value: True),
-    "fast_paths": one_of("auto", True, False),
+    "fast_paths": one_of("auto", True, False, "bfloat16"),
     "freeze_discriminator_layers": whole(0),
     "compile_mode": one_of(None, "default", "reduce-overhead", "max-autotune"),
 }
