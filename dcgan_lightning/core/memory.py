@@ -28,7 +28,7 @@ def keep_freed_memory() -> None:
     its ends and, before 2.38, lays some of them by instead of joining them with their neighbours again; then
     the place of a freed tensor is too small for the next one of its size. Here one of the two lists of such
     pieces is switched off; the other one is by ``GLIBC_TUNABLES=glibc.malloc.tcache_count=0``, which a
-    process cannot do for itself.
+    process cannot do for itself. Makefile sets it, and asks for huge pages with ``glibc.malloc.hugetlb=1``.
 
     Source:
         https://man7.org/linux/man-pages/man3/mallopt.3.html

@@ -53,9 +53,9 @@ class GAN(System):
         accuracy_threshold: Decision threshold on the logit (see `discriminator_accuracy`).
         fast_paths: Whether to use `dcgan_lightning.kernels` and the single pass of
             `dcgan_lightning.systems.gradients`, which give the same results; "auto": where these were
-            measured to be faster, and the single pass on all devices, where it only saves work; "bfloat16": as
-            "auto", and training rounds the convolutions' products in the frequency domain; False: PyTorch's
-            operations only.
+            measured to be faster, and the single pass on all devices, where it only saves work; "bfloat16":
+            as "auto", and training rounds the convolutions' products in the frequency domain; False:
+            PyTorch's operations only.
         compile_mode: Mode of ``torch.compile`` for both networks, such as "reduce-overhead", which uses CUDA
             graphs; None: no compilation. The names of the weights stay the same.
         image_channels: Channels of the images, 1 for grey.

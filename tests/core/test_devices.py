@@ -11,6 +11,7 @@ from conftest import Compose
 from dcgan_lightning.config.validate import check_command
 from dcgan_lightning.core.devices import (
     card_of_job,
+    check_bfloat16,
     check_cards,
     check_processes,
     choose_accelerator,
@@ -34,6 +35,16 @@ def test_accelerator(monkeypatch: pytest.MonkeyPatch) -> None:
     assert choose_accelerator("auto") == "cuda"
     assert choose_accelerator("gpu") == "cuda"
     assert choose_accelerator("cpu") == "cpu"
+
+
+def test_bfloat16_needs_a_cpu_that_has_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(torch.ops.mkldnn, "_is_mkldnn_bf16_supported", lambda: True)
+    check_bfloat16("cpu")
+    with pytest.raises(ConfigError, match=r"fast_paths=bfloat16 is for CPUs; choose model\.fast_paths=auto"):
+        check_bfloat16("cuda")
+    monkeypatch.setattr(torch.ops.mkldnn, "_is_mkldnn_bf16_supported", lambda: False)
+    with pytest.raises(ConfigError, match="this CPU has no bfloat16 instructions; choose"):
+        check_bfloat16("cpu")
 
 
 @pytest.mark.parametrize(

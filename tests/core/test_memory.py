@@ -62,7 +62,8 @@ for _ in range(100):
     iteration()
 print(peak() - first)
 """
-    environment = os.environ | {"GLIBC_TUNABLES": "glibc.malloc.tcache_count=0"}  # as Makefile has it
+    tunables = "glibc.malloc.tcache_count=0:glibc.malloc.hugetlb=1"  # as Makefile has it
+    environment = os.environ | {"GLIBC_TUNABLES": tunables}
     output = subprocess.run(
         [sys.executable, "-c", code], env=environment, capture_output=True, text=True, check=True
     ).stdout

@@ -5,8 +5,15 @@ from torch import Tensor
 from torch.testing import assert_close
 
 from dcgan_lightning.kernels import choose
-from dcgan_lightning.kernels.convolution import conv_transpose2d_same
-from dcgan_lightning.kernels.frequency import Blocks, Frequency, from_blocks, to_blocks, transforms
+from dcgan_lightning.kernels.convolution import conv2d_same, conv_transpose2d_same
+from dcgan_lightning.kernels.frequency import (
+    BFloat16Frequency,
+    Blocks,
+    Frequency,
+    from_blocks,
+    to_blocks,
+    transforms,
+)
 
 
 @pytest.mark.parametrize("is_wide", [False, True], ids=["MKL", "oneDNN, if the CPU has AVX-512"])
@@ -77,3 +84,18 @@ def test_a_gradient_has_the_memory_format_of_its_images(is_last: bool) -> None:
         images = images.contiguous(memory_format=torch.channels_last)
     _, gradient, _ = outcome(conv_transpose2d_same, images, weight, 2, Frequency)
     assert gradient.stride() == images.stride()
+
+
+@pytest.mark.parametrize(("outer", "inner", "stride"), [(128, 256, 1), (64, 128, 2)])
+def test_products_in_bfloat16(outer: int, inner: int, stride: int) -> None:
+    """The notebook's inner layers, results and gradients: rounded, but in the type of the images."""
+    features, weight = draw(8, inner, 7, 7), draw(inner, outer, 5, 5)
+    images = draw(8, outer, 7 * stride, 7 * stride)
+    for convolve, inputs in ((conv2d_same, images), (conv_transpose2d_same, features)):
+        exact = outcome(convolve, inputs, weight, stride, Frequency)
+        for found, expected in zip(
+            outcome(convolve, inputs, weight, stride, BFloat16Frequency), exact, strict=True
+        ):
+            assert found.dtype == torch.float64
+            assert found.stride() == expected.stride()
+            assert 1e-3 < (found - expected).norm() / expected.norm() < 1e-2

@@ -219,3 +219,19 @@ def test_fast_paths_make_the_same_of_larger_images(image_channels: int) -> None:
         results.append([images, *(parameter.grad for parameter in generator.parameters())])
     for fast, plain in zip(*results, strict=True):
         torch.testing.assert_close(fast, plain, rtol=1e-4, atol=1e-5)
+
+
+def test_bfloat16_is_for_training_only() -> None:
+    """Images are made in float32 whatever a network was trained with."""
+    torch.manual_seed(9)
+    z = torch.randn(16, 10)
+    plain, rounded = (
+        Generator(10, (64, 64, 32), fast_paths=setting, generator=torch.Generator().manual_seed(1))
+        for setting in ("auto", "bfloat16")
+    )
+    difference = (plain(z) - rounded(z)).abs().max()
+    assert difference < 0.05
+    if torch.backends.mkl.is_available():
+        assert difference > 1e-5
+    rounded.load_state_dict(plain.state_dict())
+    assert torch.equal(plain.eval()(z), rounded.eval()(z))

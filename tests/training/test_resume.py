@@ -57,6 +57,24 @@ def test_stopped_before_the_generator_has_learnt(compose_cfg: Compose, tmp_path:
     assert_same_run(tmp_path / "run", tmp_path / "unbroken")
 
 
+def test_with_products_in_bfloat16(
+    compose_cfg: Compose, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(torch.ops.mkldnn, "_is_mkldnn_bf16_supported", lambda: True)
+    channels = ("model.generator_channels=[64,32,64]", "model.discriminator_channels=[32,64]")
+    options = (*SMOKE, *channels, "data.batch_size=64", "model.fast_paths=bfloat16", "report=false")
+    with monkeypatch.context() as without:
+        without.setattr(torch.ops.mkldnn, "_is_mkldnn_bf16_supported", lambda: False)
+        with pytest.raises(ConfigError, match="this CPU has no bfloat16 instructions"):
+            train(compose_cfg(*options))
+    assert not (tmp_path / "run").exists()
+    train(compose_cfg(*options, "trainer.max_epochs=2"))
+    (tmp_path / "run").rename(tmp_path / "unbroken")
+    train(compose_cfg(*options, "trainer.max_epochs=1"))
+    train(compose_cfg(*options, "trainer.max_epochs=2", "ckpt_path=last"))
+    assert_same_run(tmp_path / "run", tmp_path / "unbroken")
+
+
 @pytest.mark.parametrize("iteration", [1, 3, 5])
 def test_stopped_within_an_epoch(
     compose_cfg: Compose, tmp_path: Path, unbroken: Path, iteration: int, monkeypatch: pytest.MonkeyPatch
