@@ -3,8 +3,10 @@
     python tests/benchmarks/bench_cuda.py [--rounds 3] [--iterations 200] [--only eager,compiled] [--out FILE]
 
 The notebook's recipe and that of ``experiment=first_look``, each contender in a fresh process with all that
-it usually does. The card is waited for every ten iterations; a figure is the median of such blocks. Prints a
-table and writes all figures as JSON.
+it usually does. All are timed with the same arithmetic: in float32, and with ``tf32=true`` in TensorFloat-32.
+(PyTorch's own default is TensorFloat-32 in convolutions only, Keras' in matrix products too.) The card is
+waited for every ten iterations; a figure is the median of such blocks. Prints a table and writes all figures
+as JSON.
 """
 
 import argparse
@@ -21,17 +23,17 @@ from bench_statistics import markdown_table
 
 NOTEBOOK, FIRST_LOOK = 256, 16  # images an iteration
 COMPILED = "model.compile_mode="
-# Recipe, contender, and what is set besides; PyTorch's own default computes convolutions in TensorFloat-32.
+TF32 = ("tf32=true",)
 SETTINGS: tuple[tuple[str, ...], ...] = (
     (),
-    ("tf32=true",),
+    TF32,
     ("trainer.precision=bf16-mixed",),
     ("trainer.deterministic=true",),
     ("model.fast_paths=true",),
     (f"{COMPILED}default",),
-    (f"{COMPILED}default", "tf32=true"),
+    (f"{COMPILED}default", *TF32),
     (f"{COMPILED}reduce-overhead",),
-    (f"{COMPILED}reduce-overhead", "tf32=true"),
+    (f"{COMPILED}reduce-overhead", *TF32),
     (f"{COMPILED}reduce-overhead", "trainer.precision=bf16-mixed"),
 )
 OURS = ((NOTEBOOK, "ours"), (FIRST_LOOK, "ours-first-look"))
@@ -43,8 +45,9 @@ RIVALS = (
     (FIRST_LOOK, "torch-first-look"),
 )
 CASES = [
-    *((*recipe, ()) for recipe in RIVALS),
-    *((*recipe, overrides) for overrides in SETTINGS for recipe in OURS),
+    (*recipe, overrides)
+    for overrides in SETTINGS
+    for recipe in ((*RIVALS, *OURS) if overrides in ((), TF32) else OURS)
 ]
 Case = tuple[int, str, tuple[str, ...]]
 
@@ -68,8 +71,9 @@ def measure(case: Case, setup: Setup) -> Figures:
         setup.warmup,
         batch_size,
         root=None if ours else setup.root,
-        overrides=overrides,
+        overrides=overrides if ours else (),
         device=setup.device,
+        tf32=TF32[0] in overrides,
     )
     variables = AS_MAKE if ours else None
     return run_process(sys.executable, "bench_contender.py", name, setup=own, variables=variables)

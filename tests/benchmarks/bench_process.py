@@ -43,6 +43,7 @@ class Setup:
         threads: Of a CPU; None: as many as each contender takes by itself.
         overrides: Further settings, for this project only.
         device: "cpu" or "cuda".
+        tf32: Whether a CUDA card computes products and convolutions as TensorFloat-32.
         processor_time: Time the seconds that this process computes, which other processes do not lengthen.
     """
 
@@ -54,6 +55,7 @@ class Setup:
     threads: int | None = None
     overrides: tuple[str, ...] = ()
     device: str = "cpu"
+    tf32: bool = False
     processor_time: bool = False
 
     @property

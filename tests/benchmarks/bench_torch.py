@@ -15,6 +15,7 @@ from bench_process import ADAM_EPS, LATENT_DIM, LEARNING_RATE, Clock, Figures, S
 from torch import Tensor, nn
 from torch.optim import Adam
 
+from dcgan_lightning.core.devices import set_tf32
 from dcgan_lightning.losses import discriminator_accuracy, discriminator_loss, generator_loss
 from dcgan_lightning.networks.initialization import initialize
 from dcgan_lightning.networks.summary import count_parameters
@@ -66,11 +67,12 @@ BLOCK = 10  # iterations between two looks at a CUDA card, which would otherwise
 
 
 def start_clock(setup: Setup) -> Clock:
-    """Return a clock for the setup's device; computing uses the setup's threads from now on."""
+    """Return a clock for the setup's device; computing uses its threads and arithmetic from now on."""
     if setup.threads:
         torch.set_num_threads(setup.threads)
     if setup.device == "cpu":
         return Clock(setup.warmup, now=time.process_time if setup.processor_time else time.perf_counter)
+    set_tf32(setup.tf32)
     return Clock(setup.warmup, torch.cuda.synchronize, BLOCK)
 
 

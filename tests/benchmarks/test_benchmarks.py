@@ -131,6 +131,24 @@ def test_cases_on_a_card() -> None:
     assert [cell.strip() for cell in row.strip("|").split("|")] == expected
 
 
+def test_contenders_on_a_card_compute_alike(monkeypatch: pytest.MonkeyPatch) -> None:
+    setups: list[Setup] = []
+    monkeypatch.setattr(bench_cuda, "run_process", lambda *_, setup, **__: setups.append(setup))
+    arithmetic: dict[str, set[bool]] = {}
+    for case in bench_cuda.CASES:
+        bench_cuda.measure(case, Setup(device="cuda"))
+        assert ("tf32=true" in case[2]) is setups[-1].tf32
+        arithmetic.setdefault(case[1], set()).add(setups[-1].tf32)
+        if not case[1].startswith("ours"):
+            assert not setups[-1].overrides
+    assert all(kinds == {False, True} for kinds in arithmetic.values())
+    for tf32 in (True, False):
+        chosen: list[bool] = []
+        monkeypatch.setattr(bench_torch, "set_tf32", chosen.append)
+        bench_torch.start_clock(Setup(device="cuda", tf32=tf32))
+        assert chosen == [tf32]
+
+
 def test_a_process_of_its_own(root: str) -> None:
     setup = tiny(root)
     check(run_process(sys.executable, "bench_contender.py", "torch-simultaneous", setup=setup), setup)
