@@ -20,6 +20,7 @@ from bench_contender import CONTENDERS
 from bench_process import AS_MAKE, HERE, Figures, Setup, run_process
 from bench_record import (
     OURS,
+    ROUNDED,
     WAYS,
     Rounds,
     check_parameters,
@@ -95,6 +96,13 @@ def environment() -> tuple[str, int, dict[str, Any]]:
     return str(torchvision_root()), torch.get_num_threads(), hardware() | {"threads": torch.get_num_threads()}
 
 
+def has_bfloat16() -> bool:
+    """Return whether this CPU has instructions for bfloat16."""
+    import torch
+
+    return bool(torch.ops.mkldnn._is_mkldnn_bf16_supported())
+
+
 def run(names: list[str], setup: Setup, batch_sizes: list[int], rounds: int) -> dict[str, Any]:
     """Measure what is named and return the parts of figures.json."""
     parts: dict[str, Any] = {"versions": {}}
@@ -157,6 +165,9 @@ def main() -> int:
     failed = False
     if names:
         root, threads, machine = environment()
+        if ROUNDED in names and not has_bfloat16():
+            say(f"{ROUNDED} is left out: this CPU has no bfloat16 instructions")
+            names = [name for name in names if name != ROUNDED]
         setup = Setup(iterations=iterations, root=root, threads=threads)
         parts = run(names, setup, batch_sizes, rounds)
         failed = any(name in WAYS and name not in parts["contenders"] for name in names)

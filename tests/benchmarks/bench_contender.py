@@ -27,6 +27,13 @@ def ours_plain(setup: Setup) -> Figures:
     return bench_ours.run(setup, fast_paths="false")
 
 
+def ours_bfloat16(setup: Setup) -> Figures:
+    """The same with ``model.fast_paths=bfloat16``."""
+    import bench_ours
+
+    return bench_ours.run(setup, fast_paths="bfloat16")
+
+
 def lightning(setup: Setup) -> Figures:
     """The usual GAN in Lightning (see `bench_lightning`)."""
     import bench_lightning
@@ -104,6 +111,7 @@ CONTENDERS: dict[str, Callable[[Setup], Figures]] = {
     for function in (
         ours,
         ours_plain,
+        ours_bfloat16,
         lightning,
         torch_alternating,
         torch_simultaneous,

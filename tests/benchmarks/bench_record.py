@@ -11,10 +11,12 @@ from bench_statistics import describe, markdown_table, paired_ratios, spread
 
 KERAS_PYTHON = ROOT / ".venv-keras" / "bin" / "python"
 OURS = "ours"
+ROUNDED = "ours-bfloat16"
 # In the order of the table: the name and how it trains (see `bench_flops.operations`).
 WAYS = {
     OURS: "ours",
     "ours-plain": "simultaneous",
+    ROUNDED: "ours",
     "keras": "simultaneous",
     "lightning": "lightning",
     "torch-alternating": "alternating",
@@ -26,6 +28,7 @@ DIFFERENCES = {
     "curves, film and checkpoints (those of the first iteration and of the epoch's end are not in the "
     "seconds an iteration); Lightning's profiler is on",
     "ours-plain": "the same with model.fast_paths=false: two backward passes, PyTorch's own operations",
+    ROUNDED: "the same with model.fast_paths=bfloat16: products in the frequency domain are rounded",
     "keras": "the notebook's step in tf.function and its tf.data pipeline; no pictures, no files",
     "lightning": "generator first, then the discriminator; the generator runs once for each, with the same "
     "noise; torchvision's data set, two worker processes (not in the peak memory); CSV logger and "

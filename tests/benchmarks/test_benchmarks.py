@@ -28,6 +28,7 @@ import numpy as np
 import port_scores
 import pytest
 import quality
+import rounding
 import scaling
 import torch
 from bench_process import HERE, ROOT, Clock, Figures, Setup, run_process, setup_from
@@ -37,6 +38,7 @@ from torch.utils.flop_counter import FlopCounterMode
 
 from dcgan_lightning.evaluation import RealImages
 from dcgan_lightning.networks import Discriminator, Generator
+from dcgan_lightning.systems import DCGAN
 
 TINY = 1 / 32
 TRAINING = ("ours", "ours-plain", "lightning", "torch-alternating", "torch-simultaneous")
@@ -451,6 +453,20 @@ def test_the_images_are_found_where_pytest_set_no_path() -> None:
         check=True,
     )
     assert shown.stdout.splitlines()[-1] == "['FashionMNIST']"
+
+
+def test_rounding_is_measured() -> None:
+    torch.manual_seed(0)
+    system = DCGAN(latent_dim=8, generator_channels=(64, 32, 64), discriminator_channels=(32, 64))
+    checkpoint = {"hyper_parameters": system.hparams, "state_dict": system.state_dict()}
+    lines = rounding.differences(checkpoint, torch.rand(64, 1, 28, 28) * 2 - 1).splitlines()
+    assert lines[0] == "| relative difference | auto | bfloat16 |"
+    for name, line in zip(rounding.ROWS, lines[2:], strict=True):
+        auto, rounded = (float(cell) for cell in line.strip("| ").split(" | ")[1:])
+        assert line.startswith(f"| {name} | ")
+        assert auto < 1e-3
+        assert rounded < 0.1
+        assert rounded > 10 * auto or not torch.backends.mkl.is_available()
 
 
 def test_minutes_until_a_distance() -> None:
