@@ -38,6 +38,13 @@ def _deterministic_cublas() -> None:
     os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")
 
 
+@pytest.fixture(autouse=True)
+def _card_for_gpu_tests_only(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
+    """All other tests compute as they do on a machine without a card, also where a command would take one."""
+    if not request.node.get_closest_marker("gpu"):
+        monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
+
+
 @pytest.fixture(autouse=True, scope="session")
 def _one_thread() -> None:
     """Small tensors gain nothing from more threads, and results stay the same everywhere."""
@@ -133,7 +140,7 @@ def run_module(tmp_path: Path) -> RunModule:
         return subprocess.run(
             [sys.executable, "-m", module, *arguments],
             cwd=tmp_path,
-            env=os.environ | {"OMP_NUM_THREADS": "1"} | (env or {}),
+            env=os.environ | {"OMP_NUM_THREADS": "1", "CUDA_VISIBLE_DEVICES": ""} | (env or {}),
             capture_output=True,
             text=True,
             timeout=300,

@@ -135,9 +135,10 @@ def _fork_server() -> Any:
 
 
 def environment(*path: str) -> dict[str, str]:
-    """Return the environment of all processes: the code beside these tests is what runs, on one thread."""
+    """Return the environment of all processes: the code beside these tests is what runs, on one CPU core."""
     parts = [*path, str(ROOT), *filter(None, [os.environ.get("PYTHONPATH")])]
-    return os.environ | {"OMP_NUM_THREADS": "1", "PYTHONPATH": os.pathsep.join(parts)}
+    own = {"OMP_NUM_THREADS": "1", "CUDA_VISIBLE_DEVICES": "", "PYTHONPATH": os.pathsep.join(parts)}
+    return os.environ | own
 
 
 def _run_warm(argv: list[str], cwd: str, env: dict[str, str], captured: str) -> None:
