@@ -3,12 +3,13 @@
 import logging
 import signal
 import warnings
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
 import pytorch_lightning as pl
 from omegaconf import DictConfig
-from pytorch_lightning.callbacks import Checkpoint
+from pytorch_lightning.callbacks import Callback, Checkpoint
 from pytorch_lightning.utilities.exceptions import SIGTERMException
 
 from dcgan_lightning.callbacks import AveragedGenerator, GracefulStop, LiveReport, TrackedFiles
@@ -29,6 +30,14 @@ from dcgan_lightning.core.signals import ended_by
 from dcgan_lightning.systems import System
 from dcgan_lightning.training.checkpoint_io import AtomicCheckpointIO
 from dcgan_lightning.training.strategy import ManualDDPStrategy
+
+ITERATION_HOOKS = (
+    "on_train_batch_start",
+    "on_before_backward",
+    "on_after_backward",
+    "on_before_optimizer_step",
+    "on_train_batch_end",
+)
 
 
 def build_trainer(
@@ -78,7 +87,22 @@ def build_trainer(
         plugins=[checkpoint_io],
         enable_checkpointing=any(isinstance(callback, Checkpoint) for callback in callbacks),
     )
+    skip_unused_hooks(trainer.callbacks)  # type: ignore[attr-defined]
     return trainer
+
+
+def skip_unused_hooks(callbacks: Iterable[Callback]) -> None:
+    """Set the hooks of an iteration that callbacks do not define to None, which Lightning does not call.
+
+    A hundred calls without effect would take 1 % of an iteration of ``first_look`` on a CPU.
+
+    Args:
+        callbacks: Changed in place.
+    """
+    for callback in callbacks:
+        for hook in ITERATION_HOOKS:
+            if getattr(getattr(callback, hook), "__func__", None) is getattr(Callback, hook):
+                setattr(callback, hook, None)
 
 
 def _not_given(part: DictConfig, folder: Path, is_sweep: bool, iteration: int) -> dict[str, Any]:
