@@ -35,6 +35,8 @@ def use_patches(setting: FastPaths, images: Tensor, outer_channels: int) -> bool
 def use_direct(setting: FastPaths, images: Tensor, outer_channels: int) -> bool:
     """Return whether a convolution takes the way of `dcgan_lightning.kernels.direct`, before that of patches.
 
+    With even padding and a bias it is the way of `dcgan_lightning.kernels.folded`.
+
     Args:
         setting: False: never; True: where possible; "auto": where it wins.
         images: The convolution's input.

@@ -7,6 +7,7 @@ from torch.testing import assert_close
 
 from dcgan_lightning.core.randomness import stream_generator
 from dcgan_lightning.networks import SNGANDiscriminator, SNGANGenerator
+from dcgan_lightning.networks.layers import PixelConv2d
 from dcgan_lightning.networks.sngan import build
 from dcgan_lightning.networks.summary import summarize
 
@@ -103,9 +104,28 @@ def test_build_takes_a_systems_settings() -> None:
         "negative_slope": 0.1,
         "spectral": False,
         "initialization": "normal",
+        "fast_paths": False,
     }
     with torch.device("meta"):
         generator, discriminator = build(settings)
     assert generator.arguments == SIZES | {"image_channels": 1, "image_size": 28, "output": "resize"}
     assert discriminator.negative_slope == 0.1
-    assert isinstance(discriminator.convolution, nn.Conv2d)
+    assert isinstance(discriminator.convolution, PixelConv2d)
+    assert discriminator.convolution.fast_paths is False
+
+
+@pytest.mark.parametrize("size", [28, 48])
+def test_the_fast_path_is_the_plain_discriminator(size: int) -> None:
+    found = []
+    for fast_paths in (True, False):
+        source = stream_generator(1, "init")
+        network = SNGANDiscriminator(
+            (8, 6, 4), classes=3, image_size=size, generator=source, fast_paths=fast_paths
+        )
+        network.eval()  # without another step of the power iteration
+        images = torch.randn(3, 1, size, size, generator=stream_generator(2, "init")).requires_grad_()
+        logits = network(images, LABELS)
+        gradients = torch.autograd.grad(logits.square().sum(), [images, *network.parameters()])
+        found.append([logits, *gradients])
+    for value, expected in zip(*found, strict=True):
+        assert_close(value, expected, rtol=1e-4, atol=1e-5)
