@@ -12,7 +12,7 @@ from dcgan_lightning.kernels.choose import FastPaths
 from dcgan_lightning.networks.conditioning import ConditionalBatchNorm2d, given
 from dcgan_lightning.networks.freezing import FreezableDiscriminator
 from dcgan_lightning.networks.initialization import Initialization, initialize
-from dcgan_lightning.networks.layers import PixelConv2d
+from dcgan_lightning.networks.layers import Dense, PixelConv2d
 from dcgan_lightning.networks.noise_generator import NoiseGenerator
 from dcgan_lightning.networks.settings import prepared, shared_arguments
 from dcgan_lightning.networks.sizes import count_doublings, fill_channels, start_size
@@ -36,6 +36,7 @@ class SNGANGenerator(NoiseGenerator):
         initialization: How the weights start (see `initialize`).
         generator: Source of the random numbers for the weights; PyTorch's default one if not given.
         image_size: Pixels a side: an integer of at most 8, multiplied by a power of 2.
+        fast_paths: Whether to use `dcgan_lightning.kernels`; "auto": where these were measured to be faster.
 
     Shape:
         z (N, latent_dim), standard normal in training, and labels (N,); images (N, image_channels,
@@ -57,13 +58,14 @@ class SNGANGenerator(NoiseGenerator):
         initialization: Initialization = "glorot_uniform",
         generator: torch.Generator | None = None,
         image_size: int = 28,
+        fast_paths: FastPaths = "auto",
     ) -> None:
         super().__init__(
             latent_dim, image_channels, image_size, classes, channels=list(channels), output=output
         )
         self.start_size, self.doublings = start_size(image_size), count_doublings(image_size)
         filled = fill_channels(channels, 2, self.doublings, 1 / 2)
-        self.dense = nn.Linear(latent_dim, filled[0] * self.start_size**2, bias=False)
+        self.dense = Dense(latent_dim, filled[0] * self.start_size**2, fast_paths)
         self.norm = ConditionalBatchNorm2d(filled[0], classes)
         for number, (before, after) in enumerate(pairwise(filled)):
             self.add_module(
@@ -180,7 +182,7 @@ def build(
         settings: The system's arguments; ``image_size`` may be missing, as in older checkpoints.
         weights: Source of the random numbers for the weights; PyTorch's default one if not given.
     """
-    shared = shared_arguments(settings, weights)
+    shared = shared_arguments(settings, weights, "fast_paths")
     generator = SNGANGenerator(
         settings["latent_dim"], settings["generator_channels"], output=settings["output"], **shared
     )
@@ -188,7 +190,6 @@ def build(
         settings["discriminator_channels"],
         negative_slope=settings["negative_slope"],
         spectral=settings["spectral"],
-        fast_paths=settings["fast_paths"],
         **shared,
     )
     return generator, prepared(discriminator, settings)

@@ -3,7 +3,8 @@
     python tests/benchmarks/bench_first_look.py [--rounds 3] [--iterations 100]
 
 Times the computing of one thread, each contender in a fresh process, in turn; ratios are taken within rounds.
-The networks have this project's layers, in PyTorch's usual memory layout and with its spectral normalization.
+The networks have this project's layers without its fast paths, in PyTorch's usual memory layout and with its
+spectral normalization.
 Adam is the usual one, not fused; average and learning rates are PyTorch's classes.
 """
 
@@ -20,6 +21,7 @@ from bench_record import medians
 from bench_statistics import describe, markdown_table, paired_ratios, spread
 from bench_torch import IDX_HEADER, batches, card_figures, start_clock, trainable
 from torch import Tensor, nn, relu
+from torch.nn.functional import leaky_relu
 from torch.nn.utils.parametrizations import spectral_norm
 from torch.optim import Adam
 from torch.optim.lr_scheduler import LambdaLR
@@ -49,12 +51,25 @@ class UsualGenerator(SNGANGenerator):
         return torch.tanh(self.enlarge_1(relu(self.norm_1(pixels, labels))))
 
 
+class UsualDiscriminator(SNGANDiscriminator):
+    """The discriminator with the classes' projection as papers write it, an embedding's inner product."""
+
+    def forward(self, images: Tensor, labels: Tensor | None = None) -> Tensor:
+        """Return one logit for each image."""
+        features = images
+        for convolution in (self.convolution, self.convolution_1, self.convolution_2):
+            features = leaky_relu(convolution(features), self.negative_slope)
+        features = features.flatten(1)
+        assert self.projection is not None
+        return self.dense(features).squeeze(1) + (self.projection(labels) * features).sum(1)
+
+
 def networks() -> tuple[nn.Module, nn.Module]:
     """Return generator and discriminator."""
-    discriminator = SNGANDiscriminator(classes=CLASSES, spectral=False)
+    discriminator = UsualDiscriminator(classes=CLASSES, spectral=False, fast_paths=False)
     for layer in [*discriminator.children()]:
         spectral_norm(layer)
-    return UsualGenerator(classes=CLASSES), discriminator
+    return UsualGenerator(classes=CLASSES, fast_paths=False), discriminator
 
 
 def average_of(network: nn.Module, decay: float = AVERAGE) -> AveragedModel:
