@@ -11,6 +11,7 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
+import around
 import bench_contender
 import bench_cuda
 import bench_first_look
@@ -486,3 +487,32 @@ def test_folders_are_prepared_and_read_both_ways(capsys: pytest.CaptureFixture[s
     assert "| 70 pictures | per second | per second of CPU time |" in out
     for row in ("prepared", "found in the cache, verified", "memory", "memory map"):
         assert f"| {row} | " in out
+
+
+def test_the_table_of_commands_compares_within_rounds() -> None:
+    here = {"help": {1: around.Times(1.0, 2.0), 2: around.Times(3.0, 4.0)}}
+    there = {"help": {1: around.Times(2.0, 9.0), 2: around.Times(4.0, 9.0)}}
+    row = "| `train --help` | 2.00 (1.00 to 3.00) | 3.00 |"
+    assert around.table(here).splitlines()[-1] == row
+    assert around.table(here, there).splitlines()[-1] == f"{row} 3.00 (2.00 to 4.00) | 0.62 |"
+
+
+def test_cpu_time_of_a_process() -> None:
+    ticks = os.sysconf("SC_CLK_TCK")
+    stat = f"7 (a) name) S {' '.join(map(str, range(10)))} {3 * ticks} {ticks // 2} 0"
+    assert around.cpu_seconds(stat) == 3.5
+
+
+def test_a_command_is_timed_or_says_its_last_words(tmp_path: Path) -> None:
+    times = around.time_command(around.COMMANDS["refusal"])
+    assert 0 < times.cpu < 60
+    with pytest.raises(RuntimeError, match=r"exit code 1: .*modle"):
+        around.time_command(dataclasses.replace(around.COMMANDS["refusal"], exit_code=0))
+    # A picture that is there before its command ends, and one that does not appear.
+    package = tmp_path / "dcgan_lightning"
+    package.mkdir()
+    (package / "__init__.py").touch()
+    (package / "draw.py").write_text("import time\nopen('a.png', 'w').close()\ntime.sleep(0.5)\n")
+    assert around.time_command(around.Command("draw", (), "*.png"), tmp_path).wall > 0
+    with pytest.raises(RuntimeError, match="draw: exit code 0"):
+        around.time_command(around.Command("draw", (), "*.gif"), tmp_path)
