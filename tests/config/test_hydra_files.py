@@ -4,29 +4,26 @@ import os
 import random
 import signal
 import sys
-from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+from reliability_processes import WarmProcess, environment
 
-from dcgan_lightning import compare, evaluate, export, generate, report, train, train_classifier
-from dcgan_lightning.cli import entry_point
 from dcgan_lightning.config import hydra_files
-from dcgan_lightning.data import __main__ as describe
 
 pytestmark = pytest.mark.skipif(not hasattr(os, "fork"), reason="needs fork")
 
-COMMANDS: dict[str, Callable[[], None]] = {
-    "train": train.main,
-    "compare": compare.main,
-    "export": export.main,
-    "evaluate": evaluate.main,
-    "generate": generate.main,
-    "report": report.main,
-    "classifier": train_classifier.main,
-    "data": describe.main,
-    "stopped": entry_point("report", lambda cfg: signal.raise_signal(signal.SIGTERM)),
+MODULES = {
+    "classifier": "dcgan_lightning.train_classifier",
+    **{name: f"dcgan_lightning.{name}" for name in ("compare", "data", "evaluate", "export", "generate")},
+    **{name: f"dcgan_lightning.{name}" for name in ("report", "train")},
 }
+STOPPED = """
+import signal
+from dcgan_lightning.cli import entry_point
+
+entry_point("report", lambda cfg: signal.raise_signal(signal.SIGTERM))()
+"""
 # Where users put things, and where Hydra does.
 NAMES = (
     "thesis.txt",
@@ -44,26 +41,9 @@ OPTIONS = ("hydra.output_subdir=.hydra", "hydra/job_logging=default", "hydra.out
 
 
 def run(command: str, *arguments: str, folder: Path) -> tuple[int, str]:
-    """Run a command in a copy of this process, as it would run in one of its own; return code and stderr."""
-    errors = folder.with_name("stderr.txt")
-    child = os.fork()
-    if child == 0:
-        code = 70
-        try:
-            for number, name in ((1, os.devnull), (2, str(errors))):
-                os.dup2(os.open(name, os.O_WRONLY | os.O_CREAT | os.O_TRUNC), number)
-            sys.stdout, sys.stderr = os.fdopen(1, "w"), os.fdopen(2, "w")
-            os.chdir(folder)
-            sys.argv = [command, *arguments]
-            COMMANDS[command]()
-        except SystemExit as ending:
-            if isinstance(ending.code, str):
-                print(ending.code, file=sys.stderr)
-            code = ending.code if isinstance(ending.code, int) else 1
-        finally:
-            sys.stderr.flush()
-            os._exit(code)
-    return os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]), errors.read_text()
+    """Run a command in a folder; return its exit code and stderr."""
+    ended = WarmProcess(["-m", MODULES[command], *arguments], folder, environment()).finish()
+    return ended.returncode, ended.errors
 
 
 def tree(folder: Path) -> dict[str, object]:
@@ -236,7 +216,9 @@ def test_nothing_is_taken_back_that_was_not_noted(tmp_path: Path, monkeypatch: p
 
 
 def test_sigterm_ends_any_command_as_ctrl_c_does(tmp_path: Path) -> None:
-    folder = tmp_path / "here"
+    folder, script = tmp_path / "here", tmp_path / "stopped.py"
     folder.mkdir()
-    assert run("stopped", folder=folder) == (128 + signal.SIGTERM, "")
+    script.write_text(STOPPED)
+    ended = WarmProcess([str(script)], folder, environment()).finish()
+    assert (ended.returncode, ended.errors) == (128 + signal.SIGTERM, "")
     assert os.listdir(folder) == []
