@@ -17,13 +17,14 @@ import sys
 import tempfile
 import time
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 
 from bench_process import AS_MAKE, ROOT
 from bench_statistics import describe, markdown_table, paired_ratios, spread
 
 ITERATION = ("run_name=run", "trainer=cpu", "trainer.max_epochs=1", "trainer.limit_train_batches=1")
+SMOKE = ("experiment=smoke", "run_name=run")
 PICTURE = "outputs/run/samples/sample_epoch_*.png"
 PRETRAINED = "ckpt_path=pretrained"
 POLLING_INTERVAL = 0.02
@@ -44,11 +45,10 @@ class Command:
     module: str
     arguments: tuple[str, ...]
     picture: str = ""
-    before: tuple[str, ...] = field(default=())
+    before: tuple[str, ...] = ()
     exit_code: int = 0
 
 
-SMOKE = ("experiment=smoke", "run_name=run")
 COMMANDS = {
     "help": Command("train", ("--help",)),
     "refusal": Command("train", ("modle.latent_dim=3",), exit_code=1),
