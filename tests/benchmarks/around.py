@@ -17,8 +17,8 @@ import sys
 import tempfile
 import time
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from pathlib import Path
+from typing import NamedTuple
 
 from bench_process import AS_MAKE, ROOT
 from bench_statistics import describe, markdown_table, paired_ratios, spread
@@ -30,8 +30,7 @@ PRETRAINED = "ckpt_path=pretrained"
 POLLING_INTERVAL = 0.02
 
 
-@dataclass(frozen=True)
-class Command:
+class Command(NamedTuple):
     """A command line.
 
     Attributes:
@@ -67,8 +66,7 @@ COMMANDS = {
 }
 
 
-@dataclass(frozen=True)
-class Times:
+class Times(NamedTuple):
     """Seconds of a command.
 
     Attributes:

@@ -507,7 +507,7 @@ def test_a_command_is_timed_or_says_its_last_words(tmp_path: Path) -> None:
     times = around.time_command(around.COMMANDS["refusal"])
     assert 0 < times.cpu < 60
     with pytest.raises(RuntimeError, match=r"exit code 1: .*modle"):
-        around.time_command(dataclasses.replace(around.COMMANDS["refusal"], exit_code=0))
+        around.time_command(around.COMMANDS["refusal"]._replace(exit_code=0))
     # A picture that is there before its command ends, and one that does not appear.
     package = tmp_path / "dcgan_lightning"
     package.mkdir()
