@@ -84,10 +84,13 @@ def use_onednn(values: Tensor) -> bool:
 
 def use_dropout(setting: FastPaths, activations: Tensor) -> bool:
     """Return whether `dcgan_lightning.kernels.dropout` draws what is dropped."""
-    return _is_allowed(setting, activations) and not _is_traced()
+    return _is_allowed(setting, activations)
 
 
 def _is_allowed(setting: FastPaths, images: Tensor) -> bool:
+    """Return whether the setting has fast paths here; networks that are compiled or exported have none."""
+    if torch.compiler.is_compiling() or torch.jit.is_tracing():  # type: ignore[attr-defined]
+        return False  # first: the compiler would split a network where it asks for the rest
     if isinstance(setting, bool):
         return setting
     return images.device.type == "cpu" and torch.backends.mkl.is_available()  # where they were measured
@@ -104,13 +107,7 @@ def _is_wide(images: Tensor) -> bool:
 
 
 def _is_plain(images: Tensor) -> bool:
-    """Return whether a layer computes in its own precision and is neither compiled nor exported."""
-    return (
-        images.dtype in (torch.float32, torch.float64)
-        and not torch.is_autocast_enabled(images.device.type)
-        and not _is_traced()
+    """Return whether a layer computes in its own precision."""
+    return images.dtype in (torch.float32, torch.float64) and not torch.is_autocast_enabled(
+        images.device.type
     )
-
-
-def _is_traced() -> bool:
-    return torch.compiler.is_compiling() or torch.jit.is_tracing()  # type: ignore[attr-defined]
