@@ -221,6 +221,10 @@ def _check_combinations(values: Mapping[str, Any], flat: Mapping[str, Any]) -> N
         raise ConfigError(problem)
     if problem := weights_problem(values):
         raise ConfigError(problem)
+    if (values["model"].get("fast_paths"), flat.get("trainer.precision")) == ("bfloat16", "bf16-mixed"):
+        raise ConfigError(
+            "model.fast_paths=bfloat16 has no effect with trainer.precision=bf16-mixed; leave one of them out"
+        )
     callbacks = values.get("callbacks") or {}
     if callbacks.get("film") and not callbacks.get("sample_grid"):
         raise ConfigError("callbacks.film needs callbacks.sample_grid; leave both out or neither")

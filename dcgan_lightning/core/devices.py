@@ -102,11 +102,16 @@ def check_bfloat16(accelerator: str) -> None:
     """
     import torch
 
-    remedy = "choose model.fast_paths=auto"
     if accelerator != "cpu":
-        raise ConfigError(f"model.fast_paths=bfloat16 is for CPUs; {remedy} and trainer.precision=bf16-mixed")
-    if not torch.ops.mkldnn._is_mkldnn_bf16_supported():
-        raise ConfigError(f"model.fast_paths=bfloat16: this CPU has no bfloat16 instructions; {remedy}")
+        raise ConfigError(
+            "model.fast_paths=bfloat16 is for CPUs; use trainer=cpu, or model.fast_paths=auto and "
+            "trainer.precision=bf16-mixed"
+        )
+    if not (torch.backends.mkldnn.is_available() and torch.ops.mkldnn._is_mkldnn_bf16_supported()):
+        raise ConfigError(
+            "model.fast_paths=bfloat16: this CPU has no bfloat16 instructions; use model.fast_paths=auto in "
+            "a new run, which init_from=... can start with the weights of this one"
+        )
 
 
 def card_of_job(trainer: Mapping[str, Any], accelerator: str, job: int) -> int | None:

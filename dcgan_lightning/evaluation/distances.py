@@ -53,8 +53,9 @@ def nearest_rows(queries: Tensor, rows: Tensor, chunk: int = 1000) -> tuple[Tens
     else:
         multiply, total = products.linear, torch.float32
         # Near the centre, where float32 is finer; bytes stay whole numbers.
-        centre = torch.tensor(128.0) if rows.dtype == torch.uint8 else rows.mean(dim=0)
-        left, right = queries - centre, rows - centre
+        is_bytes = rows.dtype == torch.uint8
+        centre = torch.tensor(128.0) if is_bytes else rows.float().mean(dim=0).nan_to_num(0, 0, 0)
+        left, right = queries.float() - centre, rows.float() - centre
     squares = torch.cat([part.to(total).square().sum(dim=1, dtype=total) for part in right.split(chunk)])
     indices = torch.cat([_search(part, right, squares, multiply) for part in left.split(chunk)])
     return _exact(queries, rows, indices, chunk), indices

@@ -175,7 +175,7 @@ class _TransposedConvolution(torch.autograd.Function):
         ctx.way = way
         y, kernel = way.from_results(results), way.from_weight(weight)
         ctx.save_for_backward(results, y, weight, kernel)
-        return way.to_images(y, kernel)
+        return way.to_images(y, kernel).detach()  # not a view, so that the next layer may work in place
 
     @staticmethod
     def backward(ctx: Any, *gradients: Tensor) -> tuple[Tensor | None, ...]:

@@ -88,7 +88,8 @@ def from_blocks(blocks: Tensor, side: int, stride: int) -> Tensor:
     """Lay (S * S, N, stride * stride * C) out as (N, C, S * stride, S * stride), channels last."""
     pixels = blocks.transpose(0, 1).unflatten(1, (side, side))
     if stride > 1:
-        pixels = pixels.unflatten(3, (stride, stride, -1)).transpose(2, 3).flatten(3, 4).flatten(1, 2)
+        channels = blocks.shape[2] // stride**2
+        pixels = pixels.unflatten(3, (stride, stride, channels)).transpose(2, 3).flatten(3, 4).flatten(1, 2)
     return pixels.permute(0, 3, 1, 2).contiguous(memory_format=torch.channels_last)
 
 

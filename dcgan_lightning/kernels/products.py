@@ -66,7 +66,7 @@ def invert_channels_first(matrix: Tensor, spectrum: Tensor) -> Tensor:
     if not is_onednns(spectrum):
         return torch.matmul(spectrum.transpose(0, 1).mT, matrix.t())
     with onednn():
-        return (spectrum.flatten(1).t() @ matrix.t()).view(*spectrum.shape[1:], -1)
+        return (spectrum.flatten(1).t() @ matrix.t()).view(*spectrum.shape[1:], len(matrix))
 
 
 def multiply(spectrum: Tensor, factors: Tensor) -> Tensor:
@@ -105,13 +105,13 @@ def linear(inputs: Tensor, weight: Tensor) -> Tensor:
     """Multiply each input with a dense layer's weights.
 
     Args:
-        inputs: (N, K).
+        inputs: (N, K); of other shapes as ``F.linear`` takes them.
         weight: (M, K), as ``nn.Linear`` has it.
 
     Returns:
         (N, M).
     """
-    if not is_onednns(inputs):
+    if inputs.ndim != 2 or not is_onednns(inputs):
         return F.linear(inputs, weight)
     result: Tensor = _Linear.apply(inputs, weight)
     return result
@@ -120,7 +120,8 @@ def linear(inputs: Tensor, weight: Tensor) -> Tensor:
 class _Linear(torch.autograd.Function):
     @staticmethod
     def forward(ctx: Any, inputs: Tensor, weight: Tensor) -> Tensor:
-        ctx.save_for_backward(inputs, weight)
+        needs_inputs, needs_weight = ctx.needs_input_grad  # what is not kept may be changed
+        ctx.save_for_backward(inputs if needs_weight else None, weight if needs_inputs else None)
         with onednn():
             return inputs @ weight.t()
 

@@ -125,7 +125,7 @@ class PixelConv2d(nn.Conv2d):
 
     def forward(self, input: Tensor) -> Tensor:
         """Convolve (see ``nn.Conv2d``)."""
-        if choose.use_direct(self.fast_paths, input, self.in_channels):
+        if input.ndim == 4 and choose.use_direct(self.fast_paths, input, self.in_channels):
             return conv2d_folded(input, self.weight, self.bias, self.stride[0], int(self.padding[0]))
         return super().forward(input)
 

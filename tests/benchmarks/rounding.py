@@ -7,7 +7,7 @@ dropout. Prints how far images, logits and gradients are from those of PyTorch's
 difference, relative to the norm.
 """
 
-import sys
+import argparse
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -65,10 +65,15 @@ def differences(checkpoint: Mapping[str, Any], images: Tensor) -> str:
 
 def main() -> None:
     """Print the table of the run on the command line."""
+    parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0] if __doc__ else None)
+    parser.add_argument("checkpoint", type=Path)
+    checkpoint = parser.parse_args().checkpoint
+    if not checkpoint.is_file():
+        parser.error(f"{checkpoint} is not a file; give a checkpoint")
     datamodule = FashionMNISTDataModule()
     datamodule.prepare_data()
     images = datamodule.load_images("train")[:BATCH_SIZE].float() / 127.5 - 1
-    print(differences(read_checkpoint(Path(sys.argv[1])), images))
+    print(differences(read_checkpoint(checkpoint), images))
 
 
 if __name__ == "__main__":

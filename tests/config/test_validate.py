@@ -1,3 +1,4 @@
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -151,6 +152,21 @@ def test_bad_values_are_named_in_one_line(compose_cfg: Compose, override: str, m
         validate(compose_cfg(override))
     assert message in str(caught.value)
     assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("other", "message"),
+    [
+        ("model=sngan", "model.fast_paths must be one of auto, True, False; got 'bfloat16'"),
+        ("model.compile_mode=default", "has no effect on compiled networks"),
+        ("trainer.precision=bf16-mixed", "has no effect with trainer.precision=bf16-mixed"),
+    ],
+)
+def test_rounded_products_are_refused_where_there_are_none(
+    compose_cfg: Compose, other: str, message: str
+) -> None:
+    with pytest.raises(ConfigError, match=re.escape(message)):
+        validate(compose_cfg(other, "model.fast_paths=bfloat16"))
 
 
 @pytest.mark.parametrize(

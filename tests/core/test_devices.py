@@ -40,10 +40,15 @@ def test_accelerator(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_bfloat16_needs_a_cpu_that_has_it(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(torch.ops.mkldnn, "_is_mkldnn_bf16_supported", lambda: True)
     check_bfloat16("cpu")
-    with pytest.raises(ConfigError, match=r"fast_paths=bfloat16 is for CPUs; choose model\.fast_paths=auto"):
+    with pytest.raises(ConfigError, match=r"fast_paths=bfloat16 is for CPUs; use trainer=cpu, or"):
         check_bfloat16("cuda")
+    refusal = "this CPU has no bfloat16 instructions; use model.fast_paths=auto in a new run"
     monkeypatch.setattr(torch.ops.mkldnn, "_is_mkldnn_bf16_supported", lambda: False)
-    with pytest.raises(ConfigError, match="this CPU has no bfloat16 instructions; choose"):
+    with pytest.raises(ConfigError, match=refusal):
+        check_bfloat16("cpu")
+    monkeypatch.delattr(torch.ops.mkldnn, "_is_mkldnn_bf16_supported")
+    monkeypatch.setattr(torch.backends.mkldnn, "is_available", lambda: False)
+    with pytest.raises(ConfigError, match=refusal):
         check_bfloat16("cpu")
 
 

@@ -1,3 +1,4 @@
+import math
 from collections.abc import Callable
 
 import numpy as np
@@ -55,6 +56,14 @@ def test_long_rows_do_not_overflow(length: int) -> None:
     distances, indices = nearest_rows(white, torch.cat([torch.zeros_like(white), white - 5]))
     assert indices.tolist() == [1]
     assert distances.tolist() == pytest.approx([5 * length**0.5])
+
+
+@pytest.mark.parametrize("broken", [math.nan, math.inf])
+def test_a_row_that_is_not_finite_is_not_overlooked(broken: float) -> None:
+    rows = torch.rand(6, 4, generator=torch.Generator().manual_seed(0))
+    rows[2, 1] = broken
+    distances, _ = nearest_rows(torch.rand(3, 4, generator=torch.Generator().manual_seed(1)), rows)
+    assert not distances.isfinite().any()
 
 
 @pytest.mark.parametrize("dtype", [torch.float32, torch.uint8])

@@ -105,6 +105,7 @@ def test_the_bias_is_added(way: type[Way]) -> None:
     (gradient,) = torch.autograd.grad(output, bias, output)
     assert_close(gradient, output.sum((0, 2, 3)), rtol=0, atol=1e-11)
     F.leaky_relu_(output, 0.3)  # a layer that works in place may follow
+    F.leaky_relu_(conv_transpose2d_same(draw(3, 4, 4, 4), weight.requires_grad_(), 2, way), 0.3)
 
 
 @ways

@@ -71,6 +71,18 @@ def test_a_dense_layer_and_its_gradients() -> None:
     assert_close(linear(inputs, weight), inputs @ weight.t(), rtol=0, atol=1e-13)
     assert torch.autograd.gradcheck(linear, (inputs, weight))
     assert torch.autograd.gradgradcheck(linear, (inputs, weight))
+    batches = draw(2, 4, 3).requires_grad_()
+    assert_close(linear(batches, weight), batches @ weight.t(), rtol=0, atol=1e-13)
+    assert torch.autograd.gradcheck(linear, (batches, weight))
+
+
+def test_weights_may_change_before_the_backward_pass_that_does_not_need_them() -> None:
+    weight = draw(5, 3).requires_grad_()
+    output = linear(draw(4, 3), weight)
+    with torch.no_grad():
+        weight.mul_(2)
+    output.sum().backward()
+    assert_close(weight.grad, draw(4, 3).sum(0).expand(5, 3), rtol=0, atol=1e-13)
 
 
 def test_float32_is_kept(is_onednns: bool) -> None:

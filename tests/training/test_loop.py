@@ -11,7 +11,9 @@ from dcgan_lightning.training.loop import ITERATION_HOOKS, skip_unused_hooks
 
 
 class Backward(Callback):
-    """Defines one hook."""
+    """Defines one hook, and passes for a callback of this project."""
+
+    __module__ = "dcgan_lightning.callbacks.backward"
 
     def __init__(self, calls: Counter[str]) -> None:
         self.calls = calls
@@ -31,7 +33,7 @@ def test_lightning_still_calls_the_hooks_that_callbacks_define(tmp_path: Path) -
     callbacks = [Backward(calls), LambdaCallback(on_train_batch_end=count)]
     skip_unused_hooks(callbacks)
     assert [hook for hook in ITERATION_HOOKS if getattr(callbacks[0], hook)] == ["on_before_backward"]
-    assert [hook for hook in ITERATION_HOOKS if getattr(callbacks[1], hook)] == ["on_train_batch_end"]
+    assert all(getattr(callbacks[1], hook) for hook in ITERATION_HOOKS)  # other code may call them
     system = SNGAN(generator_channels=(4, 2), discriminator_channels=(2, 2, 2))
     quiet = {"logger": False, "enable_progress_bar": False, "enable_checkpointing": False}
     trainer = pl.Trainer(

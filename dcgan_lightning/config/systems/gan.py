@@ -55,6 +55,8 @@ def find_problem(model: Mapping[str, Any], data: Mapping[str, Any]) -> str | Non
     """Return why settings do not fit together, or None if they do."""
     loss, penalty = model.get("loss", LOSSES[0]), model.get("penalty")
     if model.get("compile_mode") is not None:
+        if model.get("fast_paths") == "bfloat16":
+            return "model.fast_paths=bfloat16 has no effect on compiled networks; set model.compile_mode=null"
         if penalty is not None:
             return f"model.penalty={penalty} needs second derivatives; set model.compile_mode=null"
         if loss in TWO_PASS_LOSSES:

@@ -13,6 +13,7 @@ RULES: dict[str, Check] = {
     "discriminator_channels": list_of_some(whole(1, 4096), 3, 5),
     "output": one_of("pixel_shuffle", "transposed", "resize"),
     "spectral": flag,
+    "fast_paths": one_of("auto", True, False),  # no products in the frequency domain to round
 }
 
 
